@@ -1,0 +1,1 @@
+//! The HTTP API of postsync: routes, authentication, wire types, errors, OpenAPI.

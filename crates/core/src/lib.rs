@@ -1,0 +1,1 @@
+//! Nouns and rules of postsync: pure state machines, schedule, error codes, canonical JSON.

@@ -1,0 +1,1 @@
+//! The only outgoing HTTP of the postsync server: vetted dialling, TLS, caps, phase times.

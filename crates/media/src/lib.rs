@@ -1,0 +1,1 @@
+//! MediaStore: local files behind signed URLs.

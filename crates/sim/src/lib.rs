@@ -1,0 +1,1 @@
+//! Deterministic simulation of the engine: virtual clock, seeded faults, checkers.

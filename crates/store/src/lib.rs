@@ -1,0 +1,1 @@
+//! The only SQL of postsync: memory and SQLite behind one Store port.

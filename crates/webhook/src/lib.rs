@@ -1,0 +1,1 @@
+//! Sign and verify lip-sync webhooks: Sync-Signature and Standard Webhooks.
