@@ -1,1 +1,24 @@
-//! Sign and verify lip-sync webhooks: Sync-Signature and Standard Webhooks.
+#![doc = include_str!("../README.md")]
+//!
+//! # What this crate owns
+//!
+//! The bytes of a signed webhook: the canonical JSON of its body ([`canonical`]), the secret, the headers that sign it ([`sign`]) and
+//! the check of those headers ([`verify`]). The server signs with it and receivers verify with it, so that the two cannot drift.
+//!
+//! Promise: no input, however broken, makes it panic; a check that fails says what is wrong and what to do about it.
+//! It does no IO, reads no clock and draws no randomness: the time and the bytes of a new secret are parameters.
+
+#![warn(missing_docs)]
+
+pub mod canonical;
+mod diagnose;
+mod header;
+mod mac;
+mod secret;
+pub mod sign;
+pub mod verify;
+
+pub use header::HeaderFault;
+pub use secret::{SECRET_BYTES_MAX, SECRET_PREFIX, Secret, SecretError};
+pub use sign::{headers, sign_standard, sign_sync};
+pub use verify::{BodyEncoding, Direction, StandardHeaders, Verified, VerifyError, verify_standard, verify_sync};
