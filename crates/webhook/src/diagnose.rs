@@ -9,8 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::canonical;
+use crate::error::{BodyEncoding, VerifyError};
 use crate::secret::{SECRET_PREFIX, Secret};
-use crate::verify::{BodyEncoding, Claim, Scheme, VerifyError};
+use crate::verify::{Claim, Scheme};
 
 /// The largest body that is diagnosed, in bytes. Webhooks stay below 100 kB; ten times that leaves room for one printed in a wider form.
 const DIAGNOSED_BYTES_MAX: usize = 1024 * 1024;

@@ -12,13 +12,15 @@
 
 pub mod canonical;
 mod diagnose;
+mod error;
 mod header;
 mod mac;
 mod secret;
 pub mod sign;
 pub mod verify;
 
+pub use error::{BodyEncoding, Direction, VerifyError};
 pub use header::HeaderFault;
 pub use secret::{SECRET_BYTES_MAX, SECRET_PREFIX, Secret, SecretError};
 pub use sign::{headers, sign_standard, sign_sync};
-pub use verify::{BodyEncoding, Direction, StandardHeaders, Verified, VerifyError, verify_standard, verify_sync};
+pub use verify::{StandardHeaders, TOLERANCE_DEFAULT, Verified, verify_standard, verify_sync};
