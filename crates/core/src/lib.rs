@@ -1,1 +1,26 @@
-//! Nouns and rules of postsync: pure state machines, schedule, error codes, canonical JSON.
+//! The nouns and the rules of postsync: generations, events, deliveries, schedules, error codes, the bytes of a webhook.
+//!
+//! Promise: every function here is total and pure. The same arguments give the same changes on every machine, so that the
+//! whole life of a job can be simulated, replayed and table-tested.
+//!
+//! Deliberately absent: the clock, randomness, IO, SQL and async. `now`, ids and jitter come in as parameters.
+#![warn(missing_docs)]
+
+pub mod access;
+pub mod asset;
+pub mod attempt;
+pub mod change;
+pub mod delivery;
+pub mod error_code;
+pub mod event;
+pub mod generation;
+pub mod ids;
+pub mod input;
+pub mod limits;
+pub mod model;
+pub mod outcome;
+pub mod schedule;
+pub mod target;
+pub mod time;
+
+pub use postsync_webhook::{Secret, canonical};

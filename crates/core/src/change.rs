@@ -1,0 +1,96 @@
+//! Everything that can be written down. A list of changes is applied whole or not at all; a stale fence refuses the whole list.
+use crate::access::{ApiKey, Organization, StoredSecret};
+use crate::asset::Asset;
+use crate::attempt::AttemptEnd;
+use crate::delivery::{Delivery, State as DeliveryState};
+use crate::event::Event;
+use crate::generation::{Ending, Generation};
+use crate::ids::{DeliveryId, GenerationId, KeyId};
+use crate::time::Timestamp;
+
+/// One thing to write down.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A generation was accepted.
+    AddGeneration(Box<Generation>),
+    /// Work on a generation starts: PENDING or PROCESSING -> PROCESSING.
+    /// Fence: not final, and its `tries` is `tries - 1`.
+    StartGeneration {
+        /// Which.
+        id: GenerationId,
+        /// Its new count of starts.
+        tries: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// Work that was started is handed back unharmed (a stop): PROCESSING -> PENDING, and the start is not counted.
+    /// Fence: PROCESSING, and its `tries` is `tries`.
+    ReleaseGeneration {
+        /// Which.
+        id: GenerationId,
+        /// Its count of starts before the release.
+        tries: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// A generation reaches a final state. Fence: not final, and its `tries` is `tries`.
+    EndGeneration {
+        /// Which.
+        id: GenerationId,
+        /// Its count of starts.
+        tries: u32,
+        /// When.
+        at: Timestamp,
+        /// How it ended.
+        ending: Ending,
+    },
+    /// Something happened. The store gives it its place in the feed inside the commit.
+    AddEvent(Box<Event>),
+    /// An event is to be delivered; it becomes due with it.
+    AddDelivery(Box<Delivery>),
+    /// A POST is about to go out. Fence: the delivery is due, `attempt - 1` were started, none is open.
+    StartAttempt {
+        /// Whose.
+        delivery: DeliveryId,
+        /// From 1.
+        attempt: u32,
+        /// The place in the schedule.
+        step: u32,
+        /// When.
+        started_at: Timestamp,
+    },
+    /// A POST ended. Fence: that attempt is the delivery's open one.
+    SettleAttempt(Box<Settlement>),
+    /// A file was uploaded or registered.
+    AddAsset(Box<Asset>),
+    /// An organization was made. Fence: no other has its id.
+    AddOrganization(Organization),
+    /// A key was made. Fence: its hash never existed.
+    AddKey(Box<ApiKey>),
+    /// A key must not work any more. Fence: it exists and works.
+    RevokeKey {
+        /// Which.
+        id: KeyId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A signing secret becomes the organization's current one.
+    SetSecret(Box<StoredSecret>),
+}
+
+/// An attempt's end and what follows from it, written in one go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Whose attempt.
+    pub delivery: DeliveryId,
+    /// Which.
+    pub attempt: u32,
+    /// How it ended.
+    pub end: AttemptEnd,
+    /// Steps used after it.
+    pub step: u32,
+    /// Interruptions after it.
+    pub interrupted: u32,
+    /// Where the delivery stands after it.
+    pub state: DeliveryState,
+}

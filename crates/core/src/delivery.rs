@@ -1,0 +1,320 @@
+//! The life of a delivery: due -> (open attempt) -> delivered | due again | exhausted. Delivered and exhausted are final.
+//!
+//! Two numbers: `attempts` rises by one at every start; `step` is the place in the schedule and is used up only by the
+//! receiver's own outcome. Our own faults use none, an interruption none for the first [`limits::INTERRUPTED_FREE`] times.
+//!
+//! Promise: [`settle`] always says what comes next; a delivery never simply stops.
+use std::time::Duration;
+
+use crate::attempt::{AttemptEnd, Word};
+use crate::change::{Change, Settlement};
+use crate::event::Event;
+use crate::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
+use crate::limits;
+use crate::outcome::{Outcome, RetryAfter, SendReport};
+use crate::schedule::Schedule;
+use crate::time::Timestamp;
+
+/// How long our own fault (resolver down, shutdown) holds a delivery back: it is nobody's outage, so it is short.
+const OWN_FAULT_WAIT: Duration = Duration::from_secs(5);
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// To be attempted at that time, or being attempted now.
+    Due(Timestamp),
+    /// The receiver said 2xx.
+    Delivered(Timestamp),
+    /// Out of attempts: the dead letter.
+    Exhausted(Timestamp, ExhaustedReason),
+}
+
+/// Why a delivery ended without a 2xx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExhaustedReason {
+    /// The last step failed.
+    ScheduleEnded,
+    /// The receiver said 410.
+    Gone,
+}
+
+impl ExhaustedReason {
+    /// As shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ScheduleEnded => "schedule_ended",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::ScheduleEnded, Self::Gone].into_iter().find(|r| r.as_str() == text)
+    }
+}
+
+/// One event for one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its name, rising with time.
+    pub id: DeliveryId,
+    /// What is delivered.
+    pub event: EventId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// The generation that the event is about.
+    pub generation: GenerationId,
+    /// Whom it is for.
+    pub endpoint: EndpointId,
+    /// Where to, in full. Logs show it without the query.
+    pub url: String,
+    /// Which of the 256 owners its destination belongs to.
+    pub shard: u8,
+    /// When the event happened: the schedule counts from here.
+    pub created_at: Timestamp,
+    /// Starts so far.
+    pub attempts: u32,
+    /// Steps used so far.
+    pub step: u32,
+    /// Interruptions so far.
+    pub interrupted: u32,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Delivery {
+    /// The delivery of `event` to `url`, due at once.
+    #[must_use]
+    pub fn new(id: DeliveryId, event: &Event, endpoint: EndpointId, url: String, shard: u8) -> Self {
+        Self {
+            id,
+            event: event.id,
+            org: event.org.clone(),
+            generation: event.generation,
+            endpoint,
+            url,
+            shard,
+            created_at: event.created_at,
+            attempts: 0,
+            step: 0,
+            interrupted: 0,
+            state: State::Due(event.created_at),
+        }
+    }
+
+    /// Puts the start of the next attempt on record. Fenced: stale where another start came first.
+    #[must_use]
+    pub fn start(&mut self, now: Timestamp) -> Change {
+        self.attempts += 1;
+        Change::StartAttempt { delivery: self.id, attempt: self.attempts, step: self.step, started_at: now }
+    }
+}
+
+/// Judges the open attempt of `delivery`: final, or due again. `jitter` is in -1.0..=1.0.
+#[must_use]
+pub fn settle(delivery: &Delivery, report: &SendReport, schedule: &Schedule, now: Timestamp, jitter: f64) -> Change {
+    let outcome = report.outcome;
+    let attempt = delivery.attempts;
+    let end = AttemptEnd {
+        at: now,
+        outcome: outcome.word(),
+        http_status: outcome.status(),
+        error: outcome.error(),
+        message: report.message.clone(),
+        address: report.address,
+        phases: report.phases,
+        tls: report.tls.clone(),
+    };
+    let interrupted = delivery.interrupted + u32::from(outcome == Outcome::Interrupted);
+    let (step, state) = if uses_step(outcome, interrupted) {
+        after_failure(delivery, outcome, schedule, now, jitter)
+    } else {
+        (delivery.step, without_step(outcome, now))
+    };
+    let delivery = delivery.id;
+    Change::SettleAttempt(Box::new(Settlement { delivery, attempt, end, step, interrupted, state }))
+}
+
+fn uses_step(outcome: Outcome, interrupted: u32) -> bool {
+    match outcome.word() {
+        Word::Delivered | Word::OwnFault => false,
+        Word::Interrupted => interrupted > limits::INTERRUPTED_FREE,
+        Word::Failed => true,
+    }
+}
+
+/// What follows where the schedule does not move on.
+fn without_step(outcome: Outcome, now: Timestamp) -> State {
+    match outcome.word() {
+        Word::Delivered => State::Delivered(now),
+        Word::OwnFault => State::Due(now.plus(OWN_FAULT_WAIT)),
+        // It may have been received, so waiting gains the receiver nothing: again at once, under the next number.
+        Word::Interrupted | Word::Failed => State::Due(now),
+    }
+}
+
+fn after_failure(d: &Delivery, outcome: Outcome, schedule: &Schedule, now: Timestamp, jitter: f64) -> (u32, State) {
+    if matches!(outcome, Outcome::Refused { status: 410, .. }) {
+        return (d.step + 1, State::Exhausted(now, ExhaustedReason::Gone));
+    }
+    match due_after(schedule, d.created_at, d.step + 1, now, jitter) {
+        None => (d.step + 1, State::Exhausted(now, ExhaustedReason::ScheduleEnded)),
+        Some((step, at)) => (step, State::Due(at.max(earliest(outcome, now)))),
+    }
+}
+
+/// The first point from `step` on that is not yet past. Where steps are left and all their points are past (a slow answer,
+/// a wait in the queue), one last attempt follows at once. `None` where no step is left.
+fn due_after(schedule: &Schedule, born: Timestamp, step: u32, now: Timestamp, jitter: f64) -> Option<(u32, Timestamp)> {
+    let last = schedule.steps().checked_sub(1)?;
+    if step > last {
+        return None;
+    }
+    let next = (step..=last).find_map(|s| {
+        let at = born.plus_ms(schedule.point_ms(s)?);
+        (at > now).then(|| (s, at.plus_ms(jitter_ms(schedule.gap_ms(s), jitter)).max(now)))
+    });
+    Some(next.unwrap_or((last, now)))
+}
+
+/// A tenth of the gap at most, so that an outage's deliveries do not come back as one wave.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a tenth of at most 30 days in ms is exact in f64"
+)]
+fn jitter_ms(gap_ms: i64, jitter: f64) -> i64 {
+    (gap_ms as f64 * 0.1 * jitter.clamp(-1.0, 1.0)) as i64
+}
+
+fn earliest(outcome: Outcome, now: Timestamp) -> Timestamp {
+    match outcome {
+        Outcome::Refused { retry_after: Some(RetryAfter::Ms(ms)), .. } => {
+            now.plus_ms(ms.clamp(0, limits::RETRY_AFTER_MS_MAX))
+        }
+        Outcome::Refused { retry_after: Some(RetryAfter::At(at)), .. } => {
+            at.min(now.plus_ms(limits::RETRY_AFTER_MS_MAX))
+        }
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::IdSequence;
+    use crate::outcome::SendError;
+    use proptest::prelude::*;
+
+    fn delivery() -> Delivery {
+        let mut ids = IdSequence::after(0);
+        Delivery {
+            id: DeliveryId(ids.next(Timestamp(0))),
+            event: EventId(ids.next(Timestamp(0))),
+            org: OrgId::new("default"),
+            generation: GenerationId(uuid::Uuid::nil()),
+            endpoint: EndpointId::new("e"),
+            url: "https://app.example.com/webhook".into(),
+            shard: 0,
+            created_at: Timestamp(1_000_000),
+            attempts: 1,
+            step: 0,
+            interrupted: 0,
+            state: State::Due(Timestamp(1_000_000)),
+        }
+    }
+
+    fn settled(d: &Delivery, outcome: Outcome, schedule: &str, at_ms: i64, jitter: f64) -> Settlement {
+        let schedule = Schedule::parse(schedule).unwrap();
+        match settle(d, &SendReport::bare(outcome, ""), &schedule, d.created_at.plus_ms(at_ms), jitter) {
+            Change::SettleAttempt(s) => *s,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(status: u16, retry_after: Option<RetryAfter>) -> Outcome {
+        Outcome::Refused { status, retry_after }
+    }
+
+    /// Age in ms of the next due time, or the final word.
+    fn next(s: &Settlement) -> Result<i64, &'static str> {
+        match s.state {
+            State::Due(at) => Ok(at.0 - 1_000_000),
+            State::Delivered(_) => Err("delivered"),
+            State::Exhausted(_, reason) => Err(reason.as_str()),
+        }
+    }
+
+    #[test]
+    fn what_follows_what() {
+        let s = "0s,5s,60s";
+        let hour = Some(RetryAfter::Ms(3_600_000));
+        let cases: [(Outcome, u32, i64, Result<i64, &str>, u32); 14] = [
+            (Outcome::Delivered { status: 204 }, 0, 10, Err("delivered"), 0),
+            (refused(500, None), 0, 10, Ok(5_000), 1),
+            (refused(301, None), 0, 10, Ok(5_000), 1),
+            (refused(404, None), 1, 5_010, Ok(60_000), 2),
+            (refused(500, None), 2, 60_010, Err("schedule_ended"), 3),
+            (refused(500, hour), 2, 60_010, Err("schedule_ended"), 3),
+            (refused(503, hour), 0, 10, Ok(3_600_010), 1),
+            (refused(503, Some(RetryAfter::Ms(i64::MAX))), 0, 0, Ok(86_400_000), 1),
+            (refused(429, Some(RetryAfter::At(Timestamp(1_000_000 + 7_000)))), 0, 10, Ok(7_000), 1),
+            (refused(429, Some(RetryAfter::Ms(-5))), 0, 10, Ok(5_000), 1),
+            (refused(410, None), 0, 10, Err("gone"), 1),
+            (Outcome::Failed(SendError::ConnectRefused), 0, 6_000, Ok(60_000), 2),
+            (Outcome::Failed(SendError::ResolverDown), 0, 10, Ok(5_010), 0),
+            (Outcome::Failed(SendError::ResponseTimeout), 0, 200_000, Ok(200_000), 2),
+        ];
+        for (outcome, step, at, want, want_step) in cases {
+            let d = Delivery { step, ..delivery() };
+            let got = settled(&d, outcome, s, at, 0.0);
+            assert_eq!((next(&got), got.step), (want, want_step), "{outcome:?} at step {step}");
+        }
+    }
+
+    #[test]
+    fn interruptions_are_free_three_times() {
+        for (before, want_step) in [(0, 0), (1, 0), (2, 0), (3, 1), (9, 1)] {
+            let d = Delivery { interrupted: before, ..delivery() };
+            let got = settled(&d, Outcome::Interrupted, "0s,5s", 10, 0.0);
+            assert_eq!((got.step, got.interrupted), (want_step, before + 1));
+        }
+        let last = Delivery { interrupted: 3, step: 1, ..delivery() };
+        assert_eq!(next(&settled(&last, Outcome::Interrupted, "0s,5s", 10, 0.0)), Err("schedule_ended"));
+    }
+
+    #[test]
+    fn one_attempt_only_where_the_schedule_says_so() {
+        assert_eq!(next(&settled(&delivery(), refused(500, None), "0s", 10, 0.0)), Err("schedule_ended"));
+    }
+
+    #[test]
+    fn jitter_is_a_tenth_of_the_gap() {
+        for (jitter, want) in [(-1.0, 4_500), (0.0, 5_000), (1.0, 5_500), (99.0, 5_500)] {
+            assert_eq!(next(&settled(&delivery(), refused(500, None), "0s,5s", 10, jitter)), Ok(want));
+        }
+    }
+
+    proptest! {
+        /// Whatever comes back, a delivery ends: each failure of the receiver's moves the step on, and the step is bounded.
+        #[test]
+        fn every_delivery_ends(statuses in proptest::collection::vec(300u16..600, 60), jitter in -1.0f64..=1.0) {
+            let schedule = Schedule::default();
+            let mut d = delivery();
+            let mut now = d.created_at;
+            let mut ended = false;
+            for status in statuses {
+                let Change::SettleAttempt(s) = settle(&d, &SendReport::bare(refused(status, None), ""), &schedule, now, jitter) else { unreachable!() };
+                d.step = s.step;
+                d.attempts += 1;
+                match s.state {
+                    State::Due(at) => { prop_assert!(at >= now); now = at; }
+                    _ => { ended = true; break; }
+                }
+            }
+            prop_assert!(ended && d.attempts <= schedule.steps() + 1);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The life of a generation: PENDING -> PROCESSING -> COMPLETED | FAILED. The last two are final.
+//!
+//! Promise: the final state, the event with its frozen body, and the delivery come out of one function as one list of
+//! changes. There is no moment at which a generation has ended and its webhook does not exist.
+mod body;
+
+use bytes::Bytes;
+
+use crate::change::Change;
+use crate::delivery::Delivery;
+use crate::error_code::{self, ErrorCode};
+use crate::event::{Event, EventType};
+use crate::ids::{DeliveryId, EventId, GenerationId, MediaId, OrgId};
+use crate::target::{Destination, implicit_endpoint};
+use crate::time::Timestamp;
+use crate::{delivery, limits};
+
+pub use body::{echo_bytes, wire};
+
+/// What a client asked for, validated. The JSON texts are canonical (a fixed point of JavaScript's own printing), so that
+/// bodies are put together from them as they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The model's id.
+    pub model: String,
+    /// `input`: a JSON array.
+    pub input: String,
+    /// `options`: a JSON object.
+    pub options: Option<String>,
+    /// `segments`: a JSON array.
+    pub segments: Option<String>,
+    /// Where the webhook goes, as the client wrote it, ASCII.
+    pub webhook_url: Option<String>,
+    /// The name that a download gets.
+    pub output_file_name: Option<String>,
+}
+
+/// A generation before it is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewGeneration {
+    /// Whose.
+    pub org: OrgId,
+    /// What.
+    pub request: Request,
+}
+
+/// Where a generation stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Waiting.
+    Pending,
+    /// A generator works on it.
+    Processing,
+    /// Done.
+    Ended(Timestamp, Ending),
+}
+
+/// How a generation ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// The video is there.
+    Completed(Output),
+    /// It is not.
+    Failed(Failure),
+}
+
+/// What a finished generation gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// A URL that needs no key.
+    pub url: String,
+    /// Its length, where it is known.
+    pub duration_ms: Option<u64>,
+    /// Our stored copy, where we have one.
+    pub media: Option<MediaId>,
+}
+
+/// Why a generation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people: one ASCII sentence of at most [`limits::ERROR_CHARS_MAX`] characters.
+    pub error: String,
+}
+
+impl Failure {
+    /// A failure with its own sentence, made ASCII and cut to the limit: both documented verifiers must pass the body.
+    #[must_use]
+    pub fn new(code: ErrorCode, error: &str) -> Self {
+        let plain = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+        Self { code, error: error.chars().take(limits::ERROR_CHARS_MAX).map(plain).collect() }
+    }
+
+    /// A failure with the code's own sentence.
+    #[must_use]
+    pub fn of(code: ErrorCode) -> Self {
+        Self::new(code, code.entry().message)
+    }
+}
+
+/// One lip-sync job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generation {
+    /// Its name.
+    pub id: GenerationId,
+    /// Whose.
+    pub org: OrgId,
+    /// What was asked for.
+    pub request: Request,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// How often work on it was started and not handed back.
+    pub tries: u32,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Generation {
+    /// `PENDING`, as the API writes it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match &self.state {
+            State::Pending => Status::Pending,
+            State::Processing => Status::Processing,
+            State::Ended(_, Ending::Completed(_)) => Status::Completed,
+            State::Ended(_, Ending::Failed(_)) => Status::Failed,
+        }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self.state, State::Ended(..))
+    }
+}
+
+/// A generation's state in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Waiting.
+    Pending,
+    /// At work.
+    Processing,
+    /// Done.
+    Completed,
+    /// Done, without a video.
+    Failed,
+    /// Refused before work; Sync's word, never ours: a refusal here is a 400.
+    Rejected,
+}
+
+impl Status {
+    /// Every word that a filter may name.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Processing, Self::Completed, Self::Failed, Self::Rejected];
+
+    /// `PENDING`
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Processing => "PROCESSING",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Rejected => "REJECTED",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// Every way from one status to another, with what takes it. Rendered into `docs/STATES.md`; a test holds it true.
+pub const TRANSITIONS: [(Status, &str, Status); 8] = [
+    (Status::Pending, "start", Status::Processing),
+    (Status::Processing, "start again (the child or the server died)", Status::Processing),
+    (Status::Processing, "release (the server stops)", Status::Pending),
+    (Status::Pending, "complete (a generator that needs no start)", Status::Completed),
+    (Status::Pending, "fail (a generator that needs no start; died three times)", Status::Failed),
+    (Status::Processing, "complete", Status::Completed),
+    (Status::Processing, "fail", Status::Failed),
+    (Status::Processing, "died three times", Status::Failed),
+];
+
+/// Accepts a generation.
+#[must_use]
+pub fn accept(new: NewGeneration, id: GenerationId, now: Timestamp) -> Generation {
+    Generation {
+        id,
+        org: new.org,
+        request: new.request,
+        created_at: now,
+        updated_at: now,
+        tries: 0,
+        state: State::Pending,
+    }
+}
+
+/// What to do with a generation that is taken up.
+#[derive(Debug)]
+pub enum Take {
+    /// Write this, then work.
+    Work(Change),
+    /// It died with its child or its server too often: end it with this.
+    GiveUp(Failure),
+}
+
+/// Takes up a generation: counts the start, or gives up after [`limits::GENERATION_TRIES_MAX`].
+#[must_use]
+pub fn take(generation: &mut Generation, now: Timestamp) -> Take {
+    if generation.tries >= limits::GENERATION_TRIES_MAX {
+        let times = generation.tries;
+        let error = format!("The work on this generation was cut off {times} times; it was given up.");
+        return Take::GiveUp(Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error));
+    }
+    generation.tries += 1;
+    generation.updated_at = now;
+    generation.state = State::Processing;
+    Take::Work(Change::StartGeneration { id: generation.id, tries: generation.tries, at: now })
+}
+
+/// Hands back a generation that was taken up and not harmed.
+#[must_use]
+pub fn release(generation: &Generation, now: Timestamp) -> Change {
+    Change::ReleaseGeneration { id: generation.id, tries: generation.tries, at: now }
+}
+
+/// What [`finish`] gives: one list to be applied whole.
+#[derive(Debug)]
+pub struct Finished {
+    /// The final state, then the event and the delivery where a webhook is wanted.
+    pub changes: Vec<Change>,
+    /// The event and its delivery, to be handed on once the changes are on disk.
+    pub webhook: Option<(Event, Delivery)>,
+}
+
+/// Ends a generation: final state, event with its body frozen, delivery.
+#[must_use]
+pub fn finish(
+    generation: &mut Generation,
+    ending: Ending,
+    now: Timestamp,
+    event: EventId,
+    delivery: DeliveryId,
+) -> Finished {
+    let kind = match ending {
+        Ending::Completed(_) => EventType::GenerationCompleted,
+        Ending::Failed(_) => EventType::GenerationFailed,
+    };
+    generation.state = State::Ended(now, ending.clone());
+    generation.updated_at = now;
+    let body = Bytes::from(body::frozen(generation));
+    let event =
+        Event { id: event, org: generation.org.clone(), kind, generation: generation.id, created_at: now, body };
+    let mut changes = vec![
+        Change::EndGeneration { id: generation.id, tries: generation.tries, at: now, ending },
+        Change::AddEvent(Box::new(event.clone())),
+    ];
+    let webhook = delivery_of(generation, &event, delivery).map(|delivery| {
+        changes.push(Change::AddDelivery(Box::new(delivery.clone())));
+        (event, delivery)
+    });
+    Finished { changes, webhook }
+}
+
+fn delivery_of(generation: &Generation, event: &Event, id: DeliveryId) -> Option<Delivery> {
+    let url = generation.request.webhook_url.clone()?;
+    let shard = Destination::of(&url).map_or(0, |destination| destination.shard());
+    Some(delivery::Delivery::new(id, event, implicit_endpoint(&generation.org, &url), url, shard))
+}
+
+#[cfg(test)]
+mod tests;

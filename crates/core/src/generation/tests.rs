@@ -1,0 +1,130 @@
+use super::*;
+use crate::ids::IdSequence;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn generation(request: Request) -> Generation {
+    let new = NewGeneration { org: OrgId::new("default"), request };
+    accept(new, "6533643b-aceb-4c40-967e-d9ba9baac39e".parse().unwrap(), Timestamp(1_795_420_800_123))
+}
+
+fn request() -> Request {
+    Request {
+        model: "lipsync-2".into(),
+        input: r#"[{"type":"video","url":"https://media.example.com/in.mp4"},{"type":"audio","url":"https://media.example.com/in.wav"}]"#.into(),
+        options: Some(r#"{"sync_mode":"loop"}"#.into()),
+        webhook_url: Some("https://app.example.com/webhook".into()),
+        ..Request::default()
+    }
+}
+
+fn end(g: &mut Generation, ending: Ending) -> Finished {
+    let mut ids = IdSequence::after(0);
+    let now = Timestamp(1_795_420_900_000);
+    let (event, delivery) = (EventId(ids.next(now)), DeliveryId(ids.next(now)));
+    finish(g, ending, now, event, delivery)
+}
+
+fn completed() -> Ending {
+    Ending::Completed(Output { url: "https://lips.example.com/r?token=1".into(), duration_ms: Some(9980), media: None })
+}
+
+#[test]
+fn a_completed_body_reads_as_sync_writes_it() {
+    let mut g = generation(request());
+    let finished = end(&mut g, completed());
+    let (event, _) = finished.webhook.unwrap();
+    assert_eq!(
+        std::str::from_utf8(&event.body).unwrap(),
+        concat!(
+            r#"{"id":"6533643b-aceb-4c40-967e-d9ba9baac39e","createdAt":"2026-11-23T08:00:00.123Z","status":"COMPLETED","model":"lipsync-2","#,
+            r#""input":[{"type":"video","url":"https://media.example.com/in.mp4"},{"type":"audio","url":"https://media.example.com/in.wav"}],"#,
+            r#""segments":null,"webhookUrl":"https://app.example.com/webhook","options":{"sync_mode":"loop"},"#,
+            r#""outputUrl":"https://lips.example.com/r?token=1","segmentOutputUrl":null,"outputDuration":9.98,"#,
+            r#""error":null,"error_code":null,"errorCode":null,"outputFileName":null}"#
+        )
+    );
+}
+
+#[test]
+fn a_failed_body_has_both_names_of_the_code() {
+    let mut g = generation(request());
+    end(&mut g, Ending::Failed(Failure::new(error_code::GENERATION_TIMEOUT, "Took \u{e9}ver\nlong.")));
+    let body: Value = serde_json::from_str(&wire(&g)).unwrap();
+    assert_eq!(body["status"], "FAILED");
+    assert_eq!(body["error"], "Took ?ver?long.");
+    assert_eq!((&body["error_code"], &body["errorCode"]), (&json!("generation_timeout"), &json!("generation_timeout")));
+    assert_eq!(body["outputUrl"], Value::Null);
+}
+
+#[test]
+fn an_end_is_one_list_of_state_event_and_delivery() {
+    let mut g = generation(request());
+    let finished = end(&mut g, completed());
+    assert!(matches!(
+        finished.changes.as_slice(),
+        [Change::EndGeneration { .. }, Change::AddEvent(_), Change::AddDelivery(_)]
+    ));
+    let (event, delivery) = finished.webhook.unwrap();
+    assert_eq!((delivery.event, delivery.generation), (event.id, g.id));
+}
+
+#[test]
+fn without_a_webhook_url_there_is_an_event_and_no_delivery() {
+    let mut g = generation(Request { webhook_url: None, ..request() });
+    let finished = end(&mut g, completed());
+    assert!(matches!(finished.changes.as_slice(), [Change::EndGeneration { .. }, Change::AddEvent(_)]));
+    assert!(finished.webhook.is_none());
+}
+
+#[test]
+fn bodies_are_cut_in_order_until_they_fit() {
+    let boxes = format!(
+        r#"{{"active_speaker_detection":{{"bounding_boxes":[{}[1,2,3,4]]}},"sync_mode":"loop"}}"#,
+        "[1,2,3,4],".repeat(12_000)
+    );
+    let mut g = generation(Request { options: Some(boxes), ..request() });
+    let body = end(&mut g, completed()).webhook.unwrap().0.body;
+    let read: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(read["options"], json!({"active_speaker_detection":{},"sync_mode":"loop"}));
+    assert!(body.len() < limits::WEBHOOK_BODY_BYTES_MAX);
+
+    let big = |text: &str| Some(format!(r#"{{"prompt":"{text}"}}"#));
+    let mut g = generation(Request { options: big(&"x".repeat(120_000)), segments: Some("[1]".into()), ..request() });
+    let read: Value = serde_json::from_slice(&end(&mut g, completed()).webhook.unwrap().0.body).unwrap();
+    assert_eq!((&read["options"], &read["segments"]), (&Value::Null, &json!([1])));
+
+    let long = format!("[\"{}\"]", "x".repeat(120_000));
+    let mut g = generation(Request { segments: Some(long), ..request() });
+    let read: Value = serde_json::from_slice(&end(&mut g, completed()).webhook.unwrap().0.body).unwrap();
+    assert_eq!((&read["options"], &read["segments"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_generation_that_dies_three_times_is_given_up() {
+    let mut g = generation(request());
+    for tries in 1..=limits::GENERATION_TRIES_MAX {
+        assert!(
+            matches!(take(&mut g, Timestamp(1)), Take::Work(Change::StartGeneration { tries: t, .. }) if t == tries)
+        );
+    }
+    let Take::GiveUp(failure) = take(&mut g, Timestamp(1)) else { panic!("a fourth try") };
+    assert_eq!(failure.code, error_code::GENERATION_PIPELINE_FAILED);
+}
+
+proptest! {
+    /// Our own fields never break the fixed point that the request's canonical texts give.
+    #[test]
+    fn bodies_are_canonical(ms in 0u64..10_000_000_000, error in ".*", url in "[ -~]*", name in "[a-zA-Z0-9_-]*", fail in any::<bool>()) {
+        let mut g = generation(Request { output_file_name: Some(name), ..request() });
+        let ending = if fail {
+            Ending::Failed(Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error))
+        } else {
+            Ending::Completed(Output { url, duration_ms: Some(ms), media: None })
+        };
+        let body = end(&mut g, ending).webhook.unwrap().0.body;
+        let again = crate::canonical::to_vec(&serde_json::from_slice(&body).unwrap());
+        prop_assert_eq!(&again[..], &body[..]);
+        prop_assert!(body.is_ascii());
+    }
+}

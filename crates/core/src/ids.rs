@@ -1,0 +1,221 @@
+//! Names of things. Generations and assets are UUIDs (version 7), as Sync's API shows them; everything inside is a 64-bit
+//! number that rises with time, so that history is appended at the right edge of its table (locality is worth tenfold).
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::time::Timestamp;
+
+/// Bits of a 64-bit id below the millisecond: 4,194,304 ids per millisecond before it borrows from the next.
+const SEQUENCE_BITS: u32 = 22;
+
+/// Crockford's base 32, lower case: no i, l, o, u, so an id read aloud stays itself.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A version 7 UUID: `now` in front, `random` behind it.
+            #[must_use]
+            pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+                let ms = u64::try_from(now.0).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                Uuid::try_parse(text).map(Self).map_err(|_| NotAnId)
+            }
+        }
+    };
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}{}", $prefix, base32(self.0))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                text.strip_prefix($prefix).and_then(number).map(Self).ok_or(NotAnId)
+            }
+        }
+    };
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub std::sync::Arc<str>);
+
+        impl $name {
+            /// Takes any text; the caller has judged it.
+            #[must_use]
+            pub fn new(text: &str) -> Self {
+                Self(text.into())
+            }
+
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// One lip-sync job.
+    GenerationId
+);
+uuid_id!(
+    /// One uploaded or registered media file.
+    AssetId
+);
+uuid_id!(
+    /// One stored media file: the name under which the media store keeps its bytes.
+    MediaId
+);
+number_id!(
+    /// One thing that happened. Goes out as `webhook-id`; receivers deduplicate by it.
+    EventId,
+    "evt_"
+);
+number_id!(
+    /// One event for one endpoint.
+    DeliveryId,
+    "dlv_"
+);
+number_id!(
+    /// One API key (not its secret part).
+    KeyId,
+    "key_"
+);
+number_id!(
+    /// One signing secret.
+    SecretId,
+    "sec_"
+);
+text_id!(
+    /// One organization. `default` exists from the start.
+    OrgId
+);
+text_id!(
+    /// An endpoint: a registered one's id, or the fingerprint of an implicit one (organization and URL without its query).
+    EndpointId
+);
+
+/// The text is not an id of this kind. To a caller that is the same as an unknown one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id")]
+pub struct NotAnId;
+
+/// Makes 64-bit ids that never repeat and never fall, also when the clock steps back.
+#[derive(Debug)]
+pub struct IdSequence {
+    last: i64,
+}
+
+impl IdSequence {
+    /// Continues above `last`, the highest id that the store has seen.
+    #[must_use]
+    pub fn after(last: i64) -> Self {
+        Self { last }
+    }
+
+    /// The next id: of `now` where the clock has moved on, else one above the last.
+    pub fn next(&mut self, now: Timestamp) -> i64 {
+        let floor = now.0.max(0) << SEQUENCE_BITS;
+        self.last = floor.max(self.last + 1);
+        self.last
+    }
+}
+
+fn base32(number: i64) -> String {
+    let mut bits = number.cast_unsigned();
+    let mut text = [0u8; 13];
+    for place in text.iter_mut().rev() {
+        *place = ALPHABET[(bits & 31) as usize];
+        bits >>= 5;
+    }
+    text.iter().map(|b| char::from(*b)).collect()
+}
+
+fn number(text: &str) -> Option<i64> {
+    if text.len() != 13 {
+        return None;
+    }
+    let mut bits: u64 = 0;
+    for (place, byte) in text.bytes().enumerate() {
+        let digit = ALPHABET.iter().position(|a| *a == byte)? as u64;
+        // 13 digits hold 65 bits: the first may only be 0 to 15, or two texts would name one id.
+        if place == 0 && digit > 15 {
+            return None;
+        }
+        bits = (bits << 5) | digit;
+    }
+    Some(bits.cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_number_survives_its_text(n in any::<i64>()) {
+            let id = DeliveryId(n);
+            prop_assert_eq!(id.to_string().parse::<DeliveryId>(), Ok(id));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            let _ = text.parse::<EventId>();
+            let _ = text.parse::<GenerationId>();
+        }
+
+        #[test]
+        fn ids_rise_whatever_the_clock_does(times in proptest::collection::vec(0i64..4_000_000_000_000, 1..50)) {
+            let mut ids = IdSequence::after(0);
+            let made: Vec<i64> = times.iter().map(|t| ids.next(Timestamp(*t))).collect();
+            prop_assert!(made.windows(2).all(|w| w[0] < w[1]));
+        }
+    }
+
+    #[test]
+    fn text_order_is_number_order() {
+        let mut ids = IdSequence::after(0);
+        let a = EventId(ids.next(Timestamp(1_795_000_000_000))).to_string();
+        let b = EventId(ids.next(Timestamp(1_795_000_000_001))).to_string();
+        assert!(a < b);
+    }
+}
