@@ -1,1 +1,10 @@
-//! The loops of postsync and the ports that they need: submit, generate, finish, dispatch, settle, sweep.
+//! The loops of postsync and the ports that they need.
+//!
+//! Promise: an accepted generation ends, and a committed event is attempted until it is delivered or exhausted, whatever
+//! dies in between. A receiver may see an event twice (we die after its 2xx and before the outcome is on disk), never not
+//! at all; both times with the same event id and the same bytes.
+//!
+//! Deliberately absent: SQL, HTTP, the wall clock, randomness, models. They are [`ports`].
+#![warn(missing_docs)]
+
+pub mod ports;

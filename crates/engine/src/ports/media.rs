@@ -1,0 +1,84 @@
+//! Where files live: outputs, uploads, and the folders of jobs at work.
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use postsync_core::ids::{GenerationId, MediaId};
+
+/// What a stored file is for; retention differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaKind {
+    /// A generation's video.
+    Output,
+    /// A user's file.
+    Upload,
+}
+
+/// Where a stored file can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// Here.
+    File(PathBuf),
+    /// Behind a URL that works for a while.
+    Redirect(String),
+}
+
+/// Why the media store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// No space left: the operator must act; nothing was kept.
+    #[error("the disk that holds the media is full")]
+    Full,
+    /// It is not there (any more).
+    #[error("the file is not there any more")]
+    Missing,
+    /// Anything else the disk said.
+    #[error("the media store failed: {0}")]
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for MediaError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
+            std::io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Keeps media files and the folders of jobs.
+#[async_trait]
+pub trait MediaStore: Send + Sync {
+    /// Makes the (empty) folder of a job at work.
+    async fn job_folder(&self, id: GenerationId) -> Result<PathBuf, MediaError>;
+
+    /// Removes a job's folder and all in it. A missing one is fine.
+    async fn drop_job_folder(&self, id: GenerationId) -> Result<(), MediaError>;
+
+    /// Removes every job folder: at start, before any work. Gives how many there were.
+    async fn sweep_job_folders(&self) -> Result<usize, MediaError>;
+
+    /// Where an upload may be written before it is kept: same disk, neutral name, swept at start.
+    async fn upload_path(&self) -> Result<PathBuf, MediaError>;
+
+    /// Takes the file at `path` into the store (moved, synced) under `id`.
+    async fn keep(&self, id: MediaId, kind: MediaKind, path: &Path) -> Result<(), MediaError>;
+
+    /// Where the file of `id` can be read.
+    async fn resolve(&self, id: MediaId) -> Result<Resolved, MediaError>;
+
+    /// Puts the file of `id` at `to`, for a generator (linked where possible, else copied).
+    async fn copy_to(&self, id: MediaId, to: &Path) -> Result<(), MediaError>;
+
+    /// Removes a file. A missing one is fine.
+    async fn remove(&self, id: MediaId) -> Result<(), MediaError>;
+
+    /// The path, below the public URL, of a generation's result: it needs no key, and only who was told it can know it.
+    fn result_path(&self, generation: GenerationId, media: MediaId) -> String;
+
+    /// Whether `token` is the one that [`MediaStore::result_path`] gave.
+    fn token_fits(&self, generation: GenerationId, media: MediaId, token: &str) -> bool;
+
+    /// Bytes free on its disk.
+    async fn bytes_free(&self) -> Result<u64, MediaError>;
+}

@@ -1,0 +1,17 @@
+//! What the engine needs from the world, and nothing more. Adapters implement these; the simulation implements all of them.
+//!
+//! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
+mod generator;
+mod media;
+mod sender;
+mod store;
+mod world;
+
+pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
+pub use media::{MediaError, MediaKind, MediaStore, Resolved};
+pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Post, Sender};
+pub use store::{
+    Applied, DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationOrder, GenerationQuery,
+    Store, StoreError,
+};
+pub use world::{Clock, Entropy, Spawn};

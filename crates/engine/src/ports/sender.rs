@@ -1,0 +1,87 @@
+//! Outgoing HTTP: one POST of a webhook, one fetch of an input.
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use postsync_core::Secret;
+use postsync_core::event::EventType;
+use postsync_core::ids::{DeliveryId, EventId};
+use postsync_core::outcome::{SendError, SendReport};
+use postsync_core::time::Timestamp;
+
+/// One attempt, ready to be signed and sent.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Goes out as `Postsync-Delivery`.
+    pub delivery: DeliveryId,
+    /// Goes out as `webhook-id`.
+    pub event: EventId,
+    /// Goes out as `Postsync-Event`.
+    pub kind: EventType,
+    /// Goes out as `Postsync-Attempt`; from 1.
+    pub attempt: u32,
+    /// Where to, in full.
+    pub url: String,
+    /// The frozen bytes: sent as they are, signed as they are.
+    pub body: Bytes,
+    /// What signs them: the organization's current secret.
+    pub secret: Secret,
+    /// The `t` of the signature: the time of this attempt.
+    pub at: Timestamp,
+    /// For head and body of the answer together.
+    pub timeout: Duration,
+}
+
+/// Sends webhooks. Never errs: whatever happens is a report. Dropping the future cuts the attempt.
+#[async_trait]
+pub trait Sender: Send + Sync {
+    /// Signs and POSTs once. Bounded: resolves by its phase deadlines at the latest.
+    async fn send(&self, post: Post) -> SendReport;
+}
+
+/// One input to be fetched.
+#[derive(Clone, Debug)]
+pub struct FetchRequest {
+    /// Judged by the egress rules, on every hop.
+    pub url: String,
+    /// Where the bytes go; made anew, removed again on failure.
+    pub to: PathBuf,
+    /// More than this is refused.
+    pub bytes_max: u64,
+}
+
+/// What was fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// How many bytes stand in the file.
+    pub bytes: u64,
+}
+
+/// Why an input could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FetchError {
+    /// What the caller can do about it.
+    pub failure: FetchFailure,
+    /// An ASCII sentence for the user.
+    pub message: String,
+}
+
+/// The kinds of failed fetches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchFailure {
+    /// The other side, or the way there: the user's to mend.
+    Remote(SendError),
+    /// Over `bytes_max`.
+    TooLarge,
+    /// Our disk: the operator's to mend.
+    Storage,
+}
+
+/// Fetches input media to a file.
+#[async_trait]
+pub trait Fetch: Send + Sync {
+    /// GETs `request.url` into `request.to`, following at most three redirects.
+    async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError>;
+}

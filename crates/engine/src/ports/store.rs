@@ -1,0 +1,195 @@
+//! What is remembered. Narrow and batch-oriented; what decides is in `core`, what is fenced is decided here.
+use async_trait::async_trait;
+use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::asset::Asset;
+use postsync_core::attempt::Attempt;
+use postsync_core::change::Change;
+use postsync_core::delivery::Delivery;
+use postsync_core::event::Event;
+use postsync_core::generation::{Generation, Status};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, KeyId, OrgId};
+use postsync_core::time::Timestamp;
+
+/// What became of a list of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Applied {
+    /// All of it is on disk.
+    Done,
+    /// A fence was stale: somebody else was first. Nothing of it was written.
+    Stale,
+}
+
+/// Why the store could not do it. In every case nothing of the list was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No space left: refuse work until the operator acts.
+    #[error("the disk that holds the database is full")]
+    Full,
+    /// Another process holds it too long: try again.
+    #[error("the database is busy")]
+    Busy,
+    /// The store is closing down.
+    #[error("the store is closed")]
+    Closed,
+    /// A secret could not be read with this master key.
+    #[error("{0}")]
+    Key(String),
+    /// Anything else.
+    #[error("the database failed: {0}")]
+    Failed(String),
+}
+
+/// A delivery with its event, ready for the dispatcher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueDelivery {
+    /// Its state is `Due`.
+    pub delivery: Delivery,
+    /// What it delivers.
+    pub event: Event,
+}
+
+/// A place in the order of what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueCursor {
+    /// When it is due.
+    pub at: Timestamp,
+    /// Which it is.
+    pub id: DeliveryId,
+}
+
+/// Which way a list of generations runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerationOrder {
+    /// Oldest first.
+    OldestFirst,
+    /// Newest first.
+    NewestFirst,
+}
+
+/// Which generations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenerationQuery {
+    /// Whose.
+    pub org: OrgId,
+    /// In one of these; empty means any.
+    pub statuses: Vec<Status>,
+    /// One of these; empty means any.
+    pub ids: Vec<GenerationId>,
+    /// Which way.
+    pub order: GenerationOrder,
+    /// Behind this one, in that order.
+    pub after: Option<GenerationId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// The states of deliveries that a filter may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryFilter {
+    /// To be attempted, or being attempted.
+    Due,
+    /// Delivered.
+    Delivered,
+    /// The dead letters.
+    Exhausted,
+}
+
+/// Which deliveries, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryQuery {
+    /// Whose.
+    pub org: OrgId,
+    /// In this state.
+    pub status: Option<DeliveryFilter>,
+    /// Of this generation.
+    pub generation: Option<GenerationId>,
+    /// For this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Older than this one.
+    pub after: Option<DeliveryId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A delivery with all that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Itself.
+    pub delivery: Delivery,
+    /// What it delivers.
+    pub event: Event,
+    /// Its attempts, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What is remembered.
+///
+/// Promise of every implementation (held by one conformance suite): `apply` is atomic and durable before it answers
+/// `Done`; a list with a stale fence changes nothing and disturbs no neighbour; reads see what was applied before them.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Writes a list of changes: all or nothing.
+    async fn apply(&self, changes: Vec<Change>) -> Result<Applied, StoreError>;
+
+    /// Generations that are not final, of one of these models, in id order behind `after`.
+    async fn open_generations(
+        &self,
+        models: &[&'static str],
+        after: Option<GenerationId>,
+        limit: usize,
+    ) -> Result<Vec<Generation>, StoreError>;
+
+    /// Deliveries due at or before `until`, in (due, id) order behind `after`. Those with an open attempt are left out.
+    async fn due(
+        &self,
+        until: Timestamp,
+        after: Option<DueCursor>,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// When the first delivery is due that is due after `after`.
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Deliveries whose last attempt has no end on record, in id order behind `after`: after a crash, what it interrupted.
+    async fn open_attempts(&self, after: Option<DeliveryId>, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// The highest 64-bit id ever given: new ones go above it.
+    async fn last_id(&self) -> Result<i64, StoreError>;
+
+    /// One generation of an organization.
+    async fn generation(&self, org: &OrgId, id: GenerationId) -> Result<Option<Generation>, StoreError>;
+
+    /// One generation whoever it belongs to: for token URLs.
+    async fn generation_of_any(&self, id: GenerationId) -> Result<Option<Generation>, StoreError>;
+
+    /// A page of generations.
+    async fn generations(&self, query: GenerationQuery) -> Result<Vec<Generation>, StoreError>;
+
+    /// One delivery of an organization, with its attempts.
+    async fn delivery(&self, org: &OrgId, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;
+
+    /// A page of deliveries (their attempts are counted, not listed) with their events' types and times.
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// One asset of an organization.
+    async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError>;
+
+    /// The key with that hash, revoked ones too.
+    async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+
+    /// An organization's keys, oldest first, revoked ones too.
+    async fn keys(&self, org: &OrgId) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// A key by its id.
+    async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
+
+    /// Every organization, oldest first.
+    async fn organizations(&self) -> Result<Vec<Organization>, StoreError>;
+
+    /// The organization's current signing secret.
+    async fn secret(&self, org: &OrgId) -> Result<Option<StoredSecret>, StoreError>;
+
+    /// Whether it can write: a no-op that goes through a commit.
+    async fn check(&self) -> Result<(), StoreError>;
+}
