@@ -1,1 +1,51 @@
-fn main() {}
+//! Development commands of postsync: `cargo xtask ci`, `tidy`, `sim`.
+//!
+//! `ci` is what the build machine runs, so that nobody learns from it what their own machine could have said. Every command works from any
+//! folder of the workspace, needs no terminal, and ends with exit code 1 and a sentence if something is wrong.
+
+#![expect(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
+
+mod ci;
+mod deny;
+mod sim;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Development commands of postsync", arg_required_else_help = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything that the build machine runs
+    Ci(ci::Args),
+    /// Check the arrows between crates, file lengths, headers, links and the change log
+    Tidy,
+    /// Run the deterministic simulation; further arguments go to it
+    Sim(sim::Args),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = Workspace::find().and_then(|workspace| match args.command {
+        Command::Ci(args) => ci::run(&workspace, &args),
+        Command::Tidy => tidy::run(&workspace),
+        Command::Sim(args) => sim::run(&workspace, &args),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
