@@ -20,6 +20,7 @@ pub mod limits;
 pub mod model;
 pub mod outcome;
 pub mod schedule;
+pub mod sniff;
 pub mod target;
 pub mod time;
 
