@@ -1,0 +1,198 @@
+//! Media in a folder of this machine.
+//!
+//! ```text
+//! media/<2 hex>/<uuid>     what is kept; neutral names without an extension
+//! jobs/<generation id>/    a generation at work
+//! uploads/<random>         on the way in
+//! ```
+//! All three on one file system, so that keeping a file is a rename. Only the last two may be written by what is not
+//! trusted, and only they are swept at start.
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use postsync_core::ids::{GenerationId, MediaId};
+use postsync_engine::ports::{MediaError, MediaKind, MediaStore, Resolved};
+
+use crate::files;
+use crate::token::{TokenKey, random_name};
+
+/// Why the folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Operator: name another folder, or give the server the right to write here.
+    #[error("the media folder {} can't be used: {source}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The media store of a single machine.
+#[derive(Debug)]
+pub struct LocalMedia {
+    folders: Arc<Folders>,
+    key: TokenKey,
+}
+
+#[derive(Debug)]
+struct Folders {
+    /// Absolute, with no symlink in it: what is below it can be told by its beginning.
+    root: PathBuf,
+}
+
+impl LocalMedia {
+    /// Opens the media folder, making what is missing. Sweeps nothing: another process may be at work in it.
+    ///
+    /// # Errors
+    /// The folder can't be made or read.
+    pub fn open(root: PathBuf, token_key: impl Into<TokenKey>) -> Result<Self, Error> {
+        let folders = Folders::open(&root).map_err(|source| Error::Folder { folder: root, source })?;
+        Ok(Self { folders: Arc::new(folders), key: token_key.into() })
+    }
+
+    /// Runs a blocking step off the runtime's threads: a slow disk must not hold up deliveries.
+    async fn run<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Folders) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, MediaError> {
+        let folders = self.folders.clone();
+        let done = tokio::task::spawn_blocking(move || step(&folders)).await;
+        done.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(MediaError::from)
+    }
+}
+
+impl Folders {
+    fn open(root: &Path) -> io::Result<Self> {
+        files::make_folder(root)?;
+        let folders = Self { root: root.canonicalize()? };
+        for folder in [folders.media(), folders.jobs(), folders.uploads()] {
+            files::make_folder(&folder)?;
+            // A link in its place would take every check below to somewhere else.
+            if folder.symlink_metadata()?.is_symlink() {
+                return Err(io::Error::new(
+                    io::ErrorKind::NotADirectory,
+                    "it holds a symlink where a folder should be",
+                ));
+            }
+        }
+        Ok(folders)
+    }
+
+    fn media(&self) -> PathBuf {
+        self.root.join("media")
+    }
+
+    fn jobs(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
+    fn uploads(&self) -> PathBuf {
+        self.root.join("uploads")
+    }
+
+    /// Spread by the last two digits: the first ones are the time, the same for years.
+    fn file(&self, id: MediaId) -> PathBuf {
+        let name = id.0.hyphenated().to_string();
+        self.media().join(&name[name.len() - 2..]).join(name)
+    }
+
+    fn job(&self, id: GenerationId) -> PathBuf {
+        self.jobs().join(id.to_string())
+    }
+
+    /// Refuses a path that is not below one of `folders`, also where `..` or a symlink on the way would lead out.
+    fn below(path: &Path, folders: &[PathBuf]) -> io::Result<()> {
+        let parent = path.parent().filter(|_| path.file_name().is_some());
+        let parent = parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.canonicalize()?;
+        if folders.iter().any(|folder| parent.starts_with(folder)) {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "the path leads out of the media folder"))
+    }
+
+    fn resolve(&self, id: MediaId) -> io::Result<Resolved> {
+        let path = self.file(id);
+        files::open_regular(&path).map(|_| Resolved::File(path))
+    }
+
+    fn bytes_free(&self) -> io::Result<u64> {
+        let disk = rustix::fs::statvfs(&self.root)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+}
+
+#[async_trait]
+impl MediaStore for LocalMedia {
+    async fn job_folder(&self, id: GenerationId) -> Result<PathBuf, MediaError> {
+        self.run(move |folders| {
+            let folder = folders.job(id);
+            // Left behind by a try that died: the next one must not find its half-made output.
+            files::remove_folder(&folder)?;
+            files::make_folder(&folder)?;
+            Ok(folder)
+        })
+        .await
+    }
+
+    async fn drop_job_folder(&self, id: GenerationId) -> Result<(), MediaError> {
+        self.run(move |folders| files::remove_folder(&folders.job(id)).map(drop)).await
+    }
+
+    async fn sweep_job_folders(&self) -> Result<usize, MediaError> {
+        self.run(|folders| {
+            // What was on its way in when the server died: nobody will finish it.
+            files::empty_folder(&folders.uploads())?;
+            files::empty_folder(&folders.jobs())
+        })
+        .await
+    }
+
+    async fn upload_path(&self) -> Result<PathBuf, MediaError> {
+        Ok(self.folders.uploads().join(random_name()))
+    }
+
+    async fn keep(&self, id: MediaId, kind: MediaKind, path: &Path) -> Result<(), MediaError> {
+        tracing::debug!(media = %id, ?kind, "keeping a file");
+        let path = path.to_path_buf();
+        self.run(move |folders| {
+            Folders::below(&path, &[folders.jobs(), folders.uploads()])?;
+            files::keep(&path, &folders.file(id))
+        })
+        .await
+    }
+
+    async fn resolve(&self, id: MediaId) -> Result<Resolved, MediaError> {
+        self.run(move |folders| folders.resolve(id)).await
+    }
+
+    /// A copy, not a hard link: what works on the copy has parsed hostile media and may write in its folder, and through a
+    /// link it would write in the stored original, which the next generation, or another user, would be given.
+    async fn copy_to(&self, id: MediaId, to: &Path) -> Result<(), MediaError> {
+        let to = to.to_path_buf();
+        self.run(move |folders| {
+            Folders::below(&to, &[folders.jobs()])?;
+            files::copy(&folders.file(id), &to)
+        })
+        .await
+    }
+
+    async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
+        self.run(move |folders| files::remove_file(&folders.file(id))).await
+    }
+
+    fn result_path(&self, generation: GenerationId, media: MediaId) -> String {
+        format!("/v2/generations/{generation}/result?token={}", self.key.token(generation, media))
+    }
+
+    fn token_fits(&self, generation: GenerationId, media: MediaId, token: &str) -> bool {
+        self.key.fits(generation, media, token)
+    }
+
+    async fn bytes_free(&self) -> Result<u64, MediaError> {
+        self.run(Folders::bytes_free).await
+    }
+}
