@@ -7,10 +7,13 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod address;
 pub mod asset;
 pub mod attempt;
 pub mod change;
 pub mod delivery;
+pub mod echo_url;
+pub mod egress_rules;
 pub mod error_code;
 pub mod event;
 pub mod generation;
