@@ -1,0 +1,129 @@
+//! The store in memory: for the simulation and for tests of the engine.
+//!
+//! Promise: the same answers as SQLite's (one conformance suite holds both), in the same order on every run. Every method
+//! completes at its first poll, so no runtime is needed. Share it as an `Arc` across simulated crashes: what was answered
+//! `Done` is what a disk would have kept.
+//!
+//! Deliberately absent: durability, bounds on memory, encryption of secrets.
+mod read;
+mod table;
+mod tables;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::asset::Asset;
+use postsync_core::change::Change;
+use postsync_core::generation::Generation;
+use postsync_core::ids::{AssetId, DeliveryId, GenerationId, KeyId, OrgId};
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::{
+    Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
+};
+
+use crate::refusal::applied;
+use tables::Tables;
+
+/// The store in memory.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<Tables>);
+
+impl Memory {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A test that panicked while it held the lock has left whole lists only: `apply` rolls back before it lets go.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn apply(&self, changes: Vec<Change>) -> Result<Applied, StoreError> {
+        applied(self.tables().apply(changes))
+    }
+
+    async fn open_generations(
+        &self,
+        models: &[&'static str],
+        after: Option<GenerationId>,
+        limit: usize,
+    ) -> Result<Vec<Generation>, StoreError> {
+        Ok(self.tables().open_generations(models, after, limit))
+    }
+
+    async fn due(
+        &self,
+        until: Timestamp,
+        after: Option<DueCursor>,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().due(until, after, limit))
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.tables().next_due(after))
+    }
+
+    async fn open_attempts(&self, after: Option<DeliveryId>, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().open_attempts(after, limit))
+    }
+
+    async fn last_id(&self) -> Result<i64, StoreError> {
+        Ok(self.tables().last_id())
+    }
+
+    async fn generation(&self, org: &OrgId, id: GenerationId) -> Result<Option<Generation>, StoreError> {
+        Ok(self.tables().generations.get(&id).filter(|g| g.org == *org).cloned())
+    }
+
+    async fn generation_of_any(&self, id: GenerationId) -> Result<Option<Generation>, StoreError> {
+        Ok(self.tables().generations.get(&id).cloned())
+    }
+
+    async fn generations(&self, query: GenerationQuery) -> Result<Vec<Generation>, StoreError> {
+        Ok(self.tables().find_generations(&query))
+    }
+
+    async fn delivery(&self, org: &OrgId, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
+        Ok(self.tables().delivery(org, id))
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().find_deliveries(&query))
+    }
+
+    async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {
+        Ok(self.tables().assets.get(&id).filter(|asset| asset.org == *org).cloned())
+    }
+
+    async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        Ok(self.tables().keys.values().find(|key| key.hash == hash).cloned())
+    }
+
+    async fn keys(&self, org: &OrgId) -> Result<Vec<ApiKey>, StoreError> {
+        Ok(self.tables().keys.values().filter(|key| key.org == *org).cloned().collect())
+    }
+
+    async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        Ok(self.tables().keys.get(&id).cloned())
+    }
+
+    async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
+        Ok(self.tables().organizations_by_age())
+    }
+
+    async fn secret(&self, org: &OrgId) -> Result<Option<StoredSecret>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.current.get(org).and_then(|id| tables.secrets.get(id)).cloned())
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What the memory store answers. The order of each answer is part of the port.
+use std::ops::Bound;
+
+use bytes::Bytes;
+use postsync_core::access::Organization;
+use postsync_core::delivery::{Delivery, State as DeliveryState};
+use postsync_core::event::Event;
+use postsync_core::generation::Generation;
+use postsync_core::ids::{DeliveryId, GenerationId, OrgId};
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::{
+    DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationOrder, GenerationQuery,
+};
+
+use super::tables::{Row, Tables};
+
+impl Tables {
+    pub(super) fn open_generations(
+        &self,
+        models: &[&'static str],
+        after: Option<GenerationId>,
+        limit: usize,
+    ) -> Vec<Generation> {
+        let behind = self.generations.range((behind(after), Bound::Unbounded)).map(|(_, g)| g);
+        let open = behind.filter(|g| !g.is_final() && models.contains(&g.request.model.as_str()));
+        open.take(limit).cloned().collect()
+    }
+
+    pub(super) fn due(&self, until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery> {
+        let from = behind(after.map(|cursor| (cursor.at, cursor.id)));
+        let rows = self.due.range((from, Bound::Unbounded)).map(|(key, ())| key);
+        let rows = rows.take_while(|(at, _)| *at <= until).filter_map(|(_, id)| self.deliveries.get(id));
+        rows.filter(|row| !row.open).filter_map(|row| self.with_event(row)).take(limit).collect()
+    }
+
+    pub(super) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        let behind = (Bound::Excluded((after, DeliveryId(i64::MAX))), Bound::Unbounded);
+        let mut waiting =
+            self.due.range(behind).filter(|((_, id), ())| self.deliveries.get(id).is_some_and(|r| !r.open));
+        waiting.next().map(|((at, _), ())| *at)
+    }
+
+    pub(super) fn open_attempts(&self, after: Option<DeliveryId>, limit: usize) -> Vec<DueDelivery> {
+        let rows = self.deliveries.range((behind(after), Bound::Unbounded)).map(|(_, row)| row);
+        rows.filter(|row| row.open).filter_map(|row| self.with_event(row)).take(limit).collect()
+    }
+
+    pub(super) fn last_id(&self) -> i64 {
+        let ids = [
+            self.events.last_key().map(|id| id.0),
+            self.deliveries.last_key().map(|id| id.0),
+            self.keys.last_key().map(|id| id.0),
+            self.secrets.last_key().map(|id| id.0),
+        ];
+        ids.into_iter().flatten().max().unwrap_or(0)
+    }
+
+    pub(super) fn find_generations(&self, query: &GenerationQuery) -> Vec<Generation> {
+        let fits = |g: &&Generation| {
+            g.org == query.org
+                && (query.statuses.is_empty() || query.statuses.contains(&g.status()))
+                && (query.ids.is_empty() || query.ids.contains(&g.id))
+        };
+        let rows = match (query.order, query.after) {
+            (_, None) => (Bound::Unbounded, Bound::Unbounded),
+            (GenerationOrder::OldestFirst, Some(id)) => (Bound::Excluded(id), Bound::Unbounded),
+            (GenerationOrder::NewestFirst, Some(id)) => (Bound::Unbounded, Bound::Excluded(id)),
+        };
+        let rows = self.generations.range(rows).map(|(_, g)| g);
+        match query.order {
+            GenerationOrder::OldestFirst => rows.filter(fits).take(query.limit).cloned().collect(),
+            GenerationOrder::NewestFirst => rows.rev().filter(fits).take(query.limit).cloned().collect(),
+        }
+    }
+
+    pub(super) fn delivery(&self, org: &OrgId, id: DeliveryId) -> Option<DeliveryRecord> {
+        let DueDelivery { delivery, event } = self.with_event(self.deliveries.get(&id)?)?;
+        let attempts = self.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone());
+        (delivery.org == *org).then(|| DeliveryRecord { delivery, event, attempts: attempts.collect() })
+    }
+
+    pub(super) fn find_deliveries(&self, query: &DeliveryQuery) -> Vec<DueDelivery> {
+        let fits = |d: &Delivery| {
+            d.org == query.org
+                && query.status.is_none_or(|status| status == filter_of(d.state))
+                && query.generation.is_none_or(|id| id == d.generation)
+                && query.endpoint.as_ref().is_none_or(|id| *id == d.endpoint)
+        };
+        let older = (Bound::Unbounded, query.after.map_or(Bound::Unbounded, Bound::Excluded));
+        let rows = self.deliveries.range(older).rev().map(|(_, row)| row).filter(|row| fits(&row.delivery));
+        rows.take(query.limit).filter_map(|row| self.with_event(row)).map(without_body).collect()
+    }
+
+    /// Oldest first; ids break ties.
+    pub(super) fn organizations_by_age(&self) -> Vec<Organization> {
+        let mut all: Vec<Organization> = self.organizations.values().cloned().collect();
+        all.sort_by_key(|organization| organization.created_at);
+        all
+    }
+
+    fn with_event(&self, row: &Row) -> Option<DueDelivery> {
+        let event = self.events.get(&row.delivery.event)?.clone();
+        Some(DueDelivery { delivery: row.delivery.clone(), event })
+    }
+}
+
+fn behind<K>(after: Option<K>) -> Bound<K> {
+    after.map_or(Bound::Unbounded, Bound::Excluded)
+}
+
+/// A list of a thousand would else carry a thousand bodies.
+fn without_body(found: DueDelivery) -> DueDelivery {
+    DueDelivery { event: Event { body: Bytes::new(), ..found.event }, ..found }
+}
+
+fn filter_of(state: DeliveryState) -> DeliveryFilter {
+    match state {
+        DeliveryState::Due(_) => DeliveryFilter::Due,
+        DeliveryState::Delivered(_) => DeliveryFilter::Delivered,
+        DeliveryState::Exhausted(..) => DeliveryFilter::Exhausted,
+    }
+}

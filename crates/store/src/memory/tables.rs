@@ -1,0 +1,210 @@
+//! What the memory store holds, and how a list of changes moves it.
+//!
+//! Each change checks its own fence against what the changes before it in the list have made; whoever calls rolls the
+//! whole state back where one refuses.
+use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::asset::Asset;
+use postsync_core::attempt::Attempt;
+use postsync_core::change::{Change, Settlement};
+use postsync_core::delivery::{Delivery, State as DeliveryState};
+use postsync_core::event::Event;
+use postsync_core::generation::{Generation, State};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId, SecretId};
+use postsync_core::time::Timestamp;
+
+use super::table::Table;
+use crate::refusal::{Refusal, duplicate};
+
+/// A delivery, and whether its last attempt is open.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) delivery: Delivery,
+    pub(super) open: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) generations: Table<GenerationId, Generation>,
+    pub(super) events: Table<EventId, Event>,
+    pub(super) deliveries: Table<DeliveryId, Row>,
+    pub(super) due: Table<(Timestamp, DeliveryId), ()>,
+    pub(super) attempts: Table<(DeliveryId, u32), Attempt>,
+    pub(super) assets: Table<AssetId, Asset>,
+    pub(super) organizations: Table<OrgId, Organization>,
+    pub(super) keys: Table<KeyId, ApiKey>,
+    pub(super) secrets: Table<SecretId, StoredSecret>,
+    /// Each organization's current one.
+    pub(super) current: Table<OrgId, SecretId>,
+}
+
+/// Runs one method on every table: what is forgotten here is not taken back.
+macro_rules! each {
+    ($tables:ident, $method:ident) => {{
+        $tables.generations.$method();
+        $tables.events.$method();
+        $tables.deliveries.$method();
+        $tables.due.$method();
+        $tables.attempts.$method();
+        $tables.assets.$method();
+        $tables.organizations.$method();
+        $tables.keys.$method();
+        $tables.secrets.$method();
+        $tables.current.$method();
+    }};
+}
+
+impl Tables {
+    /// All of it, or nothing.
+    pub(super) fn apply(&mut self, changes: Vec<Change>) -> Result<(), Refusal> {
+        let done = changes.into_iter().try_for_each(|change| self.change(change));
+        match done {
+            Ok(()) => each!(self, commit),
+            Err(_) => each!(self, rollback),
+        }
+        done
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), Refusal> {
+        match change {
+            Change::AddGeneration(generation) => self.add_generation(*generation),
+            Change::StartGeneration { id, tries, at } => {
+                let fits = |g: &Generation| !g.is_final() && g.tries.checked_add(1) == Some(tries);
+                self.move_generation(id, fits, at, tries, State::Processing)
+            }
+            Change::ReleaseGeneration { id, tries, at } => {
+                let fits = |g: &Generation| g.state == State::Processing && g.tries == tries;
+                self.move_generation(id, fits, at, tries.saturating_sub(1), State::Pending)
+            }
+            Change::EndGeneration { id, tries, at, ending } => {
+                let fits = |g: &Generation| !g.is_final() && g.tries == tries;
+                self.move_generation(id, fits, at, tries, State::Ended(at, ending))
+            }
+            Change::AddEvent(event) => self.add_event(*event),
+            Change::AddDelivery(delivery) => self.add_delivery(*delivery),
+            Change::StartAttempt { delivery, attempt, step, started_at } => {
+                self.start_attempt(Attempt { delivery, attempt, step, started_at, end: None })
+            }
+            Change::SettleAttempt(settlement) => self.settle_attempt(*settlement),
+            Change::AddAsset(asset) => self.add_asset(*asset),
+            Change::AddOrganization(organization) => self.add_organization(organization),
+            Change::AddKey(key) => self.add_key(*key),
+            Change::RevokeKey { id, at } => self.revoke_key(id, at),
+            Change::SetSecret(secret) => self.set_secret(*secret),
+        }
+    }
+
+    fn add_generation(&mut self, generation: Generation) -> Result<(), Refusal> {
+        if self.generations.contains(&generation.id) {
+            return Err(duplicate("generation"));
+        }
+        self.generations.put(generation.id, generation);
+        Ok(())
+    }
+
+    fn move_generation(
+        &mut self,
+        id: GenerationId,
+        fits: impl Fn(&Generation) -> bool,
+        at: Timestamp,
+        tries: u32,
+        state: State,
+    ) -> Result<(), Refusal> {
+        let found = self.generations.get(&id).filter(|g| fits(g)).ok_or(Refusal::Stale)?;
+        let moved = Generation { tries, updated_at: at, state, ..found.clone() };
+        self.generations.put(id, moved);
+        Ok(())
+    }
+
+    fn add_event(&mut self, event: Event) -> Result<(), Refusal> {
+        if self.events.contains(&event.id) {
+            return Err(duplicate("event"));
+        }
+        self.events.put(event.id, event);
+        Ok(())
+    }
+
+    fn add_delivery(&mut self, delivery: Delivery) -> Result<(), Refusal> {
+        if self.deliveries.contains(&delivery.id) {
+            return Err(duplicate("delivery"));
+        }
+        if !self.events.contains(&delivery.event) {
+            return Err(Refusal::no_event());
+        }
+        if let DeliveryState::Due(at) = delivery.state {
+            self.due.put((at, delivery.id), ());
+        }
+        self.deliveries.put(delivery.id, Row { delivery, open: false });
+        Ok(())
+    }
+
+    fn start_attempt(&mut self, attempt: Attempt) -> Result<(), Refusal> {
+        let id = attempt.delivery;
+        let row = self.deliveries.get(&id).ok_or(Refusal::Stale)?;
+        let due = matches!(row.delivery.state, DeliveryState::Due(_));
+        if !due || row.open || row.delivery.attempts.checked_add(1) != Some(attempt.attempt) {
+            return Err(Refusal::Stale);
+        }
+        let delivery = Delivery { attempts: attempt.attempt, ..row.delivery.clone() };
+        self.deliveries.put(id, Row { delivery, open: true });
+        self.attempts.put((id, attempt.attempt), attempt);
+        Ok(())
+    }
+
+    fn settle_attempt(&mut self, settlement: Settlement) -> Result<(), Refusal> {
+        let Settlement { delivery: id, attempt, end, step, interrupted, state } = settlement;
+        let row = self.deliveries.get(&id).filter(|row| row.open && row.delivery.attempts == attempt);
+        let row = row.ok_or(Refusal::Stale)?;
+        let delivery = Delivery { step, interrupted, state, ..row.delivery.clone() };
+        if let DeliveryState::Due(at) = row.delivery.state {
+            self.due.remove(&(at, id));
+        }
+        if let DeliveryState::Due(at) = state {
+            self.due.put((at, id), ());
+        }
+        self.deliveries.put(id, Row { delivery, open: false });
+        let started = self.attempts.get(&(id, attempt)).ok_or(Refusal::Stale)?;
+        let ended = Attempt { end: Some(end), ..started.clone() };
+        self.attempts.put((id, attempt), ended);
+        Ok(())
+    }
+
+    fn add_asset(&mut self, asset: Asset) -> Result<(), Refusal> {
+        if self.assets.contains(&asset.id) {
+            return Err(duplicate("asset"));
+        }
+        self.assets.put(asset.id, asset);
+        Ok(())
+    }
+
+    fn add_organization(&mut self, organization: Organization) -> Result<(), Refusal> {
+        if self.organizations.contains(&organization.id) {
+            return Err(Refusal::Stale);
+        }
+        self.organizations.put(organization.id.clone(), organization);
+        Ok(())
+    }
+
+    fn add_key(&mut self, key: ApiKey) -> Result<(), Refusal> {
+        if self.keys.contains(&key.id) || self.keys.values().any(|other| other.hash == key.hash) {
+            return Err(Refusal::Stale);
+        }
+        self.keys.put(key.id, key);
+        Ok(())
+    }
+
+    fn revoke_key(&mut self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {
+        let key = self.keys.get(&id).filter(|key| key.revoked_at.is_none()).ok_or(Refusal::Stale)?;
+        let revoked = ApiKey { revoked_at: Some(at), ..key.clone() };
+        self.keys.put(id, revoked);
+        Ok(())
+    }
+
+    fn set_secret(&mut self, secret: StoredSecret) -> Result<(), Refusal> {
+        if self.secrets.contains(&secret.id) {
+            return Err(duplicate("secret"));
+        }
+        self.current.put(secret.org.clone(), secret.id);
+        self.secrets.put(secret.id, secret);
+        Ok(())
+    }
+}
