@@ -11,11 +11,25 @@
 #![warn(missing_docs)]
 
 mod error;
+mod face;
+mod frame;
 mod job;
+mod media;
+mod models;
 mod options;
+mod performance;
+mod pipeline;
+mod render;
+mod speech;
+mod supervise;
+mod sync_mode;
 
 pub use error::Error;
 pub use job::{Job, Limits, Observer, Progress, Report, Tools};
+pub use media::{
+    encode::PROVENANCE,
+    probe::{MediaInfo, Role, probe},
+};
 pub use options::{ActiveSpeaker, Options, SyncMode};
 
 /// Makes the video that `job` describes. Blocks until it is done, failed or cancelled by `observer`.
@@ -23,6 +37,5 @@ pub use options::{ActiveSpeaker, Options, SyncMode};
 /// # Errors
 /// See [`Error`]; the output file does not exist then.
 pub fn run(job: &Job, observer: &mut dyn Observer) -> Result<Report, Error> {
-    let _ = (job, observer);
-    Err(Error::pipeline("not built yet"))
+    pipeline::run(job, observer)
 }
