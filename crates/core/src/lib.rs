@@ -11,6 +11,7 @@ pub mod address;
 pub mod asset;
 pub mod attempt;
 pub mod change;
+pub mod create;
 pub mod delivery;
 pub mod echo_url;
 pub mod egress_rules;
