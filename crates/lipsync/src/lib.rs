@@ -20,9 +20,12 @@ mod options;
 mod performance;
 mod pipeline;
 mod render;
+pub mod score;
 mod speech;
 mod supervise;
 mod sync_mode;
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use job::{Job, Limits, Observer, Progress, Report, Tools};

@@ -26,6 +26,8 @@ const SEARCH_EVERY: usize = 12;
 const JUMP_MAX: f32 = 0.5;
 /// Mean change of the thumbnail's brightness (0..255) from one frame to the next that is a cut.
 const CUT_MIN: f32 = 40.0;
+/// Runs of the landmark network on a new face; after four its points move by less than a tenth of a pixel.
+const SETTLE_ROUNDS: usize = 4;
 /// Faces that are followed at once until the speaker is known.
 const CANDIDATES_MAX: usize = 4;
 
@@ -167,10 +169,18 @@ impl Tracker {
         best.map(|d| self.settle(frame, d)).transpose().map(Option::flatten)
     }
 
-    /// Refines a detection: the landmark network works best on a square made from landmarks.
+    /// Refines a detection: the landmark network works best on a square made from its own landmarks, and takes a few rounds to agree
+    /// with itself. In a video the frames are the rounds; a still has only these.
     fn settle(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<Square>, Error> {
-        let (points, score) = self.mesh.run(frame, detection.square())?;
-        Ok((score >= SCORE_MIN).then(|| square_around(&points)))
+        let mut square = detection.square();
+        for _ in 0..SETTLE_ROUNDS {
+            let (points, score) = self.mesh.run(frame, square)?;
+            if score < SCORE_MIN {
+                return Ok(None);
+            }
+            square = square_around(&points);
+        }
+        Ok(Some(square))
     }
 
     fn push_boxed(&mut self, frame: &Frame, wanted: Option<Box4>) -> Result<(), Error> {

@@ -66,8 +66,8 @@ pub(crate) struct Source {
     pub(crate) rate: (u32, u32),
     /// Audio channels of the track, 0 if it is a video track.
     pub(crate) channels: u32,
-    /// The video says which colour matrix it uses.
-    pub(crate) colour_known: bool,
+    /// What the video says about its colours.
+    pub(crate) colour: Colour,
     /// Shape of a pixel, if it is not square.
     pub(crate) pixel_aspect: Option<String>,
 }
@@ -119,6 +119,43 @@ impl Source {
     }
 }
 
+/// How a video's colours are coded. The result is coded and labelled as the source was: a source without labels is guessed at by players,
+/// and the result must be guessed at in the same way, or its colours shift against the original's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Colour {
+    /// The scaler's name of the matrix; `None` leaves both directions to its default, so that they cancel.
+    pub(crate) matrix: Option<&'static str>,
+    /// Encoder options that carry the labels over.
+    pub(crate) labels: Vec<(&'static str, String)>,
+}
+
+impl Colour {
+    /// Stills are RGB; their videos are labelled BT.709.
+    fn still() -> Self {
+        let labels = ["-colorspace", "-color_primaries", "-color_trc"].map(|o| (o, "bt709".to_owned()));
+        Self { matrix: Some("bt709"), labels: labels.into() }
+    }
+
+    fn of(track: &Track) -> Self {
+        let matrix = match track.color_space.as_deref() {
+            Some("bt709") => "bt709",
+            Some("smpte170m" | "bt470bg") => "smpte170m",
+            Some("smpte240m") => "smpte240m",
+            Some("fcc") => "fcc",
+            Some("bt2020nc" | "bt2020_ncl" | "bt2020c") => "bt2020",
+            _ => return Self::default(),
+        };
+        let tags = [
+            ("-colorspace", &track.color_space),
+            ("-color_primaries", &track.color_primaries),
+            ("-color_trc", &track.color_transfer),
+        ];
+        let known = |s: &String| !matches!(s.as_str(), "unknown" | "reserved" | "unspecified");
+        let labels = tags.into_iter().filter_map(|(o, t)| Some((o, t.clone().filter(known)?))).collect();
+        Self { matrix: Some(matrix), labels }
+    }
+}
+
 /// What must stand before `-i`: the reader that we recognised, and the bounds.
 fn input_options(command: &mut Command, container: Container, limits: &Limits) {
     command.args(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS]);
@@ -134,7 +171,7 @@ pub(crate) fn file_url(path: &Path) -> std::ffi::OsString {
 }
 
 const ENTRIES: &str = "format=duration:stream=index,codec_type,width,height,avg_frame_rate,r_frame_rate,duration,channels,\
-    color_space,sample_aspect_ratio:stream_disposition=attached_pic:stream_side_data=rotation";
+    color_space,color_primaries,color_transfer,sample_aspect_ratio:stream_disposition=attached_pic:stream_side_data=rotation";
 /// Bytes of ffprobe's answer that are read; a file with thousands of tracks is not worth more.
 const JSON_MAX: u64 = 1 << 20;
 /// Least width and height; below it there is no face to see, and encoders refuse.
@@ -167,6 +204,8 @@ struct Track {
     #[serde(default)]
     channels: u32,
     color_space: Option<String>,
+    color_primaries: Option<String>,
+    color_transfer: Option<String>,
     sample_aspect_ratio: Option<String>,
     #[serde(default)]
     disposition: Disposition,
@@ -219,7 +258,6 @@ impl Found {
         }
         let fps = f64::from(rate.0) / f64::from(rate.1);
         let has_audio = self.track("audio").is_some();
-        let unknown = |s: &String| matches!(s.as_str(), "unknown" | "reserved" | "gbr");
         let square = |s: &String| matches!(s.as_str(), "1:1" | "0:1" | "N/A");
         Ok(Source {
             path,
@@ -228,7 +266,7 @@ impl Found {
             stream: track.index,
             rate,
             channels: 0,
-            colour_known: track.color_space.as_ref().is_some_and(|s| !unknown(s)),
+            colour: if still { Colour::still() } else { Colour::of(track) },
             pixel_aspect: track.sample_aspect_ratio.clone().filter(|s| !square(s) && !turned),
         })
     }
@@ -246,7 +284,7 @@ impl Found {
             stream: track.index,
             rate: (0, 1),
             channels: track.channels,
-            colour_known: false,
+            colour: Colour::default(),
             pixel_aspect: None,
         })
     }

@@ -31,6 +31,8 @@ use crate::{
 
 /// Openings under this many pixels show no interior.
 const OPEN_MIN_PX: f32 = 0.9;
+/// Width of the soft edge of the opening in pixels.
+const EDGE_PX: f32 = 1.0;
 /// Openings under this many pixels are a seam whose specks are melted.
 const SHUT_MAX_PX: f32 = 1.2;
 
@@ -150,10 +152,17 @@ impl Renderer {
         if scene.gap_px > OPEN_MIN_PX {
             self.mask.clear(area);
             self.mask.fill_polygon(&scene.opening);
+            // The soft edge belongs outside the opening: inside, it would let the footage's teeth shine through.
+            self.mask.stroke(&closed(&scene.opening), EDGE_PX);
             self.interior.paint(frame, &scene, &self.mask, self.exemplar.as_ref());
         }
         seam::paint(frame, &scene, lip_colour, area, (&mut self.mask, &mut self.scratch));
     }
+}
+
+/// The outline of the opening as a line that ends where it starts.
+fn closed(opening: &[[f32; 2]; INNER.len()]) -> [[f32; 2]; INNER.len() + 1] {
+    std::array::from_fn(|i| opening[i % INNER.len()])
 }
 
 /// Brightness of lit skin, read from the cheeks.

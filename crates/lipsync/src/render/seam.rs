@@ -3,7 +3,7 @@
 //! Where the footage's mouth was open and ours is shut, the pixels between the lips were uncovered from teeth. A soft line in the
 //! person's own lip colour covers them; without it a shut mouth sparkles.
 
-use super::{Area, Plane, Scene, interior::blend, smoothstep};
+use super::{Area, EDGE_PX, Plane, Scene, closed, interior::blend, smoothstep};
 use crate::{
     face::topology::{INNER, LIP_COLOUR},
     frame::Frame,
@@ -16,6 +16,7 @@ const OPEN_CM: f32 = 0.34;
 /// The line against the lips.
 const DARKENING: f32 = 0.60;
 const OPACITY: f32 = 0.92;
+const WIDTH_CM: f32 = 0.13;
 
 /// The red of the person's lips, darkened to that of a seam; read before the mouth is moved.
 pub(super) fn lip_colour(frame: &Frame, points: &[Vec3; LANDMARKS]) -> [f32; 3] {
@@ -41,7 +42,8 @@ pub(super) fn paint(
     }
     let scale = scene.face.pose.scale;
     line.clear(area);
-    line.stroke(&middle(&scene.opening), (scale * 0.13).round().max(1.0));
+    line.stroke(&middle(&scene.opening), (scale * WIDTH_CM).max(1.0) + EDGE_PX);
+    line.stroke(&closed(&scene.opening), EDGE_PX);
     line.fill_polygon(&scene.opening);
     line.blur((scale * 0.045).max(0.7), scratch);
     blend(frame, line, OPACITY * shut * scene.face.strength, |_| colour);

@@ -11,7 +11,7 @@ use crate::{
     },
     frame::{Frame, PIXEL_BYTES},
     models::{LANDMARKS, Vec3},
-    render::{Area, Face, Plane, Rig},
+    render::{Area, Face, Plane, Rig, closed},
 };
 
 /// Size of each ring, as a factor on the outline, and how much of the outline's movement it takes part in.
@@ -174,8 +174,7 @@ impl Warp {
         let hole = &mut self.planes[0];
         hole.clear(mouth);
         hole.fill_polygon(&opening);
-        let closed: [Point; INNER.len() + 1] = std::array::from_fn(|i| opening[i % INNER.len()]);
-        hole.stroke(&closed, 3.0);
+        hole.stroke(&closed(&opening), 3.0);
         let w = area.width();
         for _ in 0..2 {
             let mut grown = Vec::new();
