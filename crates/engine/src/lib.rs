@@ -7,4 +7,23 @@
 //! Deliberately absent: SQL, HTTP, the wall clock, randomness, models. They are [`ports`].
 #![warn(missing_docs)]
 
+mod backlog;
+mod dispatch;
+mod engine;
+mod finish;
+mod generate;
+mod inputs;
 pub mod ports;
+mod secrets;
+mod settings;
+mod settle;
+mod submit;
+mod sweep;
+mod tally;
+mod waiters;
+mod world;
+
+pub use engine::{Engine, Ports, StartError};
+pub use secrets::new_secret;
+pub use settings::Settings;
+pub use submit::SubmitError;

@@ -86,7 +86,7 @@ fn ending(out: &mut String, g: &Generation) {
 /// Milliseconds as seconds in JavaScript's shortest form: `9980` -> `9.98`, `5000` -> `5`.
 fn seconds(out: &mut String, ms: u64) {
     let _ = write!(out, "{}", ms / 1000);
-    if ms % 1000 != 0 {
+    if !ms.is_multiple_of(1000) {
         let decimals = format!("{:03}", ms % 1000);
         let _ = write!(out, ".{}", decimals.trim_end_matches('0'));
     }

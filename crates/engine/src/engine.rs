@@ -1,0 +1,171 @@
+//! The whole engine as its users see it: started on a set of ports, asked to accept, read, wait, stop.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postsync_core::asset::Asset;
+use postsync_core::generation::{Generation, NewGeneration};
+use postsync_core::ids::{AssetId, GenerationId, MediaId, OrgId};
+use postsync_core::model::Route;
+use postsync_core::time::Timestamp;
+
+use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError};
+use crate::settings::Settings;
+use crate::submit::SubmitError;
+use crate::world::{World, locked};
+use crate::{dispatch, generate, submit, sweep};
+
+/// After the grace, for outcomes of what was cut to reach the disk.
+const HAND_BACK: Duration = Duration::from_secs(5);
+
+/// Everything that the engine needs of the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Tasks.
+    pub spawn: Arc<dyn Spawn>,
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// Where files live.
+    pub media: Arc<dyn MediaStore>,
+    /// Webhooks out.
+    pub sender: Arc<dyn Sender>,
+    /// Inputs in.
+    pub fetch: Arc<dyn Fetch>,
+    /// What makes videos, by route.
+    pub generators: BTreeMap<Route, Arc<dyn Generator>>,
+}
+
+/// Why the engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The folders of dead jobs could not be removed.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+}
+
+/// A running engine.
+pub struct Engine {
+    world: Arc<World>,
+}
+
+impl Engine {
+    /// Recovers what an earlier process left, then starts the loops.
+    ///
+    /// # Errors
+    /// When the store or the media store does not work; nothing was started then.
+    pub async fn start(ports: Ports, settings: Settings) -> Result<Arc<Self>, StartError> {
+        let last_id = ports.store.last_id().await?;
+        let world = World::new(ports, settings, last_id);
+        sweep::recover(&world).await?;
+        for route in world.backlogs.keys() {
+            world.ports.spawn.spawn(Box::pin(generate::run(world.clone(), *route)));
+        }
+        world.ports.spawn.spawn(Box::pin(dispatch::run(world.clone())));
+        Ok(Arc::new(Self { world }))
+    }
+
+    /// Accepts a generation: when this answers, it is on disk.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn submit(&self, new: NewGeneration, uploads: Vec<Asset>) -> Result<Generation, SubmitError> {
+        submit::submit(&self.world, new, uploads).await
+    }
+
+    /// The generation, as soon as it has ended or `timeout` has passed. `None` where there is none.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn wait_for_end(
+        &self,
+        org: &OrgId,
+        id: GenerationId,
+        timeout: Duration,
+    ) -> Result<Option<Generation>, StoreError> {
+        let wait = self.world.waiters.register(id);
+        let current = self.store().generation(org, id).await?;
+        let (Some(mut wait), Some(false)) = (wait, current.as_ref().map(Generation::is_final)) else {
+            return Ok(current);
+        };
+        tokio::select! {
+            biased;
+            () = wait.told() => {}
+            () = self.world.ports.clock.sleep(timeout) => {}
+            _ = self.world.stopping.cancelled() => {}
+        }
+        self.store().generation(org, id).await
+    }
+
+    /// How far a generation at work is, in percent. `None` where none is at work under that id.
+    #[must_use]
+    pub fn progress_percent(&self, id: GenerationId) -> Option<u32> {
+        locked(&self.world.at_work).get(&id).map(|work| work.progress.percent())
+    }
+
+    /// Whether creates are taken.
+    #[must_use]
+    pub fn is_accepting(&self) -> bool {
+        !self.world.stopping.is_cancelled()
+    }
+
+    /// Stops: takes nothing new, lets what is under way end within the grace, hands back the rest. Everything that is
+    /// handed back is on disk when this returns.
+    pub async fn stop(&self) {
+        self.world.stopping.cancel();
+        let clock = &self.world.ports.clock;
+        tokio::select! {
+            biased;
+            () = self.world.under_way.none() => return,
+            () = clock.sleep(self.world.settings.shutdown_grace) => {}
+        }
+        self.world.cut.cancel();
+        tokio::select! {
+            biased;
+            () = self.world.under_way.none() => {}
+            () = clock.sleep(HAND_BACK) => tracing::warn!("some work did not end in time; the next start takes it up"),
+        }
+    }
+
+    /// What is remembered, for reading.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.world.ports.store
+    }
+
+    /// Where files live.
+    #[must_use]
+    pub fn media(&self) -> &Arc<dyn MediaStore> {
+        &self.world.ports.media
+    }
+
+    /// Time.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.world.ports.clock
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    /// A new asset's id.
+    #[must_use]
+    pub fn new_asset_id(&self) -> AssetId {
+        self.world.new_asset_id()
+    }
+
+    /// A new media file's id.
+    #[must_use]
+    pub fn new_media_id(&self) -> MediaId {
+        self.world.new_media_id()
+    }
+}

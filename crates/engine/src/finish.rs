@@ -1,0 +1,54 @@
+//! Room 5: final state, event with its frozen body, delivery: ONE commit. There is no moment at which a generation has
+//! ended and its webhook is not on disk.
+//!
+//! The first attempt's start rides in the same commit where the dispatcher has a free slot for it; then the POST goes out
+//! right after the commit, and nothing is read back.
+use std::sync::Arc;
+
+use postsync_core::generation::{self, Ending, Finished, Generation, Output};
+
+use crate::ports::{Applied, DueDelivery};
+use crate::settle;
+use crate::world::World;
+
+pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending) {
+    let (id, media) = (generation.id, stored_media(&ending));
+    let slot = generation.request.webhook_url.as_ref().and_then(|_| world.dispatcher.reserve());
+    let now = world.now();
+    let Finished { mut changes, webhook } =
+        generation::finish(&mut generation, ending, now, world.new_event_id(), world.new_delivery_id());
+    let due = webhook.map(|(event, mut delivery)| {
+        if slot.is_some() {
+            changes.push(delivery.start(now));
+        }
+        DueDelivery { delivery, event }
+    });
+    match world.write(changes).await {
+        Some(Applied::Done) => {}
+        Some(Applied::Stale) => return drop_orphan(world, media).await,
+        None => return,
+    }
+    metrics::counter!("postsync_generations_ended_total", "status" => generation.status().as_str()).increment(1);
+    world.waiters.tell(id);
+    match (due, slot) {
+        (Some(due), Some(slot)) => settle::spawn_started(world, due, slot),
+        (Some(_), None) => world.dispatcher.ring(),
+        (None, _) => {}
+    }
+}
+
+fn stored_media(ending: &Ending) -> Option<postsync_core::ids::MediaId> {
+    match ending {
+        Ending::Completed(Output { media, .. }) => *media,
+        Ending::Failed(_) => None,
+    }
+}
+
+/// The generation has ended otherwise meanwhile: its video belongs to nobody.
+async fn drop_orphan(world: &World, media: Option<postsync_core::ids::MediaId>) {
+    if let Some(media) = media
+        && let Err(error) = world.ports.media.remove(media).await
+    {
+        tracing::warn!(%media, %error, "an unwanted video could not be removed");
+    }
+}

@@ -1,0 +1,166 @@
+//! Room 3: takes up generations that wait for one generator, has each made, and hands the ending to `finish`.
+//!
+//! Promise: a start is on record before the work begins, so that work which takes the server down with it runs out of
+//! tries. What is handed back unharmed (a stop) does not count.
+//!
+//! Deliberately absent: which model, how the video is made, webhooks.
+use std::sync::Arc;
+
+use postsync_core::error_code::{GENERATION_INFRA_STORAGE_ERROR, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
+use postsync_core::generation::{self, Ending, Failure, Generation, Output, Take};
+use postsync_core::ids::GenerationId;
+use postsync_core::model::Route;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::backlog::Backlog;
+use crate::ports::{Applied, Generator, GeneratorError, Inputs, JobOutput, MediaError, MediaKind};
+use crate::tally::Entry;
+use crate::world::{AtWork, World, locked};
+use crate::{finish, inputs};
+
+/// Generations read from the store at once.
+const PAGE: usize = 256;
+
+/// The loop of one generator.
+pub(crate) async fn run(world: Arc<World>, route: Route) {
+    let (Some(generator), Some(backlog)) = (world.ports.generators.get(&route), world.backlogs.get(&route)) else {
+        return;
+    };
+    let slots = Arc::new(Semaphore::new(generator.concurrency()));
+    let mut read_to = None;
+    loop {
+        let next = async {
+            // Never closed, so never an error.
+            let slot = slots.clone().acquire_owned().await.ok()?;
+            Some((slot, next(&world, backlog, route, &mut read_to).await))
+        };
+        let taken = tokio::select! {
+            biased;
+            _ = world.stopping.cancelled() => return,
+            taken = next => taken,
+        };
+        let Some((slot, generation)) = taken else { return };
+        let task = work(world.clone(), route, generator.clone(), generation, slot, world.under_way.enter());
+        world.ports.spawn.spawn(Box::pin(task));
+    }
+}
+
+/// One generation, from its start to its ending on disk. `_slot` and `_entry` are given back with it.
+async fn work(
+    world: Arc<World>,
+    route: Route,
+    generator: Arc<dyn Generator>,
+    mut generation: Generation,
+    _slot: OwnedSemaphorePermit,
+    _entry: Entry,
+) {
+    let id = generation.id;
+    if let Some(ending) = tries(&world, &*generator, &mut generation).await {
+        finish::finish(&world, generation, ending).await;
+    }
+    if let Some(backlog) = world.backlogs.get(&route) {
+        backlog.forget(id);
+    }
+}
+
+/// Tries until there is an ending. `None` where there is none to write: handed back, or somebody else was first.
+async fn tries(world: &World, generator: &dyn Generator, generation: &mut Generation) -> Option<Ending> {
+    loop {
+        if !generator.instant() {
+            match generation::take(generation, world.now()) {
+                Take::GiveUp(failure) => return Some(Ending::Failed(failure)),
+                Take::Work(start) => match world.write(vec![start]).await? {
+                    Applied::Done => {}
+                    Applied::Stale => return None,
+                },
+            }
+        }
+        match attempt(world, generator, generation).await {
+            Ok(output) => return Some(Ending::Completed(output)),
+            Err(GeneratorError::Failed(failure)) => return Some(Ending::Failed(failure)),
+            Err(GeneratorError::Died(why)) if generator.instant() => {
+                return Some(Ending::Failed(Failure::new(GENERATION_PIPELINE_FAILED, &why)));
+            }
+            Err(GeneratorError::Died(why)) => {
+                tracing::warn!(generation = %generation.id, tries = generation.tries, why, "the work died");
+            }
+            Err(GeneratorError::Cancelled) => {
+                if !generator.instant() {
+                    let _ = world.write(vec![generation::release(generation, world.now())]).await?;
+                }
+                return None;
+            }
+        }
+    }
+}
+
+/// One try, with its folder made before and removed after, bounded by `generation.timeout`.
+async fn attempt(world: &World, generator: &dyn Generator, generation: &Generation) -> Result<Output, GeneratorError> {
+    let at_work = AtWork::default();
+    locked(&world.at_work).insert(generation.id, at_work.clone());
+    let made = tokio::select! {
+        biased;
+        made = make(world, generator, generation, &at_work) => made,
+        _ = world.cut.cancelled() => Err(GeneratorError::Cancelled),
+        () = world.ports.clock.sleep(world.settings.generation_timeout) => {
+            Err(GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT)))
+        }
+    };
+    locked(&world.at_work).remove(&generation.id);
+    if generator.inputs() == Inputs::LocalFiles
+        && let Err(error) = world.ports.media.drop_job_folder(generation.id).await
+    {
+        tracing::warn!(generation = %generation.id, %error, "a folder was left behind; the next start sweeps it");
+    }
+    made
+}
+
+async fn make(
+    world: &World,
+    generator: &dyn Generator,
+    generation: &Generation,
+    at_work: &AtWork,
+) -> Result<Output, GeneratorError> {
+    let job = inputs::prepare(world, generator.inputs(), generation).await.map_err(GeneratorError::Failed)?;
+    match generator.generate(job, at_work.progress.clone(), at_work.cancel.clone()).await? {
+        JobOutput::Url(url) => Ok(Output { url, duration_ms: None, media: None }),
+        JobOutput::File { path, duration_ms } => {
+            let media = world.new_media_id();
+            world.ports.media.keep(media, MediaKind::Output, &path).await.map_err(|e| storage_failure(&e))?;
+            let url = format!("{}{}", world.settings.public_url, world.ports.media.result_path(generation.id, media));
+            Ok(Output { url, duration_ms: Some(duration_ms), media: Some(media) })
+        }
+    }
+}
+
+fn storage_failure(error: &MediaError) -> GeneratorError {
+    tracing::error!(%error, "a video could not be stored");
+    GeneratorError::Failed(Failure::of(GENERATION_INFRA_STORAGE_ERROR))
+}
+
+/// The next generation of this route, from memory, or from the store where memory could not hold it.
+async fn next(world: &World, backlog: &Backlog, route: Route, read_to: &mut Option<GenerationId>) -> Generation {
+    let models: Vec<&'static str> = world.settings.routing.ids(route).collect();
+    loop {
+        if let Some(generation) = backlog.take() {
+            return generation;
+        }
+        if !backlog.begin_reading() {
+            backlog.offered().await;
+            continue;
+        }
+        match world.ports.store.open_generations(&models, *read_to, PAGE).await {
+            Ok(page) => {
+                *read_to = page.last().filter(|_| page.len() == PAGE).map(|last| last.id);
+                if read_to.is_some() {
+                    backlog.stay_behind();
+                }
+                backlog.refill(page);
+            }
+            Err(error) => {
+                backlog.stay_behind();
+                world.pause_after(&error, "open generations").await;
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What an operator can set of the loops. Defaults are DESIGN's.
+use std::time::Duration;
+
+use postsync_core::limits;
+use postsync_core::model::Routing;
+use postsync_core::schedule::Schedule;
+
+/// Settings of the engine.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where clients reach us, without a slash at the end: token URLs begin with it.
+    pub public_url: String,
+    /// Which generator each model goes to.
+    pub routing: Routing,
+    /// `delivery.schedule`
+    pub schedule: Schedule,
+    /// `delivery.timeout`: for head and body of a receiver's answer together.
+    pub delivery_timeout: Duration,
+    /// POSTs under way at once, over all destinations.
+    pub in_flight_max: usize,
+    /// `generation.timeout`: from the start of work, not of waiting.
+    pub generation_timeout: Duration,
+    /// `media.input_bytes_max`: one fetched file.
+    pub input_bytes_max: u64,
+    /// `shutdown.grace`: for what is under way when we are asked to stop.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            routing: Routing::default(),
+            schedule: Schedule::default(),
+            delivery_timeout: Duration::from_secs(15),
+            in_flight_max: 1_024,
+            generation_timeout: Duration::from_secs(2 * 3600),
+            input_bytes_max: limits::INPUT_BYTES_MAX,
+            shutdown_grace: Duration::from_secs(20),
+        }
+    }
+}

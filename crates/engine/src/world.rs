@@ -1,0 +1,130 @@
+//! What every loop shares: the ports, the settings, ids, and the one way to write that does not give up.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use postsync_core::change::Change;
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, IdSequence, MediaId, SecretId};
+use postsync_core::model::Route;
+use postsync_core::time::Timestamp;
+
+use crate::backlog::Backlog;
+use crate::dispatch::Dispatcher;
+use crate::engine::Ports;
+use crate::ports::{Applied, Cancel, Progress, StoreError};
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+use crate::tally::Tally;
+use crate::waiters::Waiters;
+
+/// Between two tries to write something that must not be lost.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// The shared state of one engine. One process, one of these: what is in it dies with a crash, and nothing depends on that.
+pub(crate) struct World {
+    pub(crate) ports: Ports,
+    pub(crate) settings: Settings,
+    pub(crate) secrets: Secrets,
+    pub(crate) waiters: Waiters,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) backlogs: BTreeMap<Route, Backlog>,
+    pub(crate) at_work: Mutex<BTreeMap<GenerationId, AtWork>>,
+    /// Told first: no new work is taken up.
+    pub(crate) stopping: Cancel,
+    /// Told when the grace is over: what is under way is cut and handed back.
+    pub(crate) cut: Cancel,
+    /// Work and attempts that a stop waits for.
+    pub(crate) under_way: Tally,
+    ids: Mutex<IdSequence>,
+}
+
+/// A generation that a generator works on.
+#[derive(Clone, Default)]
+pub(crate) struct AtWork {
+    pub(crate) progress: Progress,
+    pub(crate) cancel: Cancel,
+}
+
+impl World {
+    pub(crate) fn new(ports: Ports, settings: Settings, last_id: i64) -> Arc<Self> {
+        let backlogs = ports.generators.keys().map(|route| (*route, Backlog::default())).collect();
+        Arc::new(Self {
+            dispatcher: Dispatcher::new(settings.in_flight_max),
+            secrets: Secrets::default(),
+            waiters: Waiters::default(),
+            backlogs,
+            at_work: Mutex::default(),
+            stopping: Cancel::default(),
+            cut: Cancel::default(),
+            under_way: Tally::default(),
+            ids: Mutex::new(IdSequence::after(last_id)),
+            ports,
+            settings,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    fn next_id(&self) -> i64 {
+        let now = self.now();
+        locked(&self.ids).next(now)
+    }
+
+    pub(crate) fn new_event_id(&self) -> EventId {
+        EventId(self.next_id())
+    }
+
+    pub(crate) fn new_delivery_id(&self) -> DeliveryId {
+        DeliveryId(self.next_id())
+    }
+
+    pub(crate) fn new_secret_id(&self) -> SecretId {
+        SecretId(self.next_id())
+    }
+
+    pub(crate) fn new_generation_id(&self) -> GenerationId {
+        GenerationId::new(self.now(), self.random())
+    }
+
+    pub(crate) fn new_asset_id(&self) -> AssetId {
+        AssetId::new(self.now(), self.random())
+    }
+
+    pub(crate) fn new_media_id(&self) -> MediaId {
+        MediaId::new(self.now(), self.random())
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0u8; N];
+        self.ports.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    /// Writes what must not be lost: tries until the store takes it. A full disk or a busy database passes; giving up here
+    /// would forget an outcome. `None` only when the store has closed: then the process is ending, and a restart recovers.
+    pub(crate) async fn write(&self, changes: Vec<Change>) -> Option<Applied> {
+        loop {
+            match self.ports.store.apply(changes.clone()).await {
+                Ok(applied) => return Some(applied),
+                Err(StoreError::Closed) => return None,
+                Err(error) => {
+                    tracing::error!(%error, "the store refused a write that must not be lost; trying again");
+                    self.ports.clock.sleep(STORE_RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Waits between two tries to read.
+    pub(crate) async fn pause_after(&self, error: &StoreError, reading: &str) {
+        tracing::error!(%error, reading, "the store could not be read; trying again");
+        self.ports.clock.sleep(STORE_RETRY).await;
+    }
+}
+
+/// A panic while a lock is held leaves plain data behind, which is whole: go on with it.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
