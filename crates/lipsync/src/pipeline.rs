@@ -130,7 +130,8 @@ impl Work<'_> {
         let performance = Performance::new(renderer, path, articulation, options.gain(), fps)?;
         let file = self.scratch.file("result.mp4");
         let aspect = visual.pixel_aspect.as_deref();
-        let target = Target { picture: &picture, rate, frames: plan.total, pixel_aspect: aspect, file: &file };
+        let (frames, colour) = (plan.total, &visual.colour);
+        let target = Target { picture: &picture, rate, frames, pixel_aspect: aspect, colour, file: &file };
         self.render(input, plan, performance, &target, &speech)?;
         deliver(&file, &self.job.output)?;
         Ok(Report {

@@ -142,7 +142,7 @@ pub fn fidelity(
     source: &Path,
     result: &Path,
     tools: &Tools,
-    order: impl Fn(usize) -> usize + Send,
+    order: impl Fn(usize) -> usize + Sync,
 ) -> Result<Fidelity, Error> {
     let mut produced = Vec::new();
     let mut k = 0;

@@ -48,14 +48,14 @@ impl Pose {
 
     /// A canonical point in the picture.
     #[inline]
-    pub(crate) fn to_image(&self, c: Vec3) -> Vec3 {
+    pub(crate) fn project(&self, c: Vec3) -> Vec3 {
         let row = |i: usize| self.a[i][0] * c[0] + self.a[i][1] * c[1] + self.a[i][2] * c[2] + self.shift[i];
         [row(0), -row(1), -row(2)]
     }
 
     /// A picture point in canonical coordinates. The inverse of a rotation times a scale is its transpose over the scale squared.
     #[inline]
-    pub(crate) fn to_canonical(&self, p: Vec3) -> Vec3 {
+    pub(crate) fn unproject(&self, p: Vec3) -> Vec3 {
         let q = [p[0] - self.shift[0], -p[1] - self.shift[1], -p[2] - self.shift[2]];
         let k = 1.0 / (self.scale * self.scale);
         std::array::from_fn(|j| k * (self.a[0][j] * q[0] + self.a[1][j] * q[1] + self.a[2][j] * q[2]))
@@ -64,7 +64,7 @@ impl Pose {
     /// All landmarks in canonical coordinates.
     pub(crate) fn canonical(&self, points: &[Vec3; LANDMARKS]) -> Landmarks {
         let mut out: Landmarks = Box::new(*points);
-        out.iter_mut().for_each(|p| *p = self.to_canonical(*p));
+        out.iter_mut().for_each(|p| *p = self.unproject(*p));
         out
     }
 
@@ -123,9 +123,9 @@ fn rotate(m: &mut [[f64; 4]; 4], vectors: &mut [[f64; 4]; 4], (p, q): (usize, us
     for row in m.iter_mut() {
         (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
     }
-    for k in 0..4 {
-        (m[p][k], m[q][k]) = (c * m[p][k] - s * m[q][k], s * m[p][k] + c * m[q][k]);
-    }
+    let (upper, lower) = (m[p], m[q]);
+    m[p] = std::array::from_fn(|k| c * upper[k] - s * lower[k]);
+    m[q] = std::array::from_fn(|k| s * upper[k] + c * lower[k]);
     for row in vectors.iter_mut() {
         (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
     }
@@ -146,11 +146,11 @@ mod tests {
             scale,
         };
         let mut points = canon.vertices.clone();
-        points.iter_mut().for_each(|p| *p = truth.to_image(*p));
+        points.iter_mut().for_each(|p| *p = truth.project(*p));
         let found = Pose::fit(&canon.vertices, &points);
         assert!((found.scale - scale).abs() < 1e-3 && (found.yaw() - angle).abs() < 1e-4);
         for (p, c) in points.iter().zip(canon.vertices.iter()) {
-            let (back, ahead) = (found.to_canonical(*p), found.to_image(*c));
+            let (back, ahead) = (found.unproject(*p), found.project(*c));
             assert!((0..3).all(|k| (back[k] - c[k]).abs() < 1e-3 && (ahead[k] - p[k]).abs() < 1e-2));
         }
     }

@@ -38,17 +38,11 @@ impl Picture {
         let scale = if source.info.still { f64::from(limits.still_side_max) / f64::from(w.max(h)) } else { 1.0 };
         let even = |v: f64| (v as u32 / 2 * 2).max(2);
         let (width, height) = (even(f64::from(w) * scale.min(1.0)), even(f64::from(h) * scale.min(1.0)));
-        // Files of HD size that do not say so use BT.709 in practice; the scaler would assume BT.601.
-        let matrix = if !source.colour_known && h >= 720 && !source.info.still {
-            "in_color_matrix=bt709"
-        } else {
-            "in_color_matrix=auto"
-        };
         if scale < 1.0 {
-            filters.push(format!("scale={width}:{height}:flags=area:{matrix}"));
+            filters.push(format!("scale={width}:{height}:flags=area"));
         } else {
             // An odd row or column is cut off rather than scaled away: scaling would blur every pixel.
-            filters.push(format!("scale={matrix},format={PIXEL_FORMAT},crop={width}:{height}:0:0"));
+            filters.push(format!("format={PIXEL_FORMAT},crop={width}:{height}:0:0"));
         }
         Self {
             width: width as usize,

@@ -12,7 +12,7 @@ use crate::{
     media::{
         audio::TIMELINE,
         decode::Picture,
-        probe::{Source, file_url},
+        probe::{Colour, Source, file_url},
         process::{Process, Stop, command},
         scratch::Scratch,
     },
@@ -30,6 +30,7 @@ pub(crate) struct Target<'a> {
     pub(crate) frames: usize,
     /// Shape of a pixel, if not square.
     pub(crate) pixel_aspect: Option<&'a str>,
+    pub(crate) colour: &'a Colour,
     pub(crate) file: &'a Path,
 }
 
@@ -58,9 +59,13 @@ impl Encoder {
         speech.add_to(&mut command, limits);
         command.args(["-map", "0:v:0", "-map", &format!("1:{}", speech.stream)]);
         command.args(["-map_metadata", "-1", "-map_chapters", "-1"]);
-        command.args(["-vf", &format!("scale=out_color_matrix=bt709:out_range=tv,format=yuv420p{aspect}")]);
+        let matrix =
+            target.colour.matrix.map(|m| format!("scale=out_color_matrix={m}:out_range=tv,")).unwrap_or_default();
+        command.args(["-vf", &format!("{matrix}format=yuv420p{aspect}")]);
         command.args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"]);
-        command.args(["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]);
+        for (option, label) in &target.colour.labels {
+            command.args([option, label.as_str()]);
+        }
         command.args(["-color_range", "tv", "-threads", &limits.threads.to_string()]);
         // Exactly as long as the video, whatever the sound's own length.
         command.args(["-af", &format!("{TIMELINE},apad=whole_dur={seconds:.6},atrim=end={seconds:.6}")]);

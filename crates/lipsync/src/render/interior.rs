@@ -121,7 +121,7 @@ impl<'a> Setting<'a> {
             row.paint(&mut colour, off, y, self.soft, self.light);
         }
         if let Some(own) = self.exemplar {
-            let p = own.pose.to_image([x, y, self.z]);
+            let p = own.pose.project([x, y, self.z]);
             let (px, py) = (p[0] - own.origin[0], p[1] - own.origin[1]);
             let cover = own.mask.sample(px, py);
             if cover > 0.0 {

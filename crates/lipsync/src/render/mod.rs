@@ -135,7 +135,7 @@ impl Renderer {
             return;
         }
         let shape = self.rig.deform(face.rest, &mouth);
-        let image = |v: usize| face.pose.to_image(shape[v]);
+        let image = |v: usize| face.pose.project(shape[v]);
         let (upper, lower) = (image(UPPER_INNER), image(LOWER_INNER));
         let gap_px = (upper[0] - lower[0]).hypot(upper[1] - lower[1]);
         let gap_cm = shape[UPPER_INNER][1] - shape[LOWER_INNER][1];

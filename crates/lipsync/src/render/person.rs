@@ -51,7 +51,7 @@ impl Album {
     /// Looks at a frame of pass 1.
     pub(crate) fn look(&mut self, frame: &Frame, points: &[Vec3; LANDMARKS], canon: &[Vec3; LANDMARKS]) {
         let pose = Pose::fit(canon, points);
-        let gap_cm = pose.to_canonical(points[UPPER_INNER])[1] - pose.to_canonical(points[LOWER_INNER])[1];
+        let gap_cm = pose.unproject(points[UPPER_INNER])[1] - pose.unproject(points[LOWER_INNER])[1];
         let least = self.pages.iter().enumerate().min_by(|a, b| a.1.gap_cm.total_cmp(&b.1.gap_cm));
         let place = match least {
             Some((i, page)) if self.pages.len() == PAGES => {
@@ -107,7 +107,7 @@ pub(crate) fn shape_at_rest<'a>(
 ) -> Landmarks {
     let gap_and_shape = |points: &'a Landmarks| {
         let pose = Pose::fit(canon, points);
-        let gap = pose.to_canonical(points[UPPER_INNER])[1] - pose.to_canonical(points[LOWER_INNER])[1];
+        let gap = pose.unproject(points[UPPER_INNER])[1] - pose.unproject(points[LOWER_INNER])[1];
         (gap, pose, points)
     };
     let mut frames: Vec<_> = sightings.map(gap_and_shape).collect();

@@ -110,9 +110,8 @@ impl Warp {
 
     /// Where every vertex is and where it goes.
     fn place(&mut self, rig: &Rig, face: &Face<'_>, shape: &[Vec3; LANDMARKS]) {
-        for v in 0..LANDMARKS {
-            let [x, y, _] = face.points[v];
-            let to = face.pose.to_image(shape[v]);
+        for (v, (&[x, y, _], &goal)) in face.points.iter().zip(shape).enumerate() {
+            let to = face.pose.project(goal);
             let k = rig.follow[v] * face.strength;
             self.before[v] = [x, y];
             self.after[v] = [x + k * (to[0] - x), y + k * (to[1] - y)];
