@@ -1,1 +1,25 @@
-//! The HTTP API of postsync: routes, authentication, wire types, errors, OpenAPI.
+//! The HTTP API of postsync: routes, authentication, wire types, errors, OpenAPI. Room 1 and room 9 of the house.
+//!
+//! Promise: whatever comes in, the answer fits the document at `/api-json`, every error is a JSON object with a
+//! `statusCode`, and a create that was committed is answered 201 and nothing else. What an upload that was refused had
+//! written to disk is gone when the refusal goes out.
+//!
+//! Deliberately absent: SQL, retry rules, outgoing HTTP, models. Requests are judged by `postsync_core::create`, accepted
+//! and read through [`postsync_engine::Engine`].
+#![warn(missing_docs)]
+
+mod auth;
+mod error;
+mod form;
+mod json;
+mod linger;
+mod observe;
+mod openapi;
+mod query;
+mod routes;
+mod state;
+pub mod wire;
+
+pub use openapi::openapi;
+pub use routes::router;
+pub use state::{ApiSettings, ApiState, MetricsText};

@@ -1,0 +1,199 @@
+//! The only place where an error becomes a status and a body.
+//!
+//! Promise: the body is a JSON object with `message`, `statusCode`, `error`, `errorCode` (the Python SDK crashes on
+//! anything but an object). The two 401 bodies are those seen at Sync, field for field. Nothing internal is shown: what the
+//! database said goes to the log.
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use postsync_core::access::Scope;
+use postsync_core::create::Refusal;
+use postsync_core::error_code::{self, ErrorCode};
+use postsync_engine::SubmitError;
+use postsync_engine::ports::{MediaError, StoreError};
+
+use crate::wire::ErrorBody;
+
+/// A full disk needs an operator, so there is no point in coming back at once.
+const RETRY_AFTER_FULL_S: u32 = 60;
+
+/// A stop or a busy database passes in seconds.
+const RETRY_AFTER_BUSY_S: u32 = 5;
+
+/// A refusal or a failure, on its way to the client.
+#[derive(Clone, Debug)]
+pub(crate) enum ApiError {
+    /// No key came with the request.
+    NoKey,
+    /// A key came that does not work.
+    BadKey,
+    /// Everything else.
+    Coded(Box<Coded>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Coded {
+    code: ErrorCode,
+    status: u16,
+    message: Cow<'static, str>,
+    field: Option<String>,
+    retry_after_s: Option<u32>,
+}
+
+impl ApiError {
+    /// With the code's own sentence and status.
+    pub(crate) fn of(code: ErrorCode) -> Self {
+        Self::new(code, code.entry().message)
+    }
+
+    /// With a sentence of its own and the code's status.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        let status = code.entry().status;
+        Self::Coded(Box::new(Coded { code, status, message: message.into(), field: None, retry_after_s: None }))
+    }
+
+    /// A 400 that names what is wrong with the query or the path's parameters.
+    pub(crate) fn invalid(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(error_code::INVALID_REQUEST, message).with_field(field)
+    }
+
+    /// A create whose body can't be read at all.
+    pub(crate) fn unreadable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(error_code::GENERATION_INPUT_VALIDATION_FAILED, message)
+    }
+
+    /// A form over one of its limits: Sync sends this code with 413.
+    pub(crate) fn form_too_large(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::unreadable(message).with_status(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
+    pub(crate) fn forbidden(scope: Scope) -> Self {
+        Self::new(error_code::INSUFFICIENT_SCOPE, format!("The API key lacks the scope {}.", scope.as_str()))
+    }
+
+    pub(crate) fn with_field(mut self, field: &str) -> Self {
+        if let Self::Coded(coded) = &mut self {
+            coded.field = Some(field.to_owned());
+        }
+        self
+    }
+
+    fn with_status(mut self, status: StatusCode) -> Self {
+        if let Self::Coded(coded) = &mut self {
+            coded.status = status.as_u16();
+        }
+        self
+    }
+
+    fn retry_after(mut self, seconds: u32) -> Self {
+        if let Self::Coded(coded) = &mut self {
+            coded.retry_after_s = Some(seconds);
+        }
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::NoKey | Self::BadKey => StatusCode::UNAUTHORIZED,
+            Self::Coded(coded) => StatusCode::from_u16(coded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// The body as it goes out.
+    pub(crate) fn body(&self, request_id: Option<&str>) -> String {
+        let coded = match self {
+            Self::NoKey => {
+                return r#"{"message":"Either Cookie or x-api-key header must be provided","error":"Unauthorized","statusCode":401}"#.to_owned();
+            }
+            Self::BadKey => return r#"{"message":"Unauthorized","statusCode":401}"#.to_owned(),
+            Self::Coded(coded) => coded,
+        };
+        let body = ErrorBody {
+            message: coded.message.to_string(),
+            status_code: coded.status,
+            error: self.status().canonical_reason().unwrap_or("Error").to_owned(),
+            error_code: coded.code.as_str().to_owned(),
+            suggestion: Some(coded.code.entry().suggestion.to_owned()),
+            field: coded.field.clone(),
+            request_id: request_id.map(str::to_owned),
+        };
+        crate::json::text(&body)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), self.body(None)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, crate::json::CONTENT_TYPE_JSON);
+        if let Self::Coded(coded) = &self
+            && let Some(seconds) = coded.retry_after_s
+        {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // `observe` prints it once more, with the request's id.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        // 400 whatever the table says: the SDKs have a class for it on create, and none for 404 or 422.
+        Self::new(refusal.code, refusal.message).with_field(&refusal.field).with_status(StatusCode::BAD_REQUEST)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed a request");
+        match error {
+            StoreError::Full => storage_full("The server's disk is full; nothing was accepted."),
+            StoreError::Busy | StoreError::Closed => {
+                let message = "The server's database is busy; nothing was accepted.";
+                Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
+            }
+            StoreError::Key(_) | StoreError::Failed(_) => Self::of(error_code::GENERATION_DATABASE_ERROR),
+        }
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Store(error) => error.into(),
+            SubmitError::Stopping => Self::stopping(),
+            SubmitError::NoGenerator => {
+                let message = "model is known, but this server has no generator for it";
+                Refusal::coded(error_code::GENERATION_UNSUPPORTED_MODEL, "model", message).into()
+            }
+        }
+    }
+}
+
+impl ApiError {
+    pub(crate) fn stopping() -> Self {
+        let message = "The server is stopping; it takes no generations.";
+        Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
+    }
+}
+
+/// Of a file that is being taken or served.
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::Full => storage_full("The server's disk is full; the file was not kept."),
+            MediaError::Missing => Self::of(error_code::MEDIA_EXPIRED),
+            MediaError::Io(error) => {
+                tracing::error!(%error, "the media store failed a request");
+                Self::of(error_code::GENERATION_INFRA_STORAGE_ERROR).retry_after(RETRY_AFTER_FULL_S)
+            }
+        }
+    }
+}
+
+fn storage_full(message: &'static str) -> ApiError {
+    ApiError::new(error_code::GENERATION_INFRA_STORAGE_ERROR, message).retry_after(RETRY_AFTER_FULL_S)
+}

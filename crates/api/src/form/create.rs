@@ -1,0 +1,170 @@
+//! The form of `POST /v2/generate`: text fields become the same body that JSON gives, files become uploads.
+//!
+//! `input` comes repeated, one object each (the Node SDK), or once as an array (the docs). The limits are Sync's.
+use axum::body::Body;
+use futures::StreamExt as _;
+use postsync_engine::ports::MediaStore;
+use serde_json::{Map, Value};
+
+use super::parts::{FormError, Parts, boundary};
+use super::uploads::{Incoming, Slot, Upload};
+use crate::error::ApiError;
+
+const FILES_MAX: usize = 3;
+const FIELDS_MAX: usize = 32;
+const PARTS_MAX: usize = 35;
+const FIELD_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a form came to.
+#[derive(Debug, Default)]
+pub(crate) struct CreateForm {
+    pub(crate) body: Map<String, Value>,
+    pub(crate) uploads: Vec<Upload>,
+}
+
+/// Reads a whole form. On an error every file of it is gone again.
+pub(crate) async fn read(
+    content_type: &str,
+    body: Body,
+    media: &dyn MediaStore,
+    file_bytes_max: u64,
+) -> Result<CreateForm, ApiError> {
+    let boundary = boundary(content_type).ok_or_else(|| {
+        ApiError::unreadable("The form has no boundary in its Content-Type, so its parts can't be told apart.")
+    })?;
+    let mut parts = Parts::new(body.into_data_stream().fuse(), boundary);
+    let mut form = CreateForm::default();
+    let (mut count, mut fields) = (0, 0);
+    while let Some(head) = parts.next().await? {
+        count += 1;
+        if count > PARTS_MAX {
+            return Err(ApiError::form_too_large(format!("The form has more than {PARTS_MAX} parts.")));
+        }
+        let name = head.name.ok_or_else(|| ApiError::unreadable("A part of the form has no name."))?;
+        if let Some(slot) = Slot::parse(&name) {
+            form.file(&mut parts, slot, head.file_name.unwrap_or_default(), media, file_bytes_max).await?;
+            continue;
+        }
+        fields += 1;
+        if fields > FIELDS_MAX {
+            return Err(ApiError::form_too_large(format!("The form has more than {FIELDS_MAX} fields.")));
+        }
+        let text = field(&mut parts, &name).await?;
+        form.field(name, text)?;
+    }
+    Ok(form)
+}
+
+impl CreateForm {
+    async fn file<S, E>(
+        &mut self,
+        parts: &mut Parts<S>,
+        slot: Slot,
+        name: String,
+        media: &dyn MediaStore,
+        bytes_max: u64,
+    ) -> Result<(), ApiError>
+    where
+        S: futures::Stream<Item = Result<bytes::Bytes, E>> + Unpin,
+    {
+        if self.uploads.len() >= FILES_MAX {
+            return Err(ApiError::form_too_large(format!("The form has more than {FILES_MAX} files.")));
+        }
+        let field = slot.as_str();
+        if self.uploads.iter().any(|upload| upload.slot == slot) {
+            return Err(ApiError::unreadable(format!("{field} stands more than once in the form.")).with_field(field));
+        }
+        let mut incoming = Incoming::create(media).await?;
+        let mut bytes = 0;
+        while let Some(chunk) = parts.chunk().await? {
+            bytes = incoming.write(&chunk).await?;
+            if bytes > bytes_max {
+                let message = format!("{field} is larger than the {bytes_max} bytes that this server takes.");
+                return Err(ApiError::form_too_large(message).with_field(field));
+            }
+        }
+        // A browser's form with no file chosen.
+        if bytes == 0 && name.is_empty() {
+            return Ok(());
+        }
+        let upload = incoming.finish(slot, name).await?;
+        self.uploads.push(upload.ok_or_else(|| not_such_a_file(slot))?);
+        Ok(())
+    }
+
+    fn field(&mut self, name: String, text: String) -> Result<(), ApiError> {
+        match name.as_str() {
+            "input" => self.input(&text),
+            "model" => self.set(name, Value::String(text)),
+            // An empty field of a form is one that was not filled in.
+            _ if text.is_empty() => self.set(name, Value::Null),
+            "options" | "segments" => {
+                let value = json_field(&name, &text)?;
+                self.set(name, value)
+            }
+            _ => self.set(name, Value::String(text)),
+        }
+    }
+
+    fn input(&mut self, text: &str) -> Result<(), ApiError> {
+        let items = match json_field("input", text)? {
+            Value::Array(items) => items,
+            item => vec![item],
+        };
+        let all = self.body.entry("input").or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(all) = all {
+            all.extend(items);
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, name: String, value: Value) -> Result<(), ApiError> {
+        if self.body.contains_key(&name) {
+            let message = format!("The field {} stands more than once in the form.", crate::json::plain(&name));
+            return Err(ApiError::unreadable(message).with_field(&crate::json::plain(&name)));
+        }
+        self.body.insert(name, value);
+        Ok(())
+    }
+}
+
+async fn field<S, E>(parts: &mut Parts<S>, name: &str) -> Result<String, ApiError>
+where
+    S: futures::Stream<Item = Result<bytes::Bytes, E>> + Unpin,
+{
+    let shown = || crate::json::plain(name);
+    let mut text = Vec::new();
+    while let Some(chunk) = parts.chunk().await? {
+        if text.len() + chunk.len() > FIELD_BYTES_MAX {
+            let message = format!("The field {} is larger than {FIELD_BYTES_MAX} bytes.", shown());
+            return Err(ApiError::form_too_large(message).with_field(&shown()));
+        }
+        text.extend_from_slice(&chunk);
+    }
+    String::from_utf8(text)
+        .map_err(|_| ApiError::unreadable(format!("The field {} is not UTF-8 text.", shown())).with_field(&shown()))
+}
+
+fn json_field(name: &str, text: &str) -> Result<Value, ApiError> {
+    crate::json::parse(text.as_bytes())
+        .map_err(|why| ApiError::unreadable(format!("{name} must be JSON text: {why}")).with_field(name))
+}
+
+fn not_such_a_file(slot: Slot) -> ApiError {
+    let field = slot.as_str();
+    let wanted = match slot {
+        Slot::Video => "a video file (mp4, mov, webm, mkv, avi)",
+        Slot::Audio => "an audio file (wav, mp3, m4a, aac, flac, ogg) or a video with sound",
+        Slot::Image => "an image file (png, jpeg, webp)",
+    };
+    ApiError::unreadable(format!("{field} is not {wanted}, judged by its first bytes.")).with_field(field)
+}
+
+impl From<FormError> for ApiError {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::Malformed(why) => Self::unreadable(format!("The form can't be read: {why}.")),
+            FormError::Broken => Self::unreadable("The form did not arrive whole."),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! `multipart/form-data` as the SDKs, browsers and curl really send it: chunked, with rubbish for file names and content
+//! types. Read as a stream with a buffer of bounded size; files go to disk as they come.
+mod create;
+mod head;
+mod parts;
+mod uploads;
+
+pub(crate) use create::read;
+pub(crate) use uploads::{Slot, Upload};

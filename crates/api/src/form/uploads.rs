@@ -1,0 +1,105 @@
+//! Files on their way into the media store. Until they are kept they lie under a temporary name, and are removed when this
+//! is dropped: whatever ends a request early (a refusal, a client that goes away) leaves nothing behind.
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use postsync_core::asset::AssetKind;
+use postsync_core::sniff::{SNIFF_BYTES, sniff};
+use postsync_engine::ports::{MediaError, MediaStore};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+
+/// The form's field that a file came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Video,
+    Audio,
+    Image,
+}
+
+impl Slot {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        match name {
+            "video" => Some(Self::Video),
+            "audio" => Some(Self::Audio),
+            "image" => Some(Self::Image),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Image => "image",
+        }
+    }
+
+    /// Whether a file of that kind may stand in it. Containers that can hold pictures are taken as audio too: their sound
+    /// is what is used, and an mp4 that holds nothing else looks the same from outside.
+    pub(super) fn takes(self, kind: AssetKind) -> bool {
+        match self {
+            Self::Video => kind == AssetKind::Video,
+            Self::Audio => matches!(kind, AssetKind::Audio | AssetKind::Video),
+            Self::Image => kind == AssetKind::Image,
+        }
+    }
+}
+
+/// One file that has arrived whole.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) slot: Slot,
+    pub(crate) kind: AssetKind,
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) file: TemporaryFile,
+}
+
+/// A file that is removed when this is dropped. Once it was moved away there is nothing under its name.
+#[derive(Debug)]
+pub(crate) struct TemporaryFile(pub(crate) PathBuf);
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        // Blocking, but one unlink; and a drop is the only thing that happens on every way out.
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "the file of a refused upload could not be removed; the next start sweeps it");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A file that is being written.
+pub(super) struct Incoming {
+    temporary: TemporaryFile,
+    file: File,
+    head: Vec<u8>,
+    bytes: u64,
+}
+
+impl Incoming {
+    pub(super) async fn create(media: &dyn MediaStore) -> Result<Self, MediaError> {
+        let temporary = TemporaryFile(media.upload_path().await?);
+        let file = File::create_new(&temporary.0).await?;
+        Ok(Self { temporary, file, head: Vec::new(), bytes: 0 })
+    }
+
+    /// Appends a chunk; gives how many bytes there are now.
+    pub(super) async fn write(&mut self, chunk: &Bytes) -> Result<u64, MediaError> {
+        let wanted = SNIFF_BYTES.saturating_sub(self.head.len()).min(chunk.len());
+        self.head.extend_from_slice(&chunk[..wanted]);
+        self.file.write_all(chunk).await?;
+        self.bytes += chunk.len() as u64;
+        Ok(self.bytes)
+    }
+
+    /// What the file is, once all of it is written. `None` for what no generator could read.
+    pub(super) async fn finish(mut self, slot: Slot, name: String) -> Result<Option<Upload>, MediaError> {
+        self.file.flush().await?;
+        let Some(kind) = sniff(&self.head).kind.filter(|kind| slot.takes(*kind)) else { return Ok(None) };
+        Ok(Some(Upload { slot, kind, name, bytes: self.bytes, file: self.temporary }))
+    }
+}

@@ -1,0 +1,59 @@
+//! The document at `/api-json`: gathered from the routes themselves, so that it can't name one that is not there.
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "postsync", description = "Lip-sync generation that speaks Sync's v2 API and never loses a webhook."),
+    modifiers(&Keys),
+    security(("apiKey" = []), ("bearer" = [])),
+    tags(
+        (name = "generations", description = "Lip-sync jobs, as in Sync's v2 API"),
+        (name = "models", description = "What can be asked for"),
+        (name = "deliveries", description = "What became of webhooks"),
+        (name = "server", description = "The server itself"),
+    )
+)]
+pub(crate) struct Base;
+
+struct Keys;
+
+impl utoipa::Modify for Keys {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let header = ApiKeyValue::with_description("x-api-key", "An API key, as `postsync keys create` prints it");
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(header)));
+        let bearer =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The same key as a bearer token"));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+    }
+}
+
+/// The OpenAPI document, without the address of a server.
+#[must_use]
+pub fn openapi() -> Value {
+    let mut document = serde_json::to_value(crate::routes::documented().into_openapi()).unwrap_or_default();
+    open_means_no_security(&mut document);
+    document
+}
+
+/// The document as a server at `public_url` gives it out.
+pub(crate) fn document_at(public_url: &str) -> Value {
+    let mut document = openapi();
+    document["servers"] = json!([{ "url": public_url }]);
+    document
+}
+
+/// The route macro writes `security: [{}]` (an empty scheme will do) for open operations; an empty list says the same and is
+/// what readers look for.
+fn open_means_no_security(document: &mut Value) {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let operations = paths.into_iter().flatten().filter_map(|(_, path)| path.as_object_mut()).flatten();
+    for (_, operation) in operations {
+        if operation.get("security") == Some(&json!([{}])) {
+            operation["security"] = json!([]);
+        }
+    }
+}

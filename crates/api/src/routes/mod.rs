@@ -1,0 +1,61 @@
+//! The routes, in folders that mirror their URLs, and what is around all of them.
+mod path;
+mod postsync;
+mod server;
+mod v2;
+
+use axum::Router;
+use axum::response::{IntoResponse as _, Response};
+use http::Method;
+use postsync_core::error_code;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::ApiError;
+use crate::observe::observe;
+use crate::openapi::Base;
+use crate::state::ApiState;
+
+/// Everything that the API serves. Nest nothing under it and layer no body limit on it: it has its own.
+pub fn router(state: ApiState) -> Router {
+    let (router, _) = documented().split_for_parts();
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(observe))
+        .with_state(state)
+}
+
+/// The routes with their documentation.
+pub(crate) fn documented() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Base::openapi())
+        .routes(routes!(v2::generate::create::create_generation))
+        .routes(routes!(v2::generate::get::get_generation))
+        .routes(routes!(v2::generations::list_generations))
+        .routes(routes!(v2::result::get_generation_result))
+        .routes(routes!(v2::models::list_models))
+        .routes(routes!(v2::errors::list_errors))
+        .routes(routes!(postsync::deliveries::list_deliveries))
+        .routes(routes!(postsync::deliveries::get_delivery))
+        .routes(routes!(server::get_api_json))
+        .routes(routes!(server::get_health))
+        .routes(routes!(server::get_readiness))
+        .routes(routes!(server::get_metrics))
+}
+
+async fn not_found() -> ApiError {
+    ApiError::of(error_code::NOT_FOUND)
+}
+
+async fn method_not_allowed(method: Method) -> ApiError {
+    let method = crate::json::plain(method.as_str());
+    ApiError::new(error_code::METHOD_NOT_ALLOWED, format!("The path does not take the method {method}."))
+}
+
+/// The panic itself goes to the log by the hook; the client learns only where to look for it.
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    ApiError::of(error_code::INTERNAL_ERROR).into_response()
+}

@@ -1,0 +1,2 @@
+//! `/postsync/v1`: what Sync's API has no place for.
+pub(super) mod deliveries;

@@ -1,0 +1,138 @@
+//! `POST /v2/generate`: auth, limits, read, judge; then one commit, then 201.
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode, header};
+use postsync_core::asset::AssetKind;
+use postsync_core::create::{Judged, Refusal, Rules, judge};
+use postsync_core::error_code;
+use postsync_core::generation::wire;
+use postsync_core::ids::{AssetId, OrgId};
+use postsync_core::input::{Item, ItemKind, Source};
+use serde_json::{Map, Value};
+
+use super::submit::{self, Placed};
+use crate::auth::Creator;
+use crate::error::ApiError;
+use crate::form;
+use crate::json;
+use crate::state::ApiState;
+use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationBody};
+
+/// Create a generation
+///
+/// Answers once it is on disk. Its end is told to webhookUrl, and shown by GET /v2/generate/{id}.
+#[utoipa::path(
+    post,
+    path = "/v2/generate",
+    operation_id = "createGeneration",
+    tag = "generations",
+    request_body(content(
+        (CreateGeneration = "application/json"),
+        (CreateGenerationForm = "multipart/form-data"),
+    )),
+    responses(
+        (status = 201, description = "The generation, PENDING", body = GenerationBody),
+        (status = 400, description = "Something is wrong with the request; the message names the field", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
+        (status = 413, description = "The body, a field or a file is too large", body = ErrorBody),
+        (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
+        (status = 500, description = "The server failed; nothing was accepted", body = ErrorBody),
+        (status = 503, description = "The disk is full or the server is stopping; nothing was accepted", body = ErrorBody),
+    )
+)]
+pub(crate) async fn create_generation(
+    State(state): State<ApiState>,
+    Creator(org): Creator,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if !state.engine.is_accepting() {
+        return Err(ApiError::stopping());
+    }
+    let (parts, body) = request.into_parts();
+    let (mut fields, uploads) = match content_kind(&parts.headers)? {
+        ContentKind::Json => (read_json(&parts.headers, body, state.settings.json_bytes_max).await?, Vec::new()),
+        ContentKind::Form(content_type) => {
+            let media = state.engine.media().as_ref();
+            let form = form::read(content_type, body, media, state.settings.input_bytes_max).await?;
+            (form.body, form.uploads)
+        }
+    };
+    let uploads = submit::place(&state, &mut fields, uploads)?;
+    let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
+    let Judged { request, items } = judge(fields, &rules)?;
+    assets_fit(&state, &org, &items, &uploads).await?;
+    let generation = submit::submit(&state, org, request, uploads).await?;
+    Ok(json::answer(StatusCode::CREATED, wire(&generation)))
+}
+
+enum ContentKind<'a> {
+    Json,
+    Form(&'a str),
+}
+
+/// A body without a type is taken for JSON. A urlencoded one is what the Python SDK makes of a form without a file: a 400,
+/// for which it has a class. Everything else is a 415.
+fn content_kind(headers: &HeaderMap) -> Result<ContentKind<'_>, ApiError> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(ContentKind::Json) };
+    let text = value.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => Ok(ContentKind::Json),
+        "multipart/form-data" => Ok(ContentKind::Form(text)),
+        "application/x-www-form-urlencoded" => Err(ApiError::unreadable(
+            "A urlencoded form can't carry a generation: send application/json, or multipart/form-data with files.",
+        )),
+        _ => Err(ApiError::of(error_code::UNSUPPORTED_MEDIA_TYPE)),
+    }
+}
+
+async fn read_json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Map<String, Value>, ApiError> {
+    let too_large = || {
+        let message = format!("The body is larger than the {bytes_max} bytes that this server takes as JSON.");
+        ApiError::new(error_code::PAYLOAD_TOO_LARGE, message)
+    };
+    let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if said.is_some_and(|bytes| bytes > bytes_max as u64) {
+        return Err(too_large());
+    }
+    let bytes = axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
+        let full = std::error::Error::source(&error)
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+        if full { too_large() } else { ApiError::unreadable("The body did not arrive whole.") }
+    })?;
+    match json::parse(&bytes) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(ApiError::unreadable("The body must be a JSON object with model and input.")),
+        Err(why) => Err(ApiError::unreadable(format!("The body is not JSON that can be kept: {why}."))),
+    }
+}
+
+/// Whether each asset that is named exists here and is of the right kind. What came with this request was judged already.
+async fn assets_fit(state: &ApiState, org: &OrgId, items: &[Item], uploads: &[Placed]) -> Result<(), ApiError> {
+    for (i, item) in items.iter().enumerate() {
+        let Some(Source::Asset(id)) = &item.source else { continue };
+        if !uploads.iter().any(|placed| placed.asset == *id) {
+            asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn asset_fits(state: &ApiState, org: &OrgId, kind: ItemKind, id: AssetId, field: &str) -> Result<(), ApiError> {
+    let Some(asset) = state.engine.store().asset(org, id).await? else {
+        return Err(Refusal::coded(error_code::ASSET_NOT_FOUND, field, format!("{field} does not exist")).into());
+    };
+    let fits = match kind {
+        ItemKind::Video => asset.kind == AssetKind::Video,
+        ItemKind::Image => asset.kind == AssetKind::Image,
+        ItemKind::Audio => matches!(asset.kind, AssetKind::Audio | AssetKind::Video),
+        ItemKind::Text => true,
+    };
+    if fits {
+        return Ok(());
+    }
+    let message = format!("{field} is {}, which can't be used as {}", asset.kind.as_str(), kind.as_str());
+    Err(Refusal::coded(error_code::GENERATION_INPUT_ASSET_TYPE_MISMATCH, field, message).into())
+}

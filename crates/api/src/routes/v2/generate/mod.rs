@@ -1,0 +1,4 @@
+//! `/v2/generate`: make a generation, read one.
+pub(crate) mod create;
+pub(crate) mod get;
+mod submit;

@@ -1,0 +1,63 @@
+//! What every route shares.
+use std::sync::Arc;
+
+use bytes::Bytes;
+use postsync_core::egress_rules::EgressRules;
+use postsync_core::limits;
+use postsync_core::model::Routing;
+use postsync_engine::Engine;
+
+use crate::auth::KeyCache;
+
+/// Renders the metrics as Prometheus text.
+pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What an operator can set of the API.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// Where clients reach us, without a slash at the end.
+    pub public_url: String,
+    /// `limits.json_bytes_max`: a JSON body.
+    pub json_bytes_max: usize,
+    /// `media.input_bytes_max`: one uploaded file.
+    pub input_bytes_max: u64,
+    /// Which generator each model goes to.
+    pub routing: Routing,
+    /// Where webhooks and fetches may go.
+    pub rules: EgressRules,
+    /// `metrics.open`: whether `GET /metrics` needs no key.
+    pub metrics_open: bool,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            json_bytes_max: limits::JSON_BYTES_MAX,
+            input_bytes_max: limits::INPUT_BYTES_MAX,
+            routing: Routing::default(),
+            rules: EgressRules::default(),
+            metrics_open: false,
+        }
+    }
+}
+
+/// The shared state; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) settings: Arc<ApiSettings>,
+    pub(crate) metrics: MetricsText,
+    pub(crate) keys: Arc<KeyCache>,
+    /// The document at `/api-json`, printed once.
+    pub(crate) document: Bytes,
+}
+
+impl ApiState {
+    /// The state of one server.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, settings: ApiSettings, metrics: MetricsText) -> Self {
+        let document = Bytes::from(crate::openapi::document_at(&settings.public_url).to_string());
+        Self { engine, settings: Arc::new(settings), metrics, keys: Arc::default(), document }
+    }
+}

@@ -1,0 +1,169 @@
+//! Sync's shapes. The generation itself is printed by `postsync_core::generation::wire`, so that answers and webhooks are
+//! one text; the types here describe it, and clients may read it with them.
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A lip-sync job.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GenerationBody {
+    /// UUID.
+    pub id: String,
+    /// ISO 8601 in UTC with milliseconds.
+    pub created_at: String,
+    /// `PENDING`, `PROCESSING`, `COMPLETED` or `FAILED`. The last two are final.
+    pub status: String,
+    /// The id that the client named.
+    pub model: String,
+    /// As the client sent it; an uploaded file stands as `assetId`.
+    #[schema(value_type = Vec<InputItem>)]
+    pub input: serde_json::Value,
+    /// As the client sent them.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub segments: serde_json::Value,
+    /// Where the webhook goes.
+    pub webhook_url: Option<String>,
+    /// As the client sent them.
+    #[schema(value_type = Option<Object>)]
+    pub options: serde_json::Value,
+    /// Where the video can be fetched, without a key.
+    pub output_url: Option<String>,
+    /// Always null.
+    pub segment_output_url: Option<String>,
+    /// Seconds.
+    pub output_duration: Option<f64>,
+    /// Why it failed, in a sentence.
+    pub error: Option<String>,
+    /// Why it failed, for programs; see `GET /v2/errors`.
+    #[serde(rename = "error_code")]
+    pub error_code_snake: Option<String>,
+    /// The same under its newer name.
+    pub error_code: Option<String>,
+    /// The name that a download gets, without `.mp4`.
+    pub output_file_name: Option<String>,
+    /// 0 to 100; only with `include=progress`. Null where nothing was made.
+    #[serde(rename = "progress_percent", default, skip_serializing_if = "Option::is_none")]
+    pub progress_percent: Option<u32>,
+}
+
+/// What is seen or heard.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InputItem {
+    /// `video`, `image` or `audio`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// https. One of `url` and `assetId` is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// An uploaded file. Wins over `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset_id: Option<String>,
+    /// The name that segments call it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ref_id: Option<String>,
+}
+
+/// What to make.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateGeneration {
+    /// One of the ids of `GET /v2/models`.
+    pub model: String,
+    /// Exactly one video or image, and exactly one audio.
+    pub input: Vec<InputItem>,
+    /// `sync_mode`, `temperature`, `active_speaker_detection` and others; unknown ones are ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub options: Option<serde_json::Value>,
+    /// Told by a signed POST when the generation has ended. https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
+    /// 1 to 255 letters, digits, `_` and `-`; `.mp4` is added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_file_name: Option<String>,
+}
+
+/// The same as a form, with files.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateGenerationForm {
+    /// One of the ids of `GET /v2/models`.
+    pub model: String,
+    /// A video file. Wins over a URL in `input`.
+    #[schema(value_type = Option<String>, format = Binary)]
+    pub video: Option<String>,
+    /// An audio file. Wins over a URL in `input`.
+    #[schema(value_type = Option<String>, format = Binary)]
+    pub audio: Option<String>,
+    /// An image file, instead of a video.
+    #[schema(value_type = Option<String>, format = Binary)]
+    pub image: Option<String>,
+    /// JSON text: one item, and the field repeated; or all items as one array.
+    #[serde(default)]
+    pub input: Vec<String>,
+    /// JSON text.
+    pub options: Option<String>,
+    /// https.
+    pub webhook_url: Option<String>,
+    /// 1 to 255 letters, digits, `_` and `-`; `.mp4` is added.
+    pub output_file_name: Option<String>,
+}
+
+/// A model that a create may name.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// `lipsync-2`
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// `lipsync` or `react`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// For people.
+    pub version: String,
+    /// What really makes the video on this server.
+    pub description: String,
+}
+
+/// One error code.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ErrorEntry {
+    /// `generation_timeout`
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub suggestion: String,
+}
+
+/// Every error.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// The HTTP status again.
+    pub status_code: u16,
+    /// The status's reason phrase.
+    pub error: String,
+    /// For programs; see `GET /v2/errors`. Absent on 401.
+    pub error_code: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+    /// The field that is wrong, such as `input[0].url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The answer's `x-request-id`, as the server's log names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// The answer of the health checks.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Readiness {
+    /// `ok`
+    pub status: String,
+}
