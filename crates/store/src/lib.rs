@@ -8,5 +8,12 @@
 //! Deliberately absent: every rule about what should be written. Those are in `core`; here are only the fences.
 #![warn(missing_docs)]
 
+mod error;
+mod master_key;
 pub mod memory;
 mod refusal;
+pub mod sqlite;
+mod vault;
+
+pub use error::Error;
+pub use master_key::{MASTER_KEY_VARIABLE, MasterKey};

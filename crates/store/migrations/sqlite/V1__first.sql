@@ -1,0 +1,162 @@
+-- The first schema. Times are milliseconds since 1970 in UTC. Ids of generations, assets and media are 16 bytes; all other
+-- numeric ids rise with time, so that history is appended at the right edge of its tables.
+-- Statuses and kinds are the words of the API, so that a look with the sqlite3 shell reads like the API.
+
+CREATE TABLE organizations (
+    id         TEXT NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    org        TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    scopes     TEXT NOT NULL,
+    hash       BLOB NOT NULL UNIQUE,    -- SHA-256 of the key's text, which is kept nowhere
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+CREATE INDEX keys_by_org ON keys (org, id);
+
+-- One row, written by the first open: it tells a wrong master key before anything is read with it.
+CREATE TABLE vault (
+    id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    key_id TEXT NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE secrets (
+    id            INTEGER NOT NULL PRIMARY KEY,
+    org           TEXT NOT NULL,
+    key_id        TEXT NOT NULL,
+    sealed        BLOB NOT NULL,        -- nonce, ciphertext, tag; bound to org and id
+    created_at    INTEGER NOT NULL,
+    superseded_at INTEGER               -- NULL: the organization's current one
+) STRICT;
+CREATE UNIQUE INDEX secrets_current ON secrets (org) WHERE superseded_at IS NULL;
+
+CREATE TABLE generations (
+    number           INTEGER NOT NULL PRIMARY KEY,
+    id               BLOB NOT NULL UNIQUE,
+    org              TEXT NOT NULL,
+    status           TEXT NOT NULL,     -- PENDING, PROCESSING, COMPLETED, FAILED
+    tries            INTEGER NOT NULL,
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    ended_at         INTEGER,
+    model            TEXT NOT NULL,
+    webhook_url      TEXT,
+    output_file_name TEXT,
+    output_url       TEXT,
+    output_media     BLOB,
+    duration_ms      INTEGER,
+    error_code       TEXT,
+    error            TEXT,
+    input            TEXT NOT NULL,     -- canonical JSON, as are the next two
+    options          TEXT,
+    segments         TEXT
+) STRICT;
+CREATE INDEX generations_by_status ON generations (org, status, id);
+
+-- The generations that have not ended: all that the loops read.
+CREATE TABLE work (
+    model TEXT NOT NULL,
+    id    BLOB NOT NULL,
+    PRIMARY KEY (model, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    seq        INTEGER NOT NULL UNIQUE, -- the place in the feed, given inside the commit
+    org        TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    generation BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    body       BLOB NOT NULL            -- the exact bytes that every attempt signs and sends
+) STRICT;
+
+-- History: written when the delivery is made and once more when it has ended. What moves in between is in due.
+CREATE TABLE deliveries (
+    id          INTEGER NOT NULL PRIMARY KEY,
+    event       INTEGER NOT NULL,
+    org         TEXT NOT NULL,
+    generation  BLOB NOT NULL,
+    endpoint    TEXT NOT NULL,
+    shard       INTEGER NOT NULL,
+    status      TEXT NOT NULL,          -- due, delivered, exhausted
+    reason      TEXT,                   -- of exhausted
+    created_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
+    attempts    INTEGER NOT NULL,
+    step        INTEGER NOT NULL,
+    interrupted INTEGER NOT NULL,
+    url         TEXT NOT NULL
+) STRICT;
+CREATE INDEX deliveries_by_status ON deliveries (org, status, id);
+CREATE INDEX deliveries_by_generation ON deliveries (generation, id);
+CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint, id);
+
+-- The only hot table: what is to be delivered, clustered in the order in which it is read. A row goes when its delivery ends.
+CREATE TABLE due (
+    due_at      INTEGER NOT NULL,
+    id          INTEGER NOT NULL,       -- the delivery's
+    shard       INTEGER NOT NULL,
+    open        INTEGER NOT NULL,       -- 1 while the last attempt has no end on record
+    attempts    INTEGER NOT NULL,
+    step        INTEGER NOT NULL,
+    interrupted INTEGER NOT NULL,
+    PRIMARY KEY (due_at, id)
+) STRICT, WITHOUT ROWID;
+-- Finds a row by its delivery, and after a crash all open ones in id order.
+CREATE UNIQUE INDEX due_by_delivery ON due (open, id);
+
+-- Due, but held back. Nothing parks yet; the table is here so that its place is known.
+CREATE TABLE parked (
+    id          INTEGER NOT NULL PRIMARY KEY,
+    reason      TEXT NOT NULL,          -- down, paused, backlog
+    due_at      INTEGER NOT NULL,
+    shard       INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL,
+    step        INTEGER NOT NULL,
+    interrupted INTEGER NOT NULL,
+    parked_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE attempts (
+    delivery      INTEGER NOT NULL,
+    attempt       INTEGER NOT NULL,
+    step          INTEGER NOT NULL,
+    started_at    INTEGER NOT NULL,
+    ended_at      INTEGER,              -- NULL while it is open
+    outcome       TEXT,
+    http_status   INTEGER,
+    error         TEXT,
+    message       TEXT,
+    address       TEXT,
+    tls           TEXT,
+    dns_us        INTEGER,
+    connect_us    INTEGER,
+    tls_us        INTEGER,
+    first_byte_us INTEGER,
+    total_us      INTEGER,
+    PRIMARY KEY (delivery, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE assets (
+    id         BLOB NOT NULL PRIMARY KEY,
+    org        TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    media      BLOB NOT NULL,
+    bytes      INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- feed: the last place given, kept here so that it never falls when old events are deleted. checks: moved by each check
+-- that the disk takes writes.
+CREATE TABLE counters (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counters (name, value) VALUES ('feed', 0), ('checks', 0);

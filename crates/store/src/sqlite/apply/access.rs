@@ -1,0 +1,67 @@
+//! Organizations, keys, secrets, assets: rare, so written plainly.
+use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::asset::Asset;
+use postsync_core::ids::KeyId;
+use postsync_core::time::Timestamp;
+use rusqlite::params;
+
+use super::Unit;
+use crate::refusal::Refusal;
+
+impl Unit<'_> {
+    pub(super) fn add_organization(&self, organization: &Organization) -> Result<(), Refusal> {
+        self.fenced(
+            "INSERT OR IGNORE INTO organizations (id, name, created_at) VALUES (?1, ?2, ?3)",
+            params![organization.id.as_str(), organization.name, organization.created_at.0],
+        )
+    }
+
+    pub(super) fn add_key(&self, key: &ApiKey) -> Result<(), Refusal> {
+        self.fenced(
+            "INSERT OR IGNORE INTO keys (id, org, name, scopes, hash, created_at, revoked_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                key.id.0,
+                key.org.as_str(),
+                key.name,
+                key.scopes.to_string(),
+                key.hash,
+                key.created_at.0,
+                key.revoked_at.map(|at| at.0)
+            ],
+        )
+    }
+
+    pub(super) fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {
+        self.fenced("UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL", params![id.0, at.0])
+    }
+
+    pub(super) fn set_secret(&self, new: &StoredSecret) -> Result<(), Refusal> {
+        let sealed = self.vault.seal(&new.org, new.id, &new.secret)?;
+        self.run(
+            "UPDATE secrets SET superseded_at = ?2 WHERE org = ?1 AND superseded_at IS NULL",
+            params![new.org.as_str(), new.created_at.0],
+        )?;
+        self.run(
+            "INSERT INTO secrets (id, org, key_id, sealed, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![new.id.0, new.org.as_str(), self.vault.key_id(), sealed, new.created_at.0],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn add_asset(&self, asset: &Asset) -> Result<(), Refusal> {
+        self.run(
+            "INSERT INTO assets (id, org, kind, name, media, bytes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                asset.id.0.as_bytes(),
+                asset.org.as_str(),
+                asset.kind.as_str(),
+                asset.name,
+                asset.media.0.as_bytes(),
+                asset.bytes.cast_signed(),
+                asset.created_at.0
+            ],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Generations and the events that they end in.
+use postsync_core::event::Event;
+use postsync_core::generation::{Ending, Failure, Generation, Output, State, Status};
+use postsync_core::ids::GenerationId;
+use postsync_core::time::Timestamp;
+use rusqlite::params;
+
+use super::Unit;
+use crate::refusal::Refusal;
+
+/// What an ending leaves in the row, in the order of the columns of [`END`].
+struct EndColumns<'a> {
+    url: Option<&'a str>,
+    media: Option<[u8; 16]>,
+    duration_ms: Option<i64>,
+    error_code: Option<&'a str>,
+    error: Option<&'a str>,
+}
+
+const ADD: &str =
+    "INSERT INTO generations (id, org, status, tries, created_at, updated_at, ended_at, model, webhook_url,
+    output_file_name, output_url, output_media, duration_ms, error_code, error, input, options, segments)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+const END: &str = "UPDATE generations SET status = ?4, updated_at = ?3, ended_at = ?3, output_url = ?5,
+    output_media = ?6, duration_ms = ?7, error_code = ?8, error = ?9
+    WHERE id = ?1 AND tries = ?2 AND status IN ('PENDING', 'PROCESSING')";
+
+impl Unit<'_> {
+    pub(super) fn add_generation(&self, g: &Generation) -> Result<(), Refusal> {
+        let (ended_at, end) = match &g.state {
+            State::Ended(at, ending) => (Some(at.0), EndColumns::of(ending)),
+            State::Pending | State::Processing => (None, EndColumns::none()),
+        };
+        let (id, r) = (g.id.0.as_bytes(), &g.request);
+        self.run(
+            ADD,
+            params![
+                id,
+                g.org.as_str(),
+                g.status().as_str(),
+                g.tries,
+                g.created_at.0,
+                g.updated_at.0,
+                ended_at,
+                r.model,
+                r.webhook_url,
+                r.output_file_name,
+                end.url,
+                end.media,
+                end.duration_ms,
+                end.error_code,
+                end.error,
+                r.input,
+                r.options,
+                r.segments
+            ],
+        )?;
+        if !g.is_final() {
+            self.run("INSERT INTO work (model, id) VALUES (?1, ?2)", params![r.model, id])?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn start_generation(&self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
+        let sql = "UPDATE generations SET status = 'PROCESSING', tries = ?2, updated_at = ?3
+            WHERE id = ?1 AND tries = ?2 - 1 AND status IN ('PENDING', 'PROCESSING')";
+        self.fenced(sql, params![id.0.as_bytes(), tries, at.0])
+    }
+
+    pub(super) fn release_generation(&self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
+        let sql = "UPDATE generations SET status = 'PENDING', tries = max(?2 - 1, 0), updated_at = ?3
+            WHERE id = ?1 AND tries = ?2 AND status = 'PROCESSING'";
+        self.fenced(sql, params![id.0.as_bytes(), tries, at.0])
+    }
+
+    pub(super) fn end_generation(
+        &self,
+        id: GenerationId,
+        tries: u32,
+        at: Timestamp,
+        ending: &Ending,
+    ) -> Result<(), Refusal> {
+        let (id, end) = (id.0.as_bytes(), EndColumns::of(ending));
+        let status = match ending {
+            Ending::Completed(_) => Status::Completed,
+            Ending::Failed(_) => Status::Failed,
+        };
+        self.fenced(
+            END,
+            params![id, tries, at.0, status.as_str(), end.url, end.media, end.duration_ms, end.error_code, end.error],
+        )?;
+        self.run("DELETE FROM work WHERE model = (SELECT model FROM generations WHERE id = ?1) AND id = ?1", [id])?;
+        Ok(())
+    }
+
+    pub(super) fn add_event(&mut self, event: &Event) -> Result<(), Refusal> {
+        let seq = self.next_in_feed()?;
+        self.run(
+            "INSERT INTO events (id, seq, org, kind, generation, created_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                event.id.0,
+                seq,
+                event.org.as_str(),
+                event.kind.as_str(),
+                event.generation.0.as_bytes(),
+                event.created_at.0,
+                &event.body[..]
+            ],
+        )?;
+        self.added_event = Some(event.id);
+        Ok(())
+    }
+}
+
+impl<'a> EndColumns<'a> {
+    fn none() -> Self {
+        Self { url: None, media: None, duration_ms: None, error_code: None, error: None }
+    }
+
+    fn of(ending: &'a Ending) -> Self {
+        match ending {
+            Ending::Completed(Output { url, duration_ms, media }) => Self {
+                url: Some(url),
+                media: media.map(|id| id.0.into_bytes()),
+                duration_ms: duration_ms.map(u64::cast_signed),
+                ..Self::none()
+            },
+            Ending::Failed(Failure { code, error }) => {
+                Self { error_code: Some(code.as_str()), error: Some(error), ..Self::none() }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Each change as SQL. A fence is a condition of the statement itself: where it changes no row, the list is stale.
+//!
+//! Order matters for cost: the conditional statement of a change comes first, so that a list that opens with a stale fence
+//! has written nothing and needs no savepoint.
+mod access;
+mod deliveries;
+mod generations;
+
+use postsync_core::change::Change;
+use postsync_core::ids::EventId;
+use rusqlite::{Connection, OptionalExtension as _, Params, Result as SqlResult};
+
+use crate::refusal::Refusal;
+use crate::vault::Vault;
+
+/// Lists of changes inside one transaction.
+pub(super) struct Unit<'c> {
+    conn: &'c Connection,
+    vault: &'c Vault,
+    /// The last place given in the feed, once one was; written back by [`Unit::finish`].
+    feed: Option<i64>,
+    /// The event that this list has just added: its delivery need not look for it.
+    added_event: Option<EventId>,
+}
+
+impl<'c> Unit<'c> {
+    pub(super) fn new(conn: &'c Connection, vault: &'c Vault) -> Self {
+        Self { conn, vault, feed: None, added_event: None }
+    }
+
+    /// Writes one list. Where it refuses, what it had written until then still stands: the caller takes it back.
+    pub(super) fn list(&mut self, changes: &[Change]) -> Result<(), Refusal> {
+        self.added_event = None;
+        let mut rest = changes;
+        while let Some((first, behind)) = rest.split_first() {
+            rest = match (first, behind.first()) {
+                // Made and started in one commit, as the dispatcher does when it has a free slot: one row instead of
+                // a row that is moved at once.
+                (
+                    Change::AddDelivery(delivery),
+                    Some(Change::StartAttempt { delivery: id, attempt, step, started_at }),
+                ) if delivery.id == *id && deliveries::starts_at_once(delivery, *attempt) => {
+                    self.add_delivery(delivery, true)?;
+                    self.add_attempt(*id, *attempt, *step, *started_at)?;
+                    &behind[1..]
+                }
+                _ => {
+                    self.change(first)?;
+                    behind
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), Refusal> {
+        match change {
+            Change::AddGeneration(generation) => self.add_generation(generation),
+            Change::StartGeneration { id, tries, at } => self.start_generation(*id, *tries, *at),
+            Change::ReleaseGeneration { id, tries, at } => self.release_generation(*id, *tries, *at),
+            Change::EndGeneration { id, tries, at, ending } => self.end_generation(*id, *tries, *at, ending),
+            Change::AddEvent(event) => self.add_event(event),
+            Change::AddDelivery(delivery) => self.add_delivery(delivery, false),
+            Change::StartAttempt { delivery, attempt, step, started_at } => {
+                self.start_attempt(*delivery, *attempt, *step, *started_at)
+            }
+            Change::SettleAttempt(settlement) => self.settle_attempt(settlement),
+            Change::AddAsset(asset) => self.add_asset(asset),
+            Change::AddOrganization(organization) => self.add_organization(organization),
+            Change::AddKey(key) => self.add_key(key),
+            Change::RevokeKey { id, at } => self.revoke_key(*id, *at),
+            Change::SetSecret(secret) => self.set_secret(secret),
+        }
+    }
+
+    /// Moves a row that nobody reads: proof that the disk takes writes.
+    pub(super) fn touch(&self) -> Result<(), Refusal> {
+        self.run("UPDATE counters SET value = value + 1 WHERE name = 'checks'", [])?;
+        Ok(())
+    }
+
+    /// To be called before the commit.
+    pub(super) fn finish(self) -> Result<(), Refusal> {
+        if let Some(last) = self.feed {
+            self.run("UPDATE counters SET value = ?1 WHERE name = 'feed'", [last])?;
+        }
+        Ok(())
+    }
+
+    /// The next place in the feed: given inside the commit, so that a reader at 6 never misses a 5 that comes later.
+    fn next_in_feed(&mut self) -> SqlResult<i64> {
+        let last = match self.feed {
+            Some(last) => last,
+            None => self.one("SELECT value FROM counters WHERE name = 'feed'", [])?.unwrap_or(0),
+        };
+        self.feed = Some(last + 1);
+        Ok(last + 1)
+    }
+
+    fn run(&self, sql: &'static str, params: impl Params) -> SqlResult<usize> {
+        self.conn.prepare_cached(sql)?.execute(params)
+    }
+
+    /// A statement that must change a row.
+    fn fenced(&self, sql: &'static str, params: impl Params) -> Result<(), Refusal> {
+        match self.run(sql, params)? {
+            0 => Err(Refusal::Stale),
+            _ => Ok(()),
+        }
+    }
+
+    fn one(&self, sql: &'static str, params: impl Params) -> SqlResult<Option<i64>> {
+        self.conn.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()
+    }
+}

@@ -1,0 +1,134 @@
+//! Deliveries: what is due, what is open, one with its attempts, a page.
+use postsync_core::ids::DeliveryId;
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
+use rusqlite::{Connection, OptionalExtension as _, Result, params};
+
+use super::rows::{self, attempt_columns, delivery_columns};
+use super::{all, at_most};
+use crate::sqlite::words;
+
+/// Read in the order of the table itself; CROSS JOIN keeps SQLite from starting elsewhere.
+const DUE: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", e.body FROM due q CROSS JOIN deliveries d ON d.id = q.id CROSS JOIN events e ON e.id = d.event
+     WHERE (q.due_at, q.id) > (?1, ?2) AND q.due_at <= ?3 AND q.open = 0 ORDER BY q.due_at, q.id LIMIT ?4"
+);
+
+const NEXT_DUE: &str = "SELECT due_at FROM due WHERE due_at > ?1 AND open = 0 ORDER BY due_at LIMIT 1";
+
+const OPEN: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", e.body FROM due q INDEXED BY due_by_delivery CROSS JOIN deliveries d ON d.id = q.id
+     CROSS JOIN events e ON e.id = d.event WHERE q.open = 1 AND q.id > ?1 ORDER BY q.id LIMIT ?2"
+);
+
+const ONE: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    ", e.body FROM deliveries d JOIN events e ON e.id = d.event LEFT JOIN due q ON q.open IN (0, 1) AND q.id = d.id
+     WHERE d.id = ?1 AND d.org = ?2"
+);
+
+const LISTED: &str = concat!(
+    "SELECT ",
+    delivery_columns!(),
+    " FROM deliveries d JOIN events e ON e.id = d.event LEFT JOIN due q ON q.open IN (0, 1) AND q.id = d.id
+     WHERE d.id = ?1"
+);
+
+const ATTEMPTS: &str = concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE delivery = ?1 ORDER BY attempt");
+
+/// ?1 organization, ?2 newest id, ?3 limit, ?4 status, ?5 generation, ?6 endpoint; NULL means any.
+macro_rules! ids_by {
+    ($index:literal, $key:literal) => {
+        concat!(
+            "SELECT id FROM deliveries INDEXED BY ",
+            $index,
+            " WHERE ",
+            $key,
+            " AND org = ?1 AND id <= ?2 AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR generation = ?5)
+              AND (?6 IS NULL OR endpoint = ?6) ORDER BY id DESC LIMIT ?3"
+        )
+    };
+}
+const IDS_BY_STATUS: &str = ids_by!("deliveries_by_status", "status = ?4");
+const IDS_BY_GENERATION: &str = ids_by!("deliveries_by_generation", "generation = ?5");
+const IDS_BY_ENDPOINT: &str = ids_by!("deliveries_by_endpoint", "endpoint = ?6");
+
+const LAST_ID: &str = "SELECT max(
+    (SELECT coalesce(max(id), 0) FROM events), (SELECT coalesce(max(id), 0) FROM deliveries),
+    (SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(id), 0) FROM secrets))";
+
+pub(in crate::sqlite) fn due(
+    conn: &Connection,
+    until: Timestamp,
+    after: Option<DueCursor>,
+    limit: usize,
+) -> Result<Vec<DueDelivery>> {
+    let (at, id) = after.map_or((i64::MIN, i64::MIN), |cursor| (cursor.at.0, cursor.id.0));
+    all(conn, DUE, params![at, id, until.0, at_most(limit)], rows::due_delivery)
+}
+
+pub(in crate::sqlite) fn next_due(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>> {
+    conn.prepare_cached(NEXT_DUE)?.query_row([after.0], |row| row.get(0).map(Timestamp)).optional()
+}
+
+pub(in crate::sqlite) fn open(conn: &Connection, after: Option<DeliveryId>, limit: usize) -> Result<Vec<DueDelivery>> {
+    let after = after.map_or(i64::MIN, |id| id.0);
+    all(conn, OPEN, params![after, at_most(limit)], rows::due_delivery)
+}
+
+pub(in crate::sqlite) fn last_id(conn: &Connection) -> Result<i64> {
+    conn.prepare_cached(LAST_ID)?.query_row([], |row| row.get(0))
+}
+
+pub(in crate::sqlite) fn one(conn: &mut Connection, org: &str, id: DeliveryId) -> Result<Option<DeliveryRecord>> {
+    let snapshot = conn.transaction()?;
+    let found = snapshot.prepare_cached(ONE)?.query_row(params![id.0, org], rows::due_delivery).optional()?;
+    let Some(DueDelivery { delivery, event }) = found else { return Ok(None) };
+    let attempts = all(&snapshot, ATTEMPTS, [id.0], rows::attempt)?;
+    Ok(Some(DeliveryRecord { delivery, event, attempts }))
+}
+
+pub(in crate::sqlite) fn page(conn: &mut Connection, query: &DeliveryQuery) -> Result<Vec<DueDelivery>> {
+    let snapshot = conn.transaction()?;
+    let mut ids: Vec<i64> = Vec::new();
+    match (query.generation, &query.endpoint, query.status) {
+        (Some(_), _, status) => ids.extend(find(&snapshot, IDS_BY_GENERATION, query, status)?),
+        // Delivered is what most of an endpoint's are; the others are few, and are found among the organization's own.
+        (None, Some(_), None | Some(DeliveryFilter::Delivered)) => {
+            ids.extend(find(&snapshot, IDS_BY_ENDPOINT, query, query.status)?);
+        }
+        (None, _, Some(status)) => ids.extend(find(&snapshot, IDS_BY_STATUS, query, Some(status))?),
+        (None, None, None) => {
+            for status in [DeliveryFilter::Due, DeliveryFilter::Delivered, DeliveryFilter::Exhausted] {
+                ids.extend(find(&snapshot, IDS_BY_STATUS, query, Some(status))?);
+            }
+        }
+    }
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids.truncate(query.limit);
+    let mut listed = snapshot.prepare_cached(LISTED)?;
+    ids.iter().filter_map(|id| listed.query_row([id], rows::listed_delivery).optional().transpose()).collect()
+}
+
+fn find(
+    conn: &Connection,
+    sql: &'static str,
+    query: &DeliveryQuery,
+    status: Option<DeliveryFilter>,
+) -> Result<Vec<i64>> {
+    let newest = query.after.map_or(i64::MAX, |id| id.0.saturating_sub(1));
+    let params = params![
+        query.org.as_str(),
+        newest,
+        at_most(query.limit),
+        status.map(words::delivery_filter),
+        query.generation.map(|id| id.0.into_bytes()),
+        query.endpoint.as_ref().map(|id| id.as_str()),
+    ];
+    all(conn, sql, params, |row| row.get(0))
+}

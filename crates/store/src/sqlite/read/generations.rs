@@ -1,0 +1,104 @@
+//! Generations: what is open, one, a page.
+use postsync_core::generation::{Generation, Status};
+use postsync_core::ids::GenerationId;
+use postsync_engine::ports::{GenerationOrder, GenerationQuery};
+use rusqlite::{Connection, OptionalExtension as _, Result, params};
+
+use super::rows::{self, generation_columns};
+use super::{all, at_most};
+
+const BY_ID: &str = concat!("SELECT ", generation_columns!(), " FROM generations WHERE id = ?1");
+
+const OPEN_OF_MODEL: &str = "SELECT id FROM work WHERE model = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+
+const OLDEST_FIRST: &str = "SELECT id FROM generations INDEXED BY generations_by_status
+    WHERE org = ?1 AND status = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+
+const NEWEST_FIRST: &str = "SELECT id FROM generations INDEXED BY generations_by_status
+    WHERE org = ?1 AND status = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4";
+
+/// Below and above every id: blobs compare byte by byte, then by length.
+const BELOW_ALL: &[u8] = &[];
+const ABOVE_ALL: &[u8] = &[0xFF; 17];
+
+pub(in crate::sqlite) fn one(conn: &Connection, id: GenerationId) -> Result<Option<Generation>> {
+    by_id(conn, id.0.as_bytes())
+}
+
+/// Only `work` is searched, model by model: a model whose generator is slow can have any backlog, and costs the others nothing.
+pub(in crate::sqlite) fn open(
+    conn: &mut Connection,
+    models: &[&'static str],
+    after: Option<GenerationId>,
+    limit: usize,
+) -> Result<Vec<Generation>> {
+    let snapshot = conn.transaction()?;
+    let after = after.map_or(BELOW_ALL.to_vec(), |id| id.0.as_bytes().to_vec());
+    let mut ids: Vec<[u8; 16]> = Vec::new();
+    for model in models {
+        ids.extend(all(&snapshot, OPEN_OF_MODEL, params![model, after, at_most(limit)], |row| {
+            row.get::<_, [u8; 16]>(0)
+        })?);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(limit);
+    fetch(&snapshot, &ids)
+}
+
+/// One index serves both kinds of list: without a filter the statuses are merged.
+pub(in crate::sqlite) fn page(conn: &mut Connection, query: &GenerationQuery) -> Result<Vec<Generation>> {
+    let snapshot = conn.transaction()?;
+    if !query.ids.is_empty() {
+        return of_ids(&snapshot, query);
+    }
+    let (sql, edge) = match query.order {
+        GenerationOrder::OldestFirst => (OLDEST_FIRST, BELOW_ALL),
+        GenerationOrder::NewestFirst => (NEWEST_FIRST, ABOVE_ALL),
+    };
+    let after = query.after.map_or(edge.to_vec(), |id| id.0.as_bytes().to_vec());
+    let wanted = |status: &Status| query.statuses.is_empty() || query.statuses.contains(status);
+    let mut ids: Vec<[u8; 16]> = Vec::new();
+    for status in Status::ALL.iter().filter(|status| wanted(status)) {
+        let params = params![query.org.as_str(), status.as_str(), after, at_most(query.limit)];
+        ids.extend(all(&snapshot, sql, params, |row| row.get::<_, [u8; 16]>(0))?);
+    }
+    ids.sort_unstable();
+    if query.order == GenerationOrder::NewestFirst {
+        ids.reverse();
+    }
+    ids.truncate(query.limit);
+    fetch(&snapshot, &ids)
+}
+
+fn of_ids(conn: &Connection, query: &GenerationQuery) -> Result<Vec<Generation>> {
+    let mut ids: Vec<GenerationId> = query.ids.clone();
+    ids.sort_unstable();
+    ids.dedup();
+    let behind: fn(&GenerationId, &GenerationId) -> bool = match query.order {
+        GenerationOrder::OldestFirst => |id, after| id > after,
+        GenerationOrder::NewestFirst => |id, after| id < after,
+    };
+    if query.order == GenerationOrder::NewestFirst {
+        ids.reverse();
+    }
+    let mut found = Vec::new();
+    for id in ids.into_iter().filter(|id| query.after.is_none_or(|after| behind(id, &after))) {
+        let fits =
+            |g: &Generation| g.org == query.org && (query.statuses.is_empty() || query.statuses.contains(&g.status()));
+        found.extend(by_id(conn, id.0.as_bytes())?.filter(fits));
+        if found.len() >= query.limit {
+            break;
+        }
+    }
+    found.truncate(query.limit);
+    Ok(found)
+}
+
+fn fetch(conn: &Connection, ids: &[[u8; 16]]) -> Result<Vec<Generation>> {
+    ids.iter().filter_map(|id| by_id(conn, id).transpose()).collect()
+}
+
+fn by_id(conn: &Connection, id: &[u8; 16]) -> Result<Option<Generation>> {
+    conn.prepare_cached(BY_ID)?.query_row([id], rows::generation).optional()
+}

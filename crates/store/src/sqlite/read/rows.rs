@@ -1,0 +1,236 @@
+//! Rows as nouns. A word that no version of us has written is an error: guessing at a state could send what must not be sent.
+use bytes::Bytes;
+use postsync_core::access::{ApiKey, Organization, Scopes};
+use postsync_core::asset::{Asset, AssetKind};
+use postsync_core::attempt::{Attempt, AttemptEnd, Word};
+use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
+use postsync_core::error_code::ErrorCode;
+use postsync_core::event::{Event, EventType};
+use postsync_core::generation::{Ending, Failure, Generation, Output, Request, State, Status};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::outcome::{Phases, SendError};
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::DueDelivery;
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+use uuid::Uuid;
+
+use crate::sqlite::words;
+
+macro_rules! generation_columns {
+    () => {
+        "id, org, status, tries, created_at, updated_at, ended_at, model, webhook_url, output_file_name, output_url, \
+         output_media, duration_ms, error_code, error, input, options, segments"
+    };
+}
+
+/// Of `deliveries d`, `events e` and `due q`. While a delivery is due its numbers stand in `due`.
+macro_rules! delivery_columns {
+    () => {
+        "d.id, d.event, d.org, d.generation, d.endpoint, d.url, d.shard, d.created_at, coalesce(q.attempts, d.attempts), \
+         coalesce(q.step, d.step), coalesce(q.interrupted, d.interrupted), d.status, d.reason, d.ended_at, q.due_at, \
+         e.org, e.kind, e.generation, e.created_at"
+    };
+}
+
+/// Where the body stands behind [`delivery_columns`], in the statements that read it.
+const BODY: usize = 19;
+
+macro_rules! attempt_columns {
+    () => {
+        "delivery, attempt, step, started_at, ended_at, outcome, http_status, error, message, address, tls, dns_us, \
+         connect_us, tls_us, first_byte_us, total_us"
+    };
+}
+
+macro_rules! key_columns {
+    () => {
+        "id, org, name, scopes, hash, created_at, revoked_at"
+    };
+}
+
+pub(super) use {attempt_columns, delivery_columns, generation_columns, key_columns};
+
+pub(super) fn generation(row: &Row<'_>) -> Result<Generation> {
+    let state = match word(row, 2, Status::parse)? {
+        Status::Pending => State::Pending,
+        Status::Processing => State::Processing,
+        Status::Completed => State::Ended(time(row, 6)?, Ending::Completed(output(row)?)),
+        Status::Failed | Status::Rejected => State::Ended(time(row, 6)?, Ending::Failed(failure(row)?)),
+    };
+    let request = Request {
+        model: row.get(7)?,
+        webhook_url: row.get(8)?,
+        output_file_name: row.get(9)?,
+        input: row.get(15)?,
+        options: row.get(16)?,
+        segments: row.get(17)?,
+    };
+    Ok(Generation {
+        id: GenerationId(uuid(row, 0)?),
+        org: org(row, 1)?,
+        request,
+        created_at: time(row, 4)?,
+        updated_at: time(row, 5)?,
+        tries: row.get(3)?,
+        state,
+    })
+}
+
+fn output(row: &Row<'_>) -> Result<Output> {
+    let media: Option<[u8; 16]> = row.get(11)?;
+    Ok(Output {
+        url: row.get(10)?,
+        duration_ms: micros(row, 12)?,
+        media: media.map(|bytes| MediaId(Uuid::from_bytes(bytes))),
+    })
+}
+
+fn failure(row: &Row<'_>) -> Result<Failure> {
+    Ok(Failure { code: word(row, 13, ErrorCode::parse)?, error: row.get(14)? })
+}
+
+/// With the event's body.
+pub(super) fn due_delivery(row: &Row<'_>) -> Result<DueDelivery> {
+    let body = Bytes::from(row.get::<_, Vec<u8>>(BODY)?);
+    with_body(row, body)
+}
+
+/// Without it: lists of a thousand would carry a thousand of them.
+pub(super) fn listed_delivery(row: &Row<'_>) -> Result<DueDelivery> {
+    with_body(row, Bytes::new())
+}
+
+fn with_body(row: &Row<'_>, body: Bytes) -> Result<DueDelivery> {
+    let delivery = delivery(row)?;
+    let event = Event {
+        id: delivery.event,
+        org: org(row, 15)?,
+        kind: word(row, 16, EventType::parse)?,
+        generation: GenerationId(uuid(row, 17)?),
+        created_at: time(row, 18)?,
+        body,
+    };
+    Ok(DueDelivery { delivery, event })
+}
+
+fn delivery(row: &Row<'_>) -> Result<Delivery> {
+    Ok(Delivery {
+        id: DeliveryId(row.get(0)?),
+        event: EventId(row.get(1)?),
+        org: org(row, 2)?,
+        generation: GenerationId(uuid(row, 3)?),
+        endpoint: EndpointId::new(row.get_ref(4)?.as_str()?),
+        url: row.get(5)?,
+        shard: row.get(6)?,
+        created_at: time(row, 7)?,
+        attempts: row.get(8)?,
+        step: row.get(9)?,
+        interrupted: row.get(10)?,
+        state: delivery_state(row)?,
+    })
+}
+
+fn delivery_state(row: &Row<'_>) -> Result<DeliveryState> {
+    match row.get_ref(11)?.as_str()? {
+        words::DUE => Ok(DeliveryState::Due(time(row, 14)?)),
+        words::DELIVERED => Ok(DeliveryState::Delivered(time(row, 13)?)),
+        words::EXHAUSTED => Ok(DeliveryState::Exhausted(time(row, 13)?, word(row, 12, ExhaustedReason::parse)?)),
+        other => Err(unknown(11, other)),
+    }
+}
+
+pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt> {
+    let ended_at: Option<i64> = row.get(4)?;
+    Ok(Attempt {
+        delivery: DeliveryId(row.get(0)?),
+        attempt: row.get(1)?,
+        step: row.get(2)?,
+        started_at: time(row, 3)?,
+        end: ended_at.map(|at| attempt_end(row, Timestamp(at))).transpose()?,
+    })
+}
+
+fn attempt_end(row: &Row<'_>, at: Timestamp) -> Result<AttemptEnd> {
+    Ok(AttemptEnd {
+        at,
+        outcome: word(row, 5, Word::parse)?,
+        http_status: row.get(6)?,
+        error: maybe_word(row, 7, SendError::parse)?,
+        message: row.get(8)?,
+        address: maybe_word(row, 9, |text| text.parse().ok())?,
+        tls: row.get(10)?,
+        phases: Phases {
+            dns_us: micros(row, 11)?,
+            connect_us: micros(row, 12)?,
+            tls_us: micros(row, 13)?,
+            first_byte_us: micros(row, 14)?,
+            total_us: micros(row, 15)?,
+        },
+    })
+}
+
+pub(super) fn key(row: &Row<'_>) -> Result<ApiKey> {
+    let revoked_at: Option<i64> = row.get(6)?;
+    Ok(ApiKey {
+        id: KeyId(row.get(0)?),
+        org: org(row, 1)?,
+        name: row.get(2)?,
+        scopes: word(row, 3, |text| Scopes::parse(text).ok())?,
+        hash: row.get(4)?,
+        created_at: time(row, 5)?,
+        revoked_at: revoked_at.map(Timestamp),
+    })
+}
+
+pub(super) fn organization(row: &Row<'_>) -> Result<Organization> {
+    Ok(Organization { id: org(row, 0)?, name: row.get(1)?, created_at: time(row, 2)? })
+}
+
+pub(super) fn asset(row: &Row<'_>) -> Result<Asset> {
+    Ok(Asset {
+        id: AssetId(uuid(row, 0)?),
+        org: org(row, 1)?,
+        kind: word(row, 2, AssetKind::parse)?,
+        name: row.get(3)?,
+        media: MediaId(uuid(row, 4)?),
+        bytes: row.get::<_, i64>(5)?.cast_unsigned(),
+        created_at: time(row, 6)?,
+    })
+}
+
+fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
+    Ok(OrgId::new(row.get_ref(column)?.as_str()?))
+}
+
+fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
+    row.get(column).map(Uuid::from_bytes)
+}
+
+fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+    row.get(column).map(Timestamp)
+}
+
+fn micros(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
+}
+
+fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    parse(text).ok_or_else(|| unknown(column, text))
+}
+
+fn maybe_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(None),
+        Some(text) => parse(text).map(Some).ok_or_else(|| unknown(column, text)),
+    }
+}
+
+fn unknown(column: usize, text: &str) -> Error {
+    Error::FromSqlConversionFailure(
+        column,
+        Type::Text,
+        format!("the word {text:?} is not known to this version").into(),
+    )
+}

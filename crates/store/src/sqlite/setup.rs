@@ -1,0 +1,118 @@
+//! From a file, or none, to a database that this binary may use: not newer than it, brought to its schema, and made with
+//! this master key.
+//!
+//! Done under a lock of its own, since a server and a command may both be the first to open a new database.
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use postsync_engine::ports::StoreError;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::failure::store_error;
+use crate::vault::Vault;
+use crate::{Error, MASTER_KEY_VARIABLE};
+
+mod embedded {
+    refinery::embed_migrations!("migrations/sqlite");
+}
+
+/// How often, and how long apart, the lock is tried: 30 seconds in all, more than a migration should take.
+const LOCK_TRIES_MAX: u32 = 600;
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+
+/// A file beside the database.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Held while a database is set up.
+pub(super) fn lock(path: &Path) -> Result<File, Error> {
+    let path = beside(path, ".setup");
+    let at = |error| Error::File { path: path.clone(), error };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(at)?;
+    for _ in 0..LOCK_TRIES_MAX {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_WAIT),
+            Err(TryLockError::Error(error)) => return Err(at(error)),
+        }
+    }
+    Err(Error::Store(StoreError::Busy))
+}
+
+/// Brings the schema to this binary's; refuses a newer one.
+pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), Error> {
+    let runner = embedded::migrations::runner();
+    let known = runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0);
+    let found = schema_version(conn).map_err(|error| store_error(&error))?;
+    if found > known {
+        return Err(Error::Newer { path: path.to_path_buf(), found, known });
+    }
+    if found < known {
+        let failed = |error: refinery::Error| Error::Migrate { path: path.to_path_buf(), reason: error.to_string() };
+        let report = runner.run(conn).map_err(failed)?;
+        tracing::info!(
+            from = found,
+            to = known,
+            steps = report.applied_migrations().len(),
+            "brought the database up to date"
+        );
+    }
+    Ok(())
+}
+
+fn schema_version(conn: &Connection) -> rusqlite::Result<i32> {
+    if !has_table(conn, "refinery_schema_history")? {
+        return Ok(0);
+    }
+    conn.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
+}
+
+fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1", [name], |row| {
+        Ok(row.get::<_, i64>(0)? > 0)
+    })
+}
+
+/// The first open leaves a row that only the same master key can read; later ones must read it.
+pub(super) fn check_master_key(conn: &Connection, path: &Path, vault: &Vault) -> Result<(), Error> {
+    let read = "SELECT key_id, sealed FROM vault WHERE id = 1";
+    let row = conn.query_row(read, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)));
+    match row.optional().map_err(|error| store_error(&error))? {
+        None => {
+            let write = "INSERT INTO vault (id, key_id, sealed) VALUES (1, ?1, ?2)";
+            let sealed = vault.seal_check()?;
+            conn.execute(write, (vault.key_id(), sealed)).map_err(|error| store_error(&error))?;
+            Ok(())
+        }
+        Some((key_id, sealed)) if key_id == vault.key_id() && vault.check_opens(&sealed) => Ok(()),
+        Some((key_id, _)) => Err(Error::Key(format!(
+            "the master key does not fit the database {}: it was made with the key {key_id}, this one is {}; \
+             set {MASTER_KEY_VARIABLE} to the right one or put its file back",
+            path.display(),
+            vault.key_id()
+        ))),
+    }
+}
+
+/// Whether a database was made with a master key already, so that a new one must not be drawn.
+///
+/// # Errors
+/// The file is there and can't be read.
+pub(crate) fn wants_master_key(path: &Path) -> Result<bool, Error> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    let look = || -> rusqlite::Result<bool> {
+        let conn = super::connect::reader(path)?;
+        if !has_table(&conn, "vault")? {
+            return Ok(false);
+        }
+        conn.query_row("SELECT count(*) FROM vault", [], |row| Ok(row.get::<_, i64>(0)? > 0))
+    };
+    look().map_err(|error| Error::Store(store_error(&error)))
+}

@@ -1,0 +1,24 @@
+//! The words that rows hold for the states of a delivery.
+use postsync_core::delivery::State;
+use postsync_engine::ports::DeliveryFilter;
+
+pub(super) const DUE: &str = "due";
+pub(super) const DELIVERED: &str = "delivered";
+pub(super) const EXHAUSTED: &str = "exhausted";
+
+/// Status, reason and end, as a row of `deliveries` holds them. When a due one is due stands in `due`.
+pub(super) fn delivery_state(state: State) -> (&'static str, Option<&'static str>, Option<i64>) {
+    match state {
+        State::Due(_) => (DUE, None, None),
+        State::Delivered(at) => (DELIVERED, None, Some(at.0)),
+        State::Exhausted(at, reason) => (EXHAUSTED, Some(reason.as_str()), Some(at.0)),
+    }
+}
+
+pub(super) fn delivery_filter(filter: DeliveryFilter) -> &'static str {
+    match filter {
+        DeliveryFilter::Due => DUE,
+        DeliveryFilter::Delivered => DELIVERED,
+        DeliveryFilter::Exhausted => EXHAUSTED,
+    }
+}

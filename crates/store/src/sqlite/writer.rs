@@ -1,0 +1,118 @@
+//! The one thread that writes. It takes whatever waits, commits once, then acknowledges each caller.
+//!
+//! No timer: while a commit runs the next batch gathers by itself, so that latency is one or two commits and throughput
+//! that of large batches. One caller's list is never split.
+use std::thread::JoinHandle;
+
+use postsync_engine::ports::{Applied, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use super::commit::{NoCommit, Work, Writer};
+use super::connect::{self, Pragmas};
+use super::failure::store_error;
+use crate::Error;
+use crate::refusal::applied;
+
+/// Changes in one commit; the list that crosses it still rides whole.
+const COMMIT_CHANGES_MAX: usize = 1_024;
+
+/// Lists that wait for the writer; further callers wait for room.
+const WAITING_LISTS_MAX: usize = 4_096;
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+enum Request {
+    Write(Work, Answer<Applied>),
+    Pragmas(Answer<Pragmas>),
+    CapPages(u32, Answer<u32>),
+}
+
+/// The way to the writer's thread. Dropped, it waits until what was handed over is written.
+pub(super) struct WriterThread {
+    queue: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WriterThread {
+    pub(super) fn start(writer: Writer) -> Result<Self, Error> {
+        let (queue, requests) = mpsc::channel(WAITING_LISTS_MAX);
+        let thread =
+            std::thread::Builder::new().name("postsync-write".to_owned()).spawn(move || run(&writer, requests));
+        let thread = thread.map_err(|error| StoreError::Failed(format!("no thread for the writer: {error}")))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    pub(super) async fn write(&self, work: Work) -> Result<Applied, StoreError> {
+        self.ask(|answer| Request::Write(work, answer)).await
+    }
+
+    pub(super) async fn pragmas(&self) -> Result<Pragmas, StoreError> {
+        self.ask(Request::Pragmas).await
+    }
+
+    pub(super) async fn cap_pages(&self, pages: u32) -> Result<u32, StoreError> {
+        self.ask(|answer| Request::CapPages(pages, answer)).await
+    }
+
+    /// A writer that is gone answers nobody: neither `Done` nor a refusal would be known to be true.
+    async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.send(request(answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the writer's thread panicked");
+        }
+    }
+}
+
+fn run(writer: &Writer, mut requests: mpsc::Receiver<Request>) {
+    while let Some(first) = requests.blocking_recv() {
+        let (mut works, mut answers) = (Vec::new(), Vec::new());
+        let mut weight = 0;
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Write(work, answer) => {
+                    weight += work.weight();
+                    works.push(work);
+                    answers.push(answer);
+                }
+                Request::Pragmas(answer) => {
+                    let _ = answer.send(connect::pragmas(&writer.conn).map_err(|e| store_error(&e)));
+                }
+                Request::CapPages(pages, answer) => {
+                    let _ = answer.send(connect::cap_pages(&writer.conn, pages).map_err(|e| store_error(&e)));
+                }
+            }
+            next = if weight < COMMIT_CHANGES_MAX { requests.try_recv().ok() } else { None };
+        }
+        if !works.is_empty() && !commit(writer, &works, answers) {
+            return;
+        }
+    }
+}
+
+/// Whether the thread may go on. A caller who has stopped waiting is no matter: what it asked for is written all the same.
+fn commit(writer: &Writer, works: &[Work], answers: Vec<Answer<Applied>>) -> bool {
+    match writer.write(works) {
+        Ok(done) => {
+            for (answer, done) in answers.into_iter().zip(done) {
+                let _ = answer.send(applied(done));
+            }
+        }
+        Err(NoCommit::Refused(error)) => {
+            for answer in answers {
+                let _ = answer.send(Err(error.clone()));
+            }
+        }
+        Err(NoCommit::Dead) => return false,
+    }
+    true
+}
