@@ -1,0 +1,96 @@
+//! The media child: the process in which hostile media is parsed. A hidden subcommand of the binary.
+//!
+//! Promise: it puts its limits on before it touches a byte of media, and it does not outlive the server: a thread waits for
+//! the control pipe to close, which it does however the server ends, and then kills the whole process group.
+//!
+//! Fails by saying so: one line with a code and a sentence on stdout for what the user can mend, stderr and exit code 2
+//! for what only the operator can.
+mod check;
+mod fence;
+mod limits;
+mod report;
+
+use std::io::{self, BufRead, Read};
+use std::process::ExitCode;
+use std::thread;
+
+use postsync_lipsync::Job;
+use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, setpgid};
+
+use crate::order::{Make, ORDER_BYTES_MAX, Order, Said, Work};
+use report::{Reporter, say};
+
+/// Exit code of a child that did not come to work.
+const NOT_STARTED: u8 = 2;
+
+/// Runs the media child to its end: takes an order from stdin, reports on stdout.
+///
+/// Must be called before the process has a second thread: most limits hold only for the thread that puts them on and for
+/// those that it starts.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::complain(&error.to_string());
+            ExitCode::from(NOT_STARTED)
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    lead_own_group()?;
+    let order = take_order()?;
+    let folder = std::env::current_dir()?;
+    let tools = match &order.work {
+        Work::Make(make) => &make.tools,
+        Work::Check(check) => &check.tools,
+    };
+    limits::put_on(&order.limits)?;
+    fence::put_on(&folder, &fence::readable(&order.limits, tools))?;
+    end_with_the_server()?;
+    match order.work {
+        Work::Make(make) => say(&make_video(*make, &folder)),
+        Work::Check(check) => say(&Said::Checked(check::try_all(&order.limits, &check))),
+    }
+}
+
+/// The server starts us as the leader of a group. Started by hand we may be in a shell's, which must not die with us.
+fn lead_own_group() -> io::Result<()> {
+    if getpgrp() != getpid() {
+        setpgid(None, None)?;
+    }
+    Ok(())
+}
+
+fn take_order() -> io::Result<Order> {
+    let mut line = Vec::new();
+    // Byte by byte from the lock's own buffer: what follows the line must stay for the thread that waits for the end.
+    io::stdin().lock().take(ORDER_BYTES_MAX).read_until(b'\n', &mut line)?;
+    serde_json::from_slice(&line).map_err(|error| io::Error::other(format!("not an order: {error}")))
+}
+
+/// Kills the whole group, ourselves included, once nobody holds the other end of stdin.
+fn end_with_the_server() -> io::Result<()> {
+    let wait = || {
+        let mut dropped = [0; 64];
+        // The server sends nothing more; should it, that is not the end.
+        while io::stdin().lock().read(&mut dropped).is_ok_and(|read| read > 0) {}
+        let _ = kill_current_process_group(Signal::KILL);
+    };
+    thread::Builder::new().name("control".into()).spawn(wait).map(drop)
+}
+
+fn make_video(make: Make, folder: &std::path::Path) -> Said {
+    // Absolute, because ffmpeg runs in a folder of its own further down.
+    let file = |name: &str| folder.join(name);
+    let mut job = Job::new(file(&make.visual), file(&make.audio), file(&make.output), folder);
+    (job.options, job.limits, job.tools) = (make.options, make.limits, make.tools);
+    match postsync_lipsync::run(&job, &mut Reporter::default()) {
+        Ok(report) => Said::Done { duration_ms: report::milliseconds(report.duration_s) },
+        Err(error) => {
+            report::complain(error.detail().unwrap_or_default());
+            Said::Failed { error_code: error.error_code().into(), error: error.to_string() }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What server and media child say to each other: one line of JSON in, lines of JSON out.
+//!
+//! The child believes the server. The server believes nothing: what comes back was said by a process that has parsed
+//! hostile media, so it is parsed strictly ([`Said`] knows no other fields) and bounded by the constants here.
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The order: options may carry one bounding box per frame, and a request body has at most 10 MiB.
+pub(crate) const ORDER_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// One line of a child: a sentence of [`postsync_core::limits::ERROR_CHARS_MAX`] characters, escaped, and its frame.
+pub(crate) const SAID_BYTES_MAX: usize = 16 * 1024;
+
+/// All lines of a child together: 24 hours of progress at its highest rate. More is a flood.
+pub(crate) const SAID_BYTES_TOTAL_MAX: usize = 32 * 1024 * 1024;
+
+/// What the child is to do, and within which limits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Put on before anything else.
+    pub(crate) limits: ChildLimits,
+    /// Then this.
+    pub(crate) work: Work,
+}
+
+/// What there is to do. Files are named relative to the child's working folder.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Work {
+    /// Make a video.
+    Make(Box<Make>),
+    /// Try every limit from within and tell which hold.
+    Check(Check),
+}
+
+/// One video.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Make {
+    pub(crate) visual: String,
+    pub(crate) audio: String,
+    pub(crate) output: String,
+    pub(crate) options: postsync_lipsync::Options,
+    pub(crate) limits: postsync_lipsync::Limits,
+    pub(crate) tools: postsync_lipsync::Tools,
+}
+
+/// One trial of the limits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Check {
+    /// A file outside the working folder that the server can read and the child must not.
+    pub(crate) canary: PathBuf,
+    pub(crate) tools: postsync_lipsync::Tools,
+}
+
+/// What a media child may use. Each limit holds for the child and for each ffmpeg that it starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildLimits {
+    /// Memory of one process. Measured: ffmpeg encodes 1080p in 0.4 GB, 2160p in 1.0 GB, 50 megapixels in 4.2 GB.
+    pub memory_bytes_max: u64,
+    /// One file that a process writes.
+    pub file_bytes_max: u64,
+    /// Processor time of one process, over all its threads.
+    pub cpu_s_max: u64,
+    /// Open files of one process.
+    pub open_files_max: u64,
+    /// Folders and files that may be read and run beside the system's own: where ffmpeg lives in an unusual place.
+    pub readable: Vec<PathBuf>,
+}
+
+impl Default for ChildLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 4 << 30,
+            file_bytes_max: 5 << 30,
+            // Two threads for as long as a generation may take.
+            cpu_s_max: 2 * 2 * 60 * 60,
+            open_files_max: 256,
+            readable: Vec::new(),
+        }
+    }
+}
+
+/// One line of a child.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Said {
+    /// How much is done, 0 to 1. Also the sign that it is alive.
+    Progress(f64),
+    /// The video stands where the order wanted it. Nothing follows.
+    Done {
+        /// How long it is.
+        duration_ms: u64,
+    },
+    /// There will be no video. Nothing follows.
+    Failed {
+        /// A code of the public API.
+        error_code: String,
+        /// A sentence for the user.
+        error: String,
+    },
+    /// Which limits hold. Nothing follows.
+    Checked(Vec<(String, bool)>),
+}
+
+impl Said {
+    /// One line of a child, strictly.
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_lines_and_no_others() {
+        for said in [
+            Said::Progress(0.25),
+            Said::Done { duration_ms: 7 },
+            Said::Failed { error_code: "generation_timeout".into(), error: "No.".into() },
+            Said::Checked(vec![("memory".into(), true)]),
+        ] {
+            assert_eq!(Said::parse(&serde_json::to_vec(&said).unwrap()), Some(said));
+        }
+        for line in [
+            "",
+            "null",
+            "{}",
+            r#"{"progress":"0.5"}"#,
+            r#"{"progress":0.5,"done":{"duration_ms":1}}"#,
+            r#"{"done":{"duration_ms":-1}}"#,
+            r#"{"done":{"duration_ms":1,"file":"/etc/passwd"}}"#,
+            r#"{"failed":{"error_code":"x"}}"#,
+            "\u{7f}ELF",
+        ] {
+            assert_eq!(Said::parse(line.as_bytes()), None, "{line}");
+        }
+    }
+}

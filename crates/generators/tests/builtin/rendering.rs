@@ -1,0 +1,91 @@
+//! The real media child with the real ffmpeg.
+use std::fs;
+use std::io::Write;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+
+use postsync_core::sniff::sniff;
+use postsync_engine::ports::{Cancel, Generator, GeneratorError, JobOutput, Progress};
+use postsync_generators::{Builtin, BuiltinSettings, ChildLimits, MEDIA_CHILD};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::world::{PATIENCE, World, until};
+
+pub(crate) async fn makes_a_video_and_leaves_nothing_else() {
+    let world = World::with_media(1);
+    let progress = Progress::default();
+    let builtin = Builtin::new(BuiltinSettings::default());
+    let made = builtin.generate(world.job(), progress.clone(), Cancel::default());
+    let made = timeout(PATIENCE, made).await.unwrap().unwrap();
+    let JobOutput::File { path, duration_ms } = made else { panic!("{made:?}") };
+    assert_eq!(path, world.folder.join("output"));
+    assert!((900..=1_100).contains(&duration_ms), "{duration_ms}");
+    assert_eq!(sniff(&fs::read(&path).unwrap()).content_type, "video/mp4");
+    assert_eq!(progress.percent(), 100);
+    assert_eq!(world.files(), ["input-0", "input-1", "output"]);
+    assert_eq!(world.processes(), [""; 0]);
+}
+
+pub(crate) async fn says_what_is_wrong_with_an_input() {
+    let world = World::with_media(1);
+    fs::write(world.folder.join("input-0"), b"not a picture").unwrap();
+    let Err(GeneratorError::Failed(failure)) = world.run(BuiltinSettings::default()).await else { panic!("a failure") };
+    assert_eq!(failure.code.as_str(), "generation_input_video_invalid", "{}", failure.error);
+    assert_eq!(world.files(), ["input-0", "input-1"]);
+}
+
+pub(crate) async fn a_cancel_ends_it_in_mid_render() {
+    let world = World::with_media(120);
+    let (progress, cancel) = (Progress::default(), Cancel::default());
+    let builtin = Builtin::new(BuiltinSettings::default());
+    let made = builtin.generate(world.job(), progress.clone(), cancel.clone());
+    let cancelled = async {
+        until("it renders", || progress.percent() > 0 && world.processes().iter().any(|p| p == "ffmpeg")).await;
+        cancel.cancel();
+    };
+    let (made, ()) = timeout(PATIENCE, async { tokio::join!(made, cancelled) }).await.unwrap();
+    assert_eq!(made, Err(GeneratorError::Cancelled));
+    // At once: a cancelled generation answers only when nobody writes in its folder any more.
+    assert_eq!(world.processes(), [""; 0]);
+}
+
+pub(crate) async fn dropping_the_future_ends_it_in_mid_render() {
+    let world = World::with_media(120);
+    let builtin = Builtin::new(BuiltinSettings::default());
+    let made = builtin.generate(world.job(), Progress::default(), Cancel::default());
+    tokio::select! {
+        made = made => panic!("too early: {made:?}"),
+        () = until("ffmpeg runs", || world.processes().iter().any(|p| p == "ffmpeg")) => {}
+    }
+    until("all are gone", || world.processes().is_empty()).await;
+}
+
+/// What a kill -9 of the server does: the other end of the control pipe is closed, and nothing else.
+pub(crate) async fn a_child_and_its_ffmpeg_end_with_the_server() {
+    let world = World::with_media(120);
+    let order = json!({
+        "limits": ChildLimits::default(),
+        "work": {"make": {
+            "visual": "input-0", "audio": "input-1", "output": "output",
+            "options": {}, "limits": {}, "tools": {},
+        }},
+    });
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(MEDIA_CHILD).current_dir(&world.folder).process_group(0);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut control = child.stdin.take().unwrap();
+    writeln!(control, "{order}").unwrap();
+    until("ffmpeg runs", || world.processes().iter().any(|p| p == "ffmpeg")).await;
+    drop(control);
+    until("all are gone", || child.try_wait().unwrap().is_some() && world.processes().is_empty()).await;
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+}
+
+pub(crate) async fn too_little_memory_is_an_ending_too() {
+    let world = World::with_media(1);
+    let child = ChildLimits { memory_bytes_max: 64 << 20, ..ChildLimits::default() };
+    let made = world.run(BuiltinSettings { child, ..BuiltinSettings::default() }).await;
+    assert!(matches!(made, Err(GeneratorError::Failed(_) | GeneratorError::Died(_))), "{made:?}");
+    assert_eq!(world.processes(), [""; 0]);
+}
