@@ -16,7 +16,7 @@ use crate::{
     frame::Frame,
     media::{
         audio,
-        decode::Picture,
+        decode::{FRAMES_ALL, Picture},
         playback::Input,
         probe::{Role, Source},
         process::Stop,
@@ -75,7 +75,7 @@ pub struct Agreement {
 pub fn mouth(path: &Path, tools: &Tools) -> Result<Mouth, Error> {
     let mut eye = Eye::new()?;
     let (mut opening, mut width) = (Vec::new(), Vec::new());
-    let fps = each_frame(path, tools, usize::MAX, |frame| {
+    let fps = each_frame(path, tools, FRAMES_ALL, |frame| {
         let points = eye.look(frame)?;
         let distance =
             |a: usize, b: usize| points.as_ref().map_or(f32::NAN, |p| (p[a][0] - p[b][0]).hypot(p[a][1] - p[b][1]));
@@ -147,7 +147,7 @@ pub fn fidelity(
     let mut produced = Vec::new();
     let mut k = 0;
     // Only every fifth frame is kept, and only until it has been compared: long clips are not for this function.
-    each_frame(result, tools, usize::MAX, |frame| {
+    each_frame(result, tools, FRAMES_ALL, |frame| {
         if k % COMPARE_EVERY == 0 {
             produced.push((order(k), frame.clone()));
         }

@@ -1,6 +1,6 @@
 //! Which source frame is shown when, if picture and speech differ in length. Pure arithmetic.
 
-use crate::SyncMode;
+use crate::{SyncMode, media::decode::FRAMES_ALL};
 
 /// The order of frames in a result.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub(crate) fn frames_for(seconds: f64, fps: f64) -> usize {
 pub(crate) fn needed(mode: SyncMode, speech_frames: usize) -> usize {
     match mode {
         SyncMode::Bounce | SyncMode::Loop | SyncMode::CutOff => speech_frames,
-        SyncMode::Silence | SyncMode::Remap => usize::MAX,
+        SyncMode::Silence | SyncMode::Remap => FRAMES_ALL,
     }
 }
 

@@ -63,6 +63,9 @@ impl Picture {
     }
 }
 
+/// More frames than any video may have; as a bound it means all.
+pub(crate) const FRAMES_ALL: usize = u32::MAX as usize;
+
 /// A running decoder.
 pub(crate) struct Decoder {
     process: Option<Process>,
@@ -85,7 +88,10 @@ impl Decoder {
         command.args(["-nostdin", "-v", "error"]);
         source.add_to(&mut command, limits);
         command.args(["-map", &format!("0:{}", source.stream), "-an", "-sn", "-dn", "-vf", picture.filters()]);
-        command.args(["-t", &limits.duration_max_s.to_string(), "-frames:v", &frames_max.to_string()]);
+        command.args(["-t", &limits.duration_max_s.to_string()]);
+        if frames_max < FRAMES_ALL {
+            command.args(["-frames:v", &frames_max.to_string()]);
+        }
         command.args(["-f", "rawvideo", "-pix_fmt", PIXEL_FORMAT, "pipe:1"]).stdout(Stdio::piped());
         let process = Process::spawn(command, stop)?;
         let pipe = process.stdout()?;

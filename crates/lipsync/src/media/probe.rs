@@ -99,8 +99,8 @@ impl Source {
         process.stdout()?.take(JSON_MAX).read_to_end(&mut json)?;
         let exit = process.wait()?;
         // ffmpeg's words for a picture above -max_pixels. Depending on the codec it still exits with success.
-        if exit.stderr.contains("Picture size") {
-            return Err(Error::ResolutionUnsupported { width: 0, height: 0, max: limits.pixels_max });
+        if let Some((width, height)) = refused_size(&exit.stderr) {
+            return Err(Error::ResolutionUnsupported { width, height, max: limits.pixels_max });
         }
         if !exit.success {
             return Err(exit.error(unreadable));
@@ -154,6 +154,13 @@ impl Colour {
         let labels = tags.into_iter().filter_map(|(o, t)| Some((o, t.clone().filter(known)?))).collect();
         Self { matrix: Some(matrix), labels }
     }
+}
+
+/// The size in ffmpeg's complaint "Picture size 10000x10000 is invalid".
+fn refused_size(stderr: &str) -> Option<(u32, u32)> {
+    let (_, rest) = stderr.split_once("Picture size ")?;
+    let (width, height) = rest.split_whitespace().next()?.split_once('x')?;
+    Some((width.parse().ok()?, height.parse().ok()?))
 }
 
 /// What must stand before `-i`: the reader that we recognised, and the bounds.

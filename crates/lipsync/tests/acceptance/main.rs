@@ -1,0 +1,11 @@
+//! Acceptance of the produced file: sync, fidelity, container, refusals, cancellation. Files are made once and shared between tests.
+//!
+//! Needs ffmpeg with libx264 (`apt-get install ffmpeg`); without it the tests fail and say so. The browser test is skipped, with a
+//! printed line, where there is no Chromium.
+
+mod container;
+mod fidelity;
+mod make;
+mod refusals;
+mod selection;
+mod sync;
