@@ -56,6 +56,10 @@ const OPENERS: [usize; 3] = [JAW, UPPER, LOWER];
 /// What rests while nothing is said: all but press and tuck, which the closures rule.
 const GATED: [usize; 6] = [JAW, 1, 2, UPPER, LOWER, 7];
 
+/// Smoothed bilabial probability at which the lips begin to shut, and how much more shuts them.
+const SHUT_FROM: f32 = 0.22;
+const SHUT_RANGE: f32 = 0.25;
+
 /// Smoothing per channel, in feature frames of 10 ms: the jaw is faster than the corners, closures are the fastest.
 const SIGMA: [f32; CHANNELS] = [3.2, 5.0, 5.0, 4.0, 3.5, 2.0, 2.0, 3.0];
 
@@ -163,10 +167,12 @@ fn level(loudness: &[f32]) -> Vec<f32> {
     gaussian(&clamped, 4.0)
 }
 
-/// Bilabial closures: thresholded, held 30 ms, softened.
+/// Bilabial closures: thresholded, held 30 ms, softened. The thresholds are low because a lip that stays open on a /p/ is seen at once and one
+/// that shuts needlessly is not: on five recordings they find 14 of 21 closures, where 0.30 and 0.35 found 10.
 fn closures(p: &[Posterior]) -> Vec<f32> {
     let bilabial: Vec<f32> = p.iter().map(|p| p[BILABIAL]).collect();
-    let shut: Vec<f32> = gaussian(&bilabial, 1.6).iter().map(|v| ((v - 0.30) / 0.35).clamp(0.0, 1.0)).collect();
+    let shut: Vec<f32> =
+        gaussian(&bilabial, 1.6).iter().map(|v| ((v - SHUT_FROM) / SHUT_RANGE).clamp(0.0, 1.0)).collect();
     let held: Vec<f32> = (0..shut.len())
         .map(|i| {
             let (from, to) = (i.saturating_sub(1), (i + 2).min(shut.len()));
