@@ -7,7 +7,7 @@ use postsync_core::input::ItemKind;
 use postsync_engine::ports::{Cancel, Generator, GeneratorError, JobOutput, Progress};
 use postsync_generators::{Builtin, BuiltinSettings};
 
-use crate::world::World;
+use crate::world::{PATIENCE, World, until};
 
 /// The beginning of an mp4, for `printf`.
 const MP4: &str = r"printf '\0\0\0\030ftypisom\0\0\0\0mp41\0\0\0\0' > output";
@@ -97,6 +97,18 @@ pub(crate) async fn what_it_started_ends_with_it() {
     let Err(GeneratorError::Failed(failure)) = failed else { panic!("{failed:?}") };
     assert_eq!((failure.code.as_str(), failure.error.as_str()), ("generation_pipeline_failed", "?nable to <see>."));
     assert_eq!(world.processes(), [""; 0]);
+}
+
+/// A child that does not watch its control pipe must be killed, not only told.
+pub(crate) async fn dropping_the_future_ends_a_deaf_one() {
+    let world = World::new();
+    let builtin =
+        Builtin::new(BuiltinSettings { silence_max: PATIENCE, ..settings(world.script("sleep 1000 & sleep 1000; :")) });
+    tokio::select! {
+        made = builtin.generate(world.job(), Progress::default(), Cancel::default()) => panic!("too early: {made:?}"),
+        () = until("it runs", || world.processes().len() == 3) => {}
+    }
+    until("all are gone", || world.processes().is_empty()).await;
 }
 
 pub(crate) async fn it_knows_nothing_of_our_environment() {
