@@ -11,11 +11,11 @@ pub(super) fn judge(segments: &Value, items: &[Item], route: Route) -> Result<()
     let Value::Array(segments) = segments else {
         return Err(refused("segments", "must be a list"));
     };
-    for (i, segment) in segments.iter().enumerate() {
-        judge_one(&format!("segments[{i}]"), segment, items)?;
-    }
     if route == Route::Builtin && !segments.is_empty() {
         return Err(refused("segments", "are not supported by the built-in model: send one generation for each part"));
+    }
+    for (i, segment) in segments.iter().enumerate() {
+        judge_one(&format!("segments[{i}]"), segment, items)?;
     }
     Ok(())
 }

@@ -1,0 +1,86 @@
+//! Files in a folder of the test's own, on a disk that can be full.
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use postsync_core::ids::{GenerationId, MediaId};
+use postsync_engine::ports::{MediaError, MediaKind, MediaStore, Resolved};
+use tempfile::TempDir;
+
+pub(crate) struct TestMedia {
+    pub(crate) root: TempDir,
+    /// Nothing can be kept.
+    pub(crate) full: AtomicBool,
+    uploads: AtomicU32,
+}
+
+impl TestMedia {
+    pub(crate) fn new() -> Self {
+        Self { root: TempDir::new().unwrap(), full: AtomicBool::new(false), uploads: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        std::fs::read_dir(self.root.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    fn path(&self, id: MediaId) -> PathBuf {
+        self.root.path().join(id.to_string())
+    }
+
+    fn token(media: MediaId) -> String {
+        media.to_string().chars().rev().collect()
+    }
+}
+
+#[async_trait]
+impl MediaStore for TestMedia {
+    async fn job_folder(&self, _: GenerationId) -> Result<PathBuf, MediaError> {
+        Err(MediaError::Full)
+    }
+
+    async fn drop_job_folder(&self, _: GenerationId) -> Result<(), MediaError> {
+        Ok(())
+    }
+
+    async fn sweep_job_folders(&self) -> Result<usize, MediaError> {
+        Ok(0)
+    }
+
+    async fn upload_path(&self) -> Result<PathBuf, MediaError> {
+        Ok(self.root.path().join(format!("upload-{}", self.uploads.fetch_add(1, Ordering::SeqCst))))
+    }
+
+    async fn keep(&self, id: MediaId, _: MediaKind, path: &Path) -> Result<(), MediaError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(MediaError::Full);
+        }
+        Ok(std::fs::rename(path, self.path(id))?)
+    }
+
+    async fn resolve(&self, id: MediaId) -> Result<Resolved, MediaError> {
+        let path = self.path(id);
+        if path.exists() { Ok(Resolved::File(path)) } else { Err(MediaError::Missing) }
+    }
+
+    async fn copy_to(&self, id: MediaId, to: &Path) -> Result<(), MediaError> {
+        std::fs::copy(self.path(id), to)?;
+        Ok(())
+    }
+
+    async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
+        let _ = std::fs::remove_file(self.path(id));
+        Ok(())
+    }
+
+    fn result_path(&self, generation: GenerationId, media: MediaId) -> String {
+        format!("/v2/generations/{generation}/result?token={}", Self::token(media))
+    }
+
+    fn token_fits(&self, _: GenerationId, media: MediaId, token: &str) -> bool {
+        token == Self::token(media)
+    }
+
+    async fn bytes_free(&self) -> Result<u64, MediaError> {
+        Ok(u64::MAX)
+    }
+}

@@ -1,0 +1,166 @@
+//! The rest of the ports: time that is moved by hand, work that is done when it is told to.
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use postsync_core::error_code::GENERATION_TIMEOUT;
+use postsync_core::generation::Failure;
+use postsync_core::outcome::{Outcome, SendReport};
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::{
+    Cancel, Clock, Entropy, Fetch, FetchError, FetchRequest, Fetched, Generator, GeneratorError, Inputs, Job,
+    JobOutput, Post, Progress, Sender, Spawn,
+};
+use tokio::sync::{Semaphore, watch};
+
+pub(crate) struct TestClock(watch::Sender<i64>);
+
+impl TestClock {
+    pub(crate) fn new(at: Timestamp) -> Self {
+        Self(watch::channel(at.0).0)
+    }
+
+    pub(crate) fn advance(&self, duration: Duration) {
+        self.0.send_modify(|now| *now += i64::try_from(duration.as_millis()).unwrap());
+    }
+
+    /// How many wait for it to move.
+    pub(crate) fn sleepers(&self) -> usize {
+        self.0.receiver_count()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(*self.0.borrow())
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let until = self.now().plus(duration).0;
+        let mut time = self.0.subscribe();
+        async move { drop(time.wait_for(|now| *now >= until).await) }.boxed()
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct TestEntropy(AtomicU64);
+
+impl Entropy for TestEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        let n = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        bytes.iter_mut().rev().zip(n.iter().rev().cycle()).for_each(|(byte, n)| *byte = *n);
+    }
+}
+
+pub(crate) struct Runtime;
+
+impl Spawn for Runtime {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        tokio::spawn(task);
+    }
+}
+
+/// Answers as it was told, else 200.
+#[derive(Default)]
+pub(crate) struct TestSender(Mutex<Vec<SendReport>>);
+
+impl TestSender {
+    pub(crate) fn answer_with(&self, report: SendReport) {
+        self.0.lock().unwrap().insert(0, report);
+    }
+}
+
+#[async_trait]
+impl Sender for TestSender {
+    async fn send(&self, _: Post) -> SendReport {
+        let told = self.0.lock().unwrap().pop();
+        told.unwrap_or_else(|| SendReport::bare(Outcome::Delivered { status: 200 }, ""))
+    }
+}
+
+pub(crate) struct NoFetch;
+
+#[async_trait]
+impl Fetch for NoFetch {
+    async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError> {
+        panic!("nothing is fetched here: {}", request.url)
+    }
+}
+
+/// Makes an mp4 of 100 kB when it is told to.
+pub(crate) struct Made {
+    root: PathBuf,
+    started: Semaphore,
+    may_end: Semaphore,
+}
+
+impl Made {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root, started: Semaphore::new(0), may_end: Semaphore::new(0) }
+    }
+
+    /// Resolves when one more work has started, at 42 percent.
+    pub(crate) async fn started(&self) {
+        let started = tokio::time::timeout(Duration::from_secs(20), self.started.acquire()).await;
+        started.expect("no work started").unwrap().forget();
+    }
+
+    /// Lets one work end.
+    pub(crate) fn finish_one(&self) {
+        self.may_end.add_permits(1);
+    }
+
+    /// What it makes.
+    pub(crate) fn video() -> Vec<u8> {
+        let head = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2";
+        head.iter().copied().chain((0..100_000u32).map(|n| n.to_le_bytes()[1])).collect()
+    }
+}
+
+#[async_trait]
+impl Generator for Made {
+    fn inputs(&self) -> Inputs {
+        Inputs::AsGiven
+    }
+
+    fn concurrency(&self) -> usize {
+        4
+    }
+
+    async fn generate(&self, job: Job, progress: Progress, _: Cancel) -> Result<JobOutput, GeneratorError> {
+        progress.set(0.42);
+        self.started.add_permits(1);
+        self.may_end.acquire().await.unwrap().forget();
+        if job.options.as_deref() == Some(r#"{"fail":true}"#) {
+            return Err(GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT)));
+        }
+        let path = self.root.join(format!("made-{}", job.id));
+        std::fs::write(&path, Self::video()).unwrap();
+        Ok(JobOutput::File { path, duration_ms: 9_980 })
+    }
+}
+
+pub(crate) struct Passthrough;
+
+#[async_trait]
+impl Generator for Passthrough {
+    fn inputs(&self) -> Inputs {
+        Inputs::AsGiven
+    }
+
+    fn concurrency(&self) -> usize {
+        64
+    }
+
+    fn instant(&self) -> bool {
+        true
+    }
+
+    async fn generate(&self, _: Job, _: Progress, _: Cancel) -> Result<JobOutput, GeneratorError> {
+        Ok(JobOutput::Url("https://media.example.com/in.mp4".to_owned()))
+    }
+}

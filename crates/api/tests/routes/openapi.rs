@@ -1,0 +1,62 @@
+//! The document at `/api-json`, whole, and what every operation in it must have.
+use axum::body::Body;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{App, request};
+
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let named = |path: &str, method: &str| format!("{} {path}", method.to_uppercase());
+    paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |(method, op)| (named(path, method), op)))
+        .collect()
+}
+
+#[tokio::test]
+async fn is_served_to_everyone_with_the_servers_address() {
+    let app = App::start().await;
+    let mut document = app.send(request(Method::GET, "/api-json", None, Body::empty())).await.json();
+    assert_eq!(document["servers"], json!([{"url": "https://lips.example.com"}]));
+    document.as_object_mut().unwrap().remove("servers");
+    let mut plain = postsync_api::openapi();
+    plain.as_object_mut().unwrap().remove("servers");
+    assert_eq!(document, plain);
+}
+
+#[test]
+fn every_operation_is_named_and_says_who_may_call_it() {
+    let document = postsync_api::openapi();
+    let mut open = Vec::new();
+    let mut ids = Vec::new();
+    for (name, operation) in operations(&document) {
+        ids.push(operation["operationId"].as_str().unwrap());
+        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+        match operation.get("security") {
+            None => assert!(operation["responses"].get("401").is_some(), "{name}"),
+            Some(security) => {
+                assert_eq!(security, &json!([]), "{name}");
+                open.push(name);
+            }
+        }
+    }
+    open.sort();
+    insta::assert_snapshot!(open.join("\n"), @r"
+    GET /api-json
+    GET /healthz
+    GET /readyz
+    GET /v2/errors
+    GET /v2/generations/{id}/result
+    ");
+    ids.sort_unstable();
+    assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+    assert_eq!(document["security"], json!([{"apiKey": []}, {"bearer": []}]));
+    assert_eq!(document["components"]["securitySchemes"]["apiKey"]["name"], "x-api-key");
+}
+
+#[test]
+fn the_whole_document() {
+    let document = postsync_api::openapi();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
+}

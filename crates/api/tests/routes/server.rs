@@ -1,0 +1,58 @@
+//! The server about itself, and what the router refuses.
+use axum::body::Body;
+use http::Method;
+use postsync_api::ApiSettings;
+
+use crate::harness::{App, READER, request};
+
+#[tokio::test]
+async fn health_is_open() {
+    let app = App::start().await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = app.send(request(Method::GET, path, None, Body::empty())).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"status":"ok"}"#), "{path}");
+    }
+    app.engine.stop().await;
+    let ready = app.send(request(Method::GET, "/readyz", None, Body::empty())).await;
+    assert_eq!(ready.refusal(), "503 generation_infra_service_unavailable -");
+    assert_eq!(app.send(request(Method::GET, "/healthz", None, Body::empty())).await.status, 200);
+}
+
+#[tokio::test]
+async fn metrics_need_a_reader_unless_they_are_open() {
+    let app = App::start().await;
+    let answer = app.send(request(Method::GET, "/metrics", Some(READER), Body::empty())).await;
+    assert_eq!((answer.status, answer.text().as_str()), (200, "postsync_http_requests_total 0\n"));
+    assert!(answer.header("content-type").unwrap().starts_with("text/plain"));
+    assert_eq!(app.send(request(Method::GET, "/metrics", None, Body::empty())).await.status, 401);
+    let open = App::with(ApiSettings { metrics_open: true, ..ApiSettings::default() }).await;
+    assert_eq!(open.send(request(Method::GET, "/metrics", None, Body::empty())).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_routers_own_refusals_are_json() {
+    let app = App::start().await;
+    insta::assert_snapshot!(app.get("/v3/generate").await.refusal(), @"404 not_found -");
+    insta::assert_snapshot!(app.get("/").await.refusal(), @"404 not_found -");
+    let answer = app.send(request(Method::DELETE, "/v2/models", None, Body::empty())).await;
+    insta::assert_snapshot!(answer.refusal(), @"405 method_not_allowed -");
+    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+    let odd = Method::from_bytes(b"BREW").unwrap();
+    assert_eq!(app.send(request(odd, "/v2/models", None, Body::empty())).await.status, 405);
+    assert_eq!(app.send(request(Method::GET, "/v2/generate", None, Body::empty())).await.status, 405);
+    assert_eq!(app.send(request(Method::GET, "/v2/models/", None, Body::empty())).await.status, 404);
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request() {
+    let app = App::start().await;
+    let mut mine = request(Method::GET, "/healthz", None, Body::empty());
+    mine.headers_mut().insert("x-request-id", "abc-1".parse().unwrap());
+    assert_eq!(app.send(mine).await.header("x-request-id"), Some("abc-1"));
+    for rubbish in ["a b", "", &"x".repeat(129), "\u{e9}"] {
+        let mut theirs = request(Method::GET, "/healthz", None, Body::empty());
+        theirs.headers_mut().insert("x-request-id", http::HeaderValue::from_bytes(rubbish.as_bytes()).unwrap());
+        let answer = app.send(theirs).await;
+        assert_eq!(answer.header("x-request-id").unwrap().len(), 32, "{rubbish}");
+    }
+}

@@ -1,0 +1,6 @@
+mod auth;
+mod errors;
+mod generate;
+mod generations;
+mod models;
+mod result;
