@@ -5,6 +5,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
@@ -15,6 +17,9 @@ const FILE_MODE: u32 = 0o600;
 /// Times that a folder is emptied again because something was still being written into it. A killed process ends within
 /// milliseconds, but one of its last writes may fall between the emptying and the removal.
 const REMOVE_TRIES_MAX: usize = 20;
+
+/// Between two of them: together long enough for a killed process to give back its memory on a busy machine.
+const REMOVE_RETRY_AFTER: Duration = Duration::from_millis(20);
 
 /// Makes a folder and those above it.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
@@ -27,7 +32,7 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<bool> {
         match fs::remove_dir_all(path) {
             Ok(()) => return Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => thread::sleep(REMOVE_RETRY_AFTER),
             Err(error) => return Err(error),
         }
     }
