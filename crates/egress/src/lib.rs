@@ -1,1 +1,138 @@
-//! The only outgoing HTTP of the postsync server: vetted dialling, TLS, caps, phase times.
+//! The server's only outgoing HTTP: webhooks out ([`Sender`](postsync_engine::ports::Sender)), input media in
+//! ([`Fetch`](postsync_engine::ports::Fetch)).
+//!
+//! Promise: nothing is dialled but addresses that the rules opened, on every hop; every phase has a deadline and a byte cap;
+//! whatever the other side does is a typed report, never a panic and never a wait without an end.
+//!
+//! Deliberately absent: retries and schedules (`core`), the store, redirects of webhooks, decompression.
+#![warn(missing_docs)]
+
+mod dial;
+mod fetch;
+mod io_errors;
+mod pool;
+mod resolve;
+mod retry_after;
+mod sender;
+mod tls;
+mod trouble;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postsync_core::egress_rules::EgressRules;
+
+pub use resolve::{Resolve, ResolveFailure};
+
+use dial::Dialler;
+use pool::Pool;
+
+/// Settings of outgoing HTTP.
+#[derive(Clone)]
+pub struct EgressSettings {
+    /// Where it may go.
+    pub rules: EgressRules,
+    /// PEM file with authorities that are trusted besides the bundled ones (`egress.ca_file`).
+    pub ca_file: Option<PathBuf>,
+    /// Idle connections kept, over all destinations (`egress.idle_max`).
+    pub idle_max: usize,
+    /// Whether names are resolved by the system (getaddrinfo) instead of by us.
+    pub system_resolver: bool,
+    /// Resolves names; replaces both of the above in tests.
+    pub resolver: Option<Arc<dyn Resolve>>,
+    /// The longest that fetching an input may take (`media.fetch_timeout`).
+    pub fetch_timeout: Duration,
+    /// Bounds of the phases.
+    pub deadlines: Deadlines,
+}
+
+impl Default for EgressSettings {
+    fn default() -> Self {
+        Self {
+            rules: EgressRules::default(),
+            ca_file: None,
+            idle_max: 1_024,
+            system_resolver: false,
+            resolver: None,
+            fetch_timeout: Duration::from_secs(600),
+            deadlines: Deadlines::default(),
+        }
+    }
+}
+
+/// How long each phase may take. The answer to a webhook is bounded by its own timeout.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// Resolving a name.
+    pub dns: Duration,
+    /// Connecting, over all addresses of the name together.
+    pub connect: Duration,
+    /// The TLS handshake.
+    pub tls: Duration,
+    /// The head of a media answer.
+    pub media_head: Duration,
+    /// Media without a byte.
+    pub media_idle: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            dns: Duration::from_secs(5),
+            connect: Duration::from_secs(5),
+            tls: Duration::from_secs(5),
+            media_head: Duration::from_secs(15),
+            media_idle: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Why outgoing HTTP can't be set up. Each is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file of additional authorities.
+    #[error("egress.ca_file {}: {why}", path.display())]
+    CaFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// TLS could not be configured.
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The system's resolver configuration can't be read.
+    #[error("the resolver can't be set up: {0}; check /etc/resolv.conf or set egress.resolver = system")]
+    Resolver(String),
+}
+
+/// Outgoing HTTP. Cheap to clone.
+#[derive(Clone)]
+pub struct Egress {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) dialler: Dialler,
+    pub(crate) pool: Pool,
+    pub(crate) fetch_timeout: Duration,
+}
+
+impl Egress {
+    /// Sets up TLS and the resolver; connects nowhere.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn new(settings: EgressSettings) -> Result<Self, Error> {
+        let tls = tls::connector(settings.ca_file.as_deref())?;
+        let resolver = match settings.resolver {
+            Some(resolver) => resolver,
+            None if settings.system_resolver => Arc::new(resolve::System) as Arc<dyn Resolve>,
+            None => Arc::new(resolve::Builtin::new()?) as Arc<dyn Resolve>,
+        };
+        let dialler = Dialler { rules: settings.rules, resolver, tls, deadlines: settings.deadlines };
+        let inner = Inner { dialler, pool: Pool::new(settings.idle_max), fetch_timeout: settings.fetch_timeout };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}

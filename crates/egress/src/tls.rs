@@ -1,0 +1,108 @@
+//! TLS towards receivers: who is trusted, and what a failed handshake means in words.
+use std::path::Path;
+use std::sync::Arc;
+
+use postsync_core::outcome::SendError;
+use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+use crate::Error;
+use crate::trouble::Trouble;
+
+/// Sessions kept for resumption. The default holds 256 names: with more receivers each send would pay a whole handshake.
+const SESSIONS_MAX: usize = 65_536;
+
+/// Names of a certificate shown to a person.
+const NAMES_SHOWN_MAX: usize = 5;
+
+/// A connector that trusts the bundled authorities and those of `ca_file`.
+pub(crate) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, Error> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = ca_file {
+        let wrong = |why: String| Error::CaFile { path: path.to_path_buf(), why };
+        let found = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+        let before = roots.len();
+        for certificate in found {
+            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(wrong("it holds no certificate in PEM form".to_owned()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// What a failed handshake means.
+pub(crate) fn trouble(host: &str, error: &std::io::Error) -> Trouble {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(certificate)) => bad_certificate(host, certificate),
+        Some(rustls::Error::AlertReceived(alert)) => refused(host, *alert),
+        Some(rustls::Error::PeerIncompatible(why)) => version(host, &format!("{why:?}")),
+        Some(rustls::Error::NoCertificatesPresented) => {
+            Trouble::new(SendError::TlsUnknownCa, format!("{host} presents no certificate; install one"))
+        }
+        Some(_) => Trouble::new(
+            SendError::TlsNotSpoken,
+            format!("{host} answers, but not in TLS; check that the port is the https one"),
+        ),
+        None => Trouble::new(SendError::ConnectReset, format!("{host} closed the connection during the TLS handshake")),
+    }
+}
+
+fn bad_certificate(host: &str, error: &CertificateError) -> Trouble {
+    match error {
+        CertificateError::Expired => {
+            Trouble::new(SendError::TlsExpired, format!("the certificate of {host} has expired; renew it"))
+        }
+        CertificateError::ExpiredContext { not_after, .. } => {
+            let ago = format!("the certificate of {host} expired at {} (Unix time); renew it", not_after.as_secs());
+            Trouble::new(SendError::TlsExpired, ago)
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Trouble::new(
+            SendError::TlsNotYetValid,
+            format!("the certificate of {host} is not valid yet; check the clocks on both sides"),
+        ),
+        CertificateError::NotValidForName => Trouble::new(
+            SendError::TlsNameMismatch,
+            format!("the certificate is not for {host}; get one that names it"),
+        ),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names = presented.iter().take(NAMES_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+            Trouble::new(
+                SendError::TlsNameMismatch,
+                format!("the certificate is for {names}, not for {host}; get one that names it"),
+            )
+        }
+        CertificateError::UnknownIssuer => Trouble::new(
+            SendError::TlsUnknownCa,
+            format!(
+                "nobody trusted has signed the certificate of {host}; send the whole chain, or set egress.ca_file (POSTSYNC_EGRESS_CA_FILE)"
+            ),
+        ),
+        other => {
+            Trouble::new(SendError::TlsUnknownCa, format!("the certificate of {host} is not acceptable: {other:?}"))
+        }
+    }
+}
+
+fn refused(host: &str, alert: AlertDescription) -> Trouble {
+    version(host, &format!("it refused the handshake: {alert:?}"))
+}
+
+fn version(host: &str, why: &str) -> Trouble {
+    let message =
+        format!("{host} and this server have no TLS version or cipher in common ({why}); enable TLS 1.2 or 1.3");
+    Trouble::new(SendError::TlsVersion, message)
+}
