@@ -197,3 +197,41 @@ impl From<MediaError> for ApiError {
 fn storage_full(message: &'static str) -> ApiError {
     ApiError::new(error_code::GENERATION_INFRA_STORAGE_ERROR, message).retry_after(RETRY_AFTER_FULL_S)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(error: impl Into<ApiError>) -> (u16, String, bool) {
+        let error = error.into();
+        let response = error.clone().into_response();
+        let body: ErrorBody = serde_json::from_str(&error.body(Some("r"))).unwrap();
+        assert_eq!((body.status_code, body.request_id.as_deref()), (response.status().as_u16(), Some("r")));
+        (body.status_code, body.error_code, response.headers().contains_key(RETRY_AFTER))
+    }
+
+    #[test]
+    fn what_an_operator_must_mend_is_a_503_that_says_when_to_come_back() {
+        let io = |kind| MediaError::from(std::io::Error::from(kind));
+        for (error, want) in [
+            (shown(StoreError::Full), (503, "generation_infra_storage_error", true)),
+            (shown(StoreError::Busy), (503, "generation_infra_service_unavailable", true)),
+            (shown(StoreError::Closed), (503, "generation_infra_service_unavailable", true)),
+            (shown(StoreError::Failed("secret".into())), (500, "generation_database_error", false)),
+            (shown(SubmitError::Stopping), (503, "generation_infra_service_unavailable", true)),
+            (shown(SubmitError::NoGenerator), (400, "generation_unsupported_model", false)),
+            (shown(SubmitError::Store(StoreError::Full)), (503, "generation_infra_storage_error", true)),
+            (shown(io(std::io::ErrorKind::StorageFull)), (503, "generation_infra_storage_error", true)),
+            (shown(io(std::io::ErrorKind::PermissionDenied)), (503, "generation_infra_storage_error", true)),
+            (shown(io(std::io::ErrorKind::NotFound)), (410, "media_expired", false)),
+        ] {
+            assert_eq!(error, (want.0, want.1.to_owned(), want.2));
+        }
+    }
+
+    #[test]
+    fn what_the_database_said_is_not_shown() {
+        let body = ApiError::from(StoreError::Failed("table keys: secret".into())).body(None);
+        assert!(!body.contains("keys: secret"), "{body}");
+    }
+}

@@ -36,6 +36,7 @@ impl utoipa::Modify for Keys {
 pub fn openapi() -> Value {
     let mut document = serde_json::to_value(crate::routes::documented().into_openapi()).unwrap_or_default();
     open_means_no_security(&mut document);
+    any_operation_may_fail(&mut document);
     document
 }
 
@@ -49,11 +50,27 @@ pub(crate) fn document_at(public_url: &str) -> Value {
 /// The route macro writes `security: [{}]` (an empty scheme will do) for open operations; an empty list says the same and is
 /// what readers look for.
 fn open_means_no_security(document: &mut Value) {
-    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
-    let operations = paths.into_iter().flatten().filter_map(|(_, path)| path.as_object_mut()).flatten();
-    for (_, operation) in operations {
+    for operation in operations(document) {
         if operation.get("security") == Some(&json!([{}])) {
             operation["security"] = json!([]);
         }
     }
+}
+
+/// What each operation can answer, whatever it does: the database may fail, the disk may be full.
+fn any_operation_may_fail(document: &mut Value) {
+    let body = json!({"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}});
+    let failures = [("500", "The server failed"), ("503", "The server can't do it right now; see Retry-After")];
+    for responses in operations(document).filter_map(|operation| operation["responses"].as_object_mut()) {
+        for (status, description) in failures {
+            let missing = || json!({"description": description, "content": body});
+            responses.entry(status).or_insert_with(missing);
+        }
+    }
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let items = paths.into_iter().flatten().filter_map(|(_, path)| path.as_object_mut());
+    items.flatten().map(|(_, operation)| operation)
 }

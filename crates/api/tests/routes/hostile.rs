@@ -31,6 +31,14 @@ async fn a_body_that_breaks_off() {
     assert_eq!(answer.refusal(), "400 generation_input_validation_failed -");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_falls_silent_is_given_up() {
+    let app = App::start().await;
+    let silent = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let answer = app.create_text(Body::from_stream(silent)).await;
+    assert_eq!(answer.refusal(), "400 generation_input_validation_failed -");
+}
+
 /// Sends them all to one server; gives their statuses.
 fn ask(requests: Vec<Request<Body>>) -> Vec<u16> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

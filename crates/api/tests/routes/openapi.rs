@@ -3,7 +3,8 @@ use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{App, request};
+use crate::harness::{App, body, request};
+use postsync_api::wire::{DeliveryDetail, DeliveryPage, ErrorBody, ErrorEntry, GenerationBody, ModelInfo};
 
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().unwrap();
@@ -59,4 +60,30 @@ fn every_operation_is_named_and_says_who_may_call_it() {
 fn the_whole_document() {
     let document = postsync_api::openapi();
     insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
+}
+
+/// What is answered is what the documented types hold: no field more, none less, in the same order.
+fn fits<T: serde::de::DeserializeOwned + serde::Serialize>(text: &str) {
+    let read: T = serde_json::from_str(text).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), text);
+}
+
+#[tokio::test]
+async fn answers_have_the_documented_shapes() {
+    let app = App::start().await;
+    let mut create = body("sync-3");
+    create["webhookUrl"] = json!("https://app.example.com/webhook");
+    let created = app.create(&create).await;
+    fits::<GenerationBody>(&created.text());
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    app.ended(&id).await;
+    fits::<GenerationBody>(&app.get(&format!("/v2/generate/{id}?include=progress")).await.text());
+    fits::<Vec<GenerationBody>>(&app.get("/v2/generations").await.text());
+    fits::<Vec<ModelInfo>>(&app.get("/v2/models").await.text());
+    fits::<Vec<ErrorEntry>>(&app.get("/v2/errors").await.text());
+    fits::<ErrorBody>(&app.get("/v2/generations?limit=0").await.text());
+    let page = app.get("/postsync/v1/deliveries").await;
+    fits::<DeliveryPage>(&page.text());
+    let delivery = page.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    fits::<DeliveryDetail>(&app.get(&format!("/postsync/v1/deliveries/{delivery}")).await.text());
 }

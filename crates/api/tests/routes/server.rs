@@ -1,9 +1,12 @@
 //! The server about itself, and what the router refuses.
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::Method;
-use postsync_api::ApiSettings;
+use postsync_api::{ApiSettings, ApiState};
+use tower::ServiceExt as _;
 
-use crate::harness::{App, READER, request};
+use crate::harness::{Answer, App, READER, request};
 
 #[tokio::test]
 async fn health_is_open() {
@@ -55,4 +58,15 @@ async fn every_answer_names_its_request() {
         let answer = app.send(theirs).await;
         assert_eq!(answer.header("x-request-id").unwrap().len(), 32, "{rubbish}");
     }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_that_shows_nothing_of_itself() {
+    let app = App::start().await;
+    let open = ApiSettings { metrics_open: true, ..ApiSettings::default() };
+    let router = postsync_api::router(ApiState::new(app.engine.clone(), open, Arc::new(|| panic!("on purpose"))));
+    let response = router.oneshot(request(Method::GET, "/metrics", None, Body::empty())).await.unwrap();
+    let answer = Answer::read(response, false).await;
+    assert_eq!(answer.refusal(), "500 internal_error -");
+    assert!(!answer.text().contains("purpose"));
 }

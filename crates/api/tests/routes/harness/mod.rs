@@ -48,7 +48,7 @@ const KEYS: [(&str, &str, Scope); 4] = [
 ];
 
 pub(crate) struct App {
-    router: Router,
+    pub(crate) router: Router,
     document: Value,
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<Memory>,

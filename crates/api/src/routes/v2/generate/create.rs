@@ -38,7 +38,6 @@ use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationB
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 413, description = "The body, a field or a file is too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
-        (status = 500, description = "The server failed; nothing was accepted", body = ErrorBody),
         (status = 503, description = "The disk is full or the server is stopping; nothing was accepted", body = ErrorBody),
     )
 )]
