@@ -251,7 +251,8 @@ mod tests {
     fn what_follows_what() {
         let s = "0s,5s,60s";
         let hour = Some(RetryAfter::Ms(3_600_000));
-        let cases: [(Outcome, u32, i64, Result<i64, &str>, u32); 14] = [
+        type Case = (Outcome, u32, i64, Result<i64, &'static str>, u32);
+        let cases: [Case; 14] = [
             (Outcome::Delivered { status: 204 }, 0, 10, Err("delivered"), 0),
             (refused(500, None), 0, 10, Ok(5_000), 1),
             (refused(301, None), 0, 10, Ok(5_000), 1),

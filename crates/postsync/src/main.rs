@@ -1,1 +1,36 @@
-fn main() {}
+//! The binary `postsync`: reads the command line, and hands over to the command.
+//!
+//! Owns clap's types, the exit codes and nothing else. What a command does is in `commands`, what a setting means is in
+//! `settings`, and how the rooms are put together is in `wiring`.
+#![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
+
+mod bootstrap;
+mod commands;
+mod data;
+mod http;
+mod logging;
+mod settings;
+mod wiring;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// What went wrong on the command line itself; clap uses the same.
+pub(crate) const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    // Before anything else: the media child must not read a setting, open a database or start a thread.
+    if std::env::args_os().nth(1).is_some_and(|first| first == postsync_generators::MEDIA_CHILD) {
+        return postsync_generators::media_child::main();
+    }
+    let cli = commands::Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("postsync: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

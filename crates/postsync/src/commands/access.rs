@@ -1,0 +1,195 @@
+//! `postsync keys` and `postsync orgs`: beside a running server, which honours the change within a second.
+use std::process::ExitCode;
+
+use anyhow::{bail, ensure};
+use clap::Subcommand;
+use postsync_core::access::{DEFAULT_ORG, Scopes, key_text};
+use postsync_core::change::Change;
+use postsync_core::ids::{KeyId, OrgId, SecretId};
+use postsync_engine::new_secret;
+use postsync_engine::ports::{Applied, Clock as _, Store as _};
+
+use super::{StoreArgs, block_on};
+use crate::bootstrap;
+use crate::data::{self, Opened, random};
+use crate::world::SystemClock;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key. Prints only the key; it can't be shown again.
+    Create {
+        /// What people call it.
+        #[arg(long)]
+        name: String,
+        /// Whose it is.
+        #[arg(long, default_value = DEFAULT_ORG)]
+        org: String,
+        /// What it may do, comma-separated: admin, generate, read, worker.
+        #[arg(long, default_value = "generate,read")]
+        scope: String,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// List an organization's keys (never their text).
+    List {
+        /// Whose.
+        #[arg(long, default_value = DEFAULT_ORG)]
+        org: String,
+        /// As JSON, one array.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Make a key stop working.
+    Revoke {
+        /// Its id, as `keys list` shows it.
+        id: String,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrgsCommand {
+    /// Make an organization with a signing secret of its own. Prints only its id.
+    Create {
+        /// What people call it.
+        name: String,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// List the organizations.
+    List {
+        /// As JSON, one array.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+pub(crate) fn keys(command: &KeysCommand) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        match command {
+            KeysCommand::Create { name, org, scope, store } => create_key(name, org, scope, store).await?,
+            KeysCommand::List { org, json, store } => list_keys(org, *json, store).await?,
+            KeysCommand::Revoke { id, store } => revoke_key(id, store).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+pub(crate) fn orgs(command: &OrgsCommand) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        match command {
+            OrgsCommand::Create { name, store } => create_org(name, store).await?,
+            OrgsCommand::List { json, store } => list_orgs(*json, store).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The organization of that id.
+///
+/// # Errors
+/// Where there is none, with what there is.
+pub(super) async fn organization(opened: &Opened, id: &str) -> anyhow::Result<OrgId> {
+    let all = opened.store.organizations().await?;
+    match all.iter().find(|org| org.id.as_str() == id) {
+        Some(org) => Ok(org.id.clone()),
+        // A server that has never run has no row for it yet, and it is there from the start all the same.
+        None if id == DEFAULT_ORG => {
+            let org = OrgId::new(DEFAULT_ORG);
+            let _ = bootstrap::add_organization(opened, &org, DEFAULT_ORG).await?;
+            Ok(org)
+        }
+        None => bail!(
+            "there is no organization {id:?}; `postsync orgs list` shows them, `postsync orgs create NAME` makes one"
+        ),
+    }
+}
+
+async fn create_key(name: &str, org: &str, scope: &str, store: &StoreArgs) -> anyhow::Result<()> {
+    let scopes = Scopes::parse(scope)
+        .map_err(|word| anyhow::anyhow!("{word:?} is not a scope; --scope takes admin, generate, read, worker"))?;
+    let mut opened = data::open(&store.settings()?).await?;
+    let org = organization(&opened, org).await?;
+    let text = key_text(random());
+    let applied = bootstrap::add_key(&mut opened, &org, name, &scopes, &text).await?;
+    ensure!(applied == Applied::Done, "the key was not kept; try again");
+    println!("{text}");
+    Ok(())
+}
+
+async fn list_keys(org: &str, json: bool, store: &StoreArgs) -> anyhow::Result<()> {
+    let opened = data::open(&store.settings()?).await?;
+    let keys = opened.store.keys(&organization(&opened, org).await?).await?;
+    if json {
+        let rows: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                serde_json::json!({
+                    "id": key.id.to_string(), "name": key.name, "scope": key.scopes.to_string(),
+                    "createdAt": key.created_at.to_string(), "revokedAt": key.revoked_at.map(|at| at.to_string()),
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    println!("{:<18}  {:<16}  {:<24}  {:<9}  NAME", "ID", "SCOPE", "CREATED", "STATE");
+    for key in keys {
+        let state = if key.revoked_at.is_some() { "revoked" } else { "works" };
+        println!(
+            "{:<18}  {:<16}  {:<24}  {:<9}  {}",
+            key.id.to_string(),
+            key.scopes.to_string(),
+            key.created_at.to_string(),
+            state,
+            key.name
+        );
+    }
+    Ok(())
+}
+
+async fn revoke_key(id: &str, store: &StoreArgs) -> anyhow::Result<()> {
+    let Ok(id) = id.parse::<KeyId>() else { bail!("{id:?} is not the id of a key; `postsync keys list` shows them") };
+    let opened = data::open(&store.settings()?).await?;
+    match opened.store.apply(vec![Change::RevokeKey { id, at: SystemClock.now() }]).await? {
+        Applied::Done => eprintln!("{id} does not work any more; a running server knows it within a second."),
+        Applied::Stale => bail!("there is no working key {id}"),
+    }
+    Ok(())
+}
+
+async fn create_org(name: &str, store: &StoreArgs) -> anyhow::Result<()> {
+    ensure!(!name.trim().is_empty() && name.chars().count() <= 100, "an organization's name has 1 to 100 characters");
+    let mut opened = data::open(&store.settings()?).await?;
+    let org = OrgId::new(&format!("org_{}", hex::encode(random::<8>())));
+    let applied = bootstrap::add_organization(&opened, &org, name.trim()).await?;
+    ensure!(applied == Applied::Done, "the organization was not kept; try again");
+    let secret = new_secret(SecretId(opened.new_id()), &org, random(), SystemClock.now());
+    let _ = opened.store.apply(vec![Change::SetSecret(Box::new(secret))]).await?;
+    println!("{org}");
+    Ok(())
+}
+
+async fn list_orgs(json: bool, store: &StoreArgs) -> anyhow::Result<()> {
+    let opened = data::open(&store.settings()?).await?;
+    organization(&opened, DEFAULT_ORG).await?;
+    let all = opened.store.organizations().await?;
+    if json {
+        let rows: Vec<_> = all
+            .iter()
+            .map(|org| serde_json::json!({"id": org.id.as_str(), "name": org.name, "createdAt": org.created_at.to_string()}))
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    println!("{:<20}  {:<24}  NAME", "ID", "CREATED");
+    for org in all {
+        println!("{:<20}  {:<24}  {}", org.id.as_str(), org.created_at.to_string(), org.name);
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The command line: one file per command.
+mod access;
+mod config;
+mod demo;
+mod doctor;
+mod lipsync;
+mod migrate;
+mod receiver;
+mod secret;
+mod serve;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::{self, Settings, Values};
+
+/// Self-hosted lip-sync generation that speaks Sync's v2 API and never loses a webhook.
+#[derive(Debug, Parser)]
+#[command(name = "postsync", version, max_term_width = 100)]
+#[command(
+    after_help = "Start with `postsync demo`, then `postsync serve`. Every setting has a variable: see `postsync config show`."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server. Works with no configuration at all.
+    Serve(serve::ServeArgs),
+    /// Make one lip-synced video on this machine and deliver its signed webhook to a receiver that verifies it.
+    Demo(demo::DemoArgs),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Keys(access::KeysCommand),
+    /// Make and list organizations.
+    #[command(subcommand)]
+    Orgs(access::OrgsCommand),
+    /// Show or import the secret that signs webhooks.
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
+    /// Lip-sync one file, without a server.
+    Lipsync(lipsync::LipsyncArgs),
+    /// Say whether a webhook's signature is right, and if not, what is wrong. The body comes on stdin.
+    Verify(verify::VerifyArgs),
+    /// Show the settings in force.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Look at everything that a server needs: ffmpeg, disk, database, clock, resolver, limits of the media process.
+    Doctor(StoreArgs),
+    /// Bring the database to this version, without starting the server.
+    Migrate(StoreArgs),
+}
+
+/// Which data folder and configuration.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// Configuration file [default: postsync.toml where it is there].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder.
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+}
+
+impl StoreArgs {
+    fn values(&self) -> anyhow::Result<Values> {
+        settings::read(self.config.as_deref(), &[("data_dir", self.data_dir.clone())])
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        settings::judge(&self.values()?)
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What a person should read; the exit code is 1 then.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Keys(command) => access::keys(&command),
+        Command::Orgs(command) => access::orgs(&command),
+        Command::Secret(command) => secret::run(&command),
+        Command::Lipsync(args) => lipsync::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Config(command) => config::run(&command),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
+    }
+}
+
+/// Runs one short piece of async work.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

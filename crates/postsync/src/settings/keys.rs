@@ -1,0 +1,104 @@
+//! The table of settings: every name, its default and what it is for. `config show`, the environment, the file and
+//! `docs/CONFIGURATION.md` all read this one list.
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// `egress.allow`; in the environment `POSTSYNC_EGRESS_ALLOW`.
+    pub(crate) name: &'static str,
+    /// As it would be written; empty means unset.
+    pub(crate) default: &'static str,
+    /// One sentence.
+    pub(crate) help: &'static str,
+    /// Never shown.
+    pub(crate) secret: bool,
+}
+
+const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key { name, default, help, secret: false }
+}
+
+const fn secret(name: &'static str, help: &'static str) -> Key {
+    Key { name, default: "", help, secret: true }
+}
+
+/// Every setting but the models' routes, which are `models.<id>`.
+pub(crate) const KEYS: &[Key] = &[
+    key("listen", "127.0.0.1:8080", "Address and port of the API."),
+    key("data_dir", "./postsync-data", "Folder of the database, the media and the master key."),
+    key(
+        "public_url",
+        "",
+        "Where clients reach this server; result URLs begin with it. Default: http:// and the listen address.",
+    ),
+    secret(
+        "master_key",
+        "Base64 of 32 bytes; encrypts secrets at rest. Default: master.key in the data folder, made at the first start.",
+    ),
+    secret(
+        "bootstrap.api_key",
+        "Creates this admin key in organization default at start, if it never existed. 8 or more characters.",
+    ),
+    secret(
+        "bootstrap.webhook_secret",
+        "Makes this whsec_... the signing secret of organization default, if it never had one.",
+    ),
+    key(
+        "delivery.schedule",
+        "0s,5s,1m,5m,15m,1h,3h,8h,20h,44h,72h",
+        "Ages of an event at which its delivery is attempted. [0s] is one attempt, as Sync does.",
+    ),
+    key("delivery.timeout", "15s", "How long a receiver may take to answer, head and body together. 1s to 60s."),
+    key("delivery.in_flight_max", "1024", "POSTs under way at once, over all receivers."),
+    key("egress.allow", "", "CIDRs and host names that are open although they are not public, comma-separated."),
+    key("egress.allow_http", "false", "Whether webhooks and inputs may use http://."),
+    key("egress.ca_file", "", "PEM file with certificate authorities that are trusted besides the built-in ones."),
+    key("egress.idle_max", "1024", "Idle connections kept, over all destinations."),
+    key("egress.resolver", "builtin", "Who resolves names: builtin, or system (getaddrinfo)."),
+    key("generation.timeout", "2h", "The longest a generation may be worked on."),
+    key("generation.concurrency", "1", "Generations that the built-in model makes at once."),
+    key("media.input_bytes_max", "5GiB", "Largest uploaded or fetched file."),
+    key("media.pixels_max", "50000000", "Most pixels in a picture or frame."),
+    key("media.duration_max", "30m", "Longest video and longest speech."),
+    key("media.fetch_timeout", "10m", "The longest that fetching an input may take."),
+    key("limits.json_bytes_max", "10MiB", "Largest JSON body."),
+    key(
+        "limits.generate_per_minute",
+        "0",
+        "Creates per minute and key; 0 is no limit. Read today, enforced in a later version.",
+    ),
+    key(
+        "limits.requests_per_minute",
+        "0",
+        "Other requests per minute and key; 0 is no limit. Read today, enforced in a later version.",
+    ),
+    key(
+        "limits.concurrency",
+        "0",
+        "Generations at once per organization; 0 is no limit. Read today, enforced in a later version.",
+    ),
+    key("metrics.open", "false", "Whether GET /metrics needs no key."),
+    key("shutdown.grace", "20s", "How long work under way may go on after SIGTERM."),
+    key(
+        "log.level",
+        "info",
+        "What is logged: error, warn, info, debug, trace, or a filter such as info,postsync_engine=debug.",
+    ),
+];
+
+/// The environment variable of a setting.
+pub(crate) fn variable(name: &str) -> String {
+    format!("POSTSYNC_{}", name.to_ascii_uppercase().replace(['.', '-'], "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_make_the_documented_variables() {
+        assert_eq!(variable("egress.allow_http"), "POSTSYNC_EGRESS_ALLOW_HTTP");
+        assert_eq!(variable("models.lipsync-1.9.0-beta"), "POSTSYNC_MODELS_LIPSYNC_1_9_0_BETA");
+        assert!(KEYS.iter().all(|key| key.help.ends_with('.')));
+    }
+}

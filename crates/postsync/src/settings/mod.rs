@@ -1,0 +1,269 @@
+//! Settings: read from all sources, judged all at once. Whoever starts the server with three mistakes is told of three.
+pub(crate) mod keys;
+mod sources;
+mod units;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use postsync_core::Secret;
+use postsync_core::egress_rules::{Allow, EgressRules};
+use postsync_core::model::{MODELS, Route, Routing};
+use postsync_core::schedule::{Schedule, parse_duration};
+
+pub(crate) use sources::{Origin, Values};
+
+/// The file that is read when none is named and it is there.
+const FILE: &str = "postsync.toml";
+
+/// Shortest key that bootstrap takes.
+const BOOTSTRAP_KEY_CHARS_MIN: usize = 8;
+
+/// Everything that an operator can set, judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) public_url: Option<String>,
+    pub(crate) master_key: Option<String>,
+    pub(crate) bootstrap_api_key: Option<String>,
+    pub(crate) bootstrap_webhook_secret: Option<Secret>,
+    pub(crate) schedule: Schedule,
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) in_flight_max: usize,
+    pub(crate) rules: EgressRules,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) idle_max: usize,
+    pub(crate) system_resolver: bool,
+    pub(crate) generation_timeout: Duration,
+    pub(crate) generation_concurrency: usize,
+    pub(crate) input_bytes_max: u64,
+    pub(crate) pixels_max: u64,
+    pub(crate) duration_max: Duration,
+    pub(crate) fetch_timeout: Duration,
+    pub(crate) json_bytes_max: usize,
+    pub(crate) metrics_open: bool,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) log_level: String,
+    pub(crate) routing: Routing,
+}
+
+/// Reads every source. Flags are `(name, value)` pairs.
+///
+/// # Errors
+/// When a file that was named can't be read.
+pub(crate) fn read(file: Option<&Path>, flags: &[(&str, Option<String>)]) -> anyhow::Result<Values> {
+    let mut values = Values::defaults();
+    let named = file.map(Path::to_path_buf).or_else(|| std::env::var_os("POSTSYNC_CONFIG").map(PathBuf::from));
+    let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => values.overlay_file(&path, &text),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => anyhow::bail!("the configuration file {} can't be read: {error}", path.display()),
+    }
+    let all = std::env::vars_os().filter_map(|(name, value)| (!value.is_empty()).then(|| name.into_string().ok())?);
+    values.overlay_environment(|name| std::env::var(name).ok(), all);
+    for (name, value) in flags {
+        if let Some(text) = value {
+            values.set(name, text.clone(), Origin::Flag);
+        }
+    }
+    Ok(values)
+}
+
+/// Judges every value.
+///
+/// # Errors
+/// One sentence with every mistake in it.
+pub(crate) fn judge(values: &Values) -> anyhow::Result<Settings> {
+    let mut judge = Judge { values, mistakes: values.mistakes.clone() };
+    let settings = judge.settings();
+    if judge.mistakes.is_empty() {
+        return Ok(settings);
+    }
+    let list: Vec<String> = judge.mistakes.iter().map(|mistake| format!("  - {mistake}")).collect();
+    anyhow::bail!("the configuration has {} mistake(s):\n{}", list.len(), list.join("\n"))
+}
+
+/// Collects mistakes instead of stopping at the first.
+struct Judge<'a> {
+    values: &'a Values,
+    mistakes: Vec<String>,
+}
+
+impl Judge<'_> {
+    fn settings(&mut self) -> Settings {
+        Settings {
+            listen: self.parse(
+                "listen",
+                "an address and port like 127.0.0.1:8080",
+                |t| t.parse().ok(),
+                ([127, 0, 0, 1], 8080).into(),
+            ),
+            data_dir: PathBuf::from(self.values.text("data_dir")),
+            public_url: self.public_url(),
+            master_key: self.optional("master_key"),
+            bootstrap_api_key: self.bootstrap_api_key(),
+            bootstrap_webhook_secret: self.bootstrap_webhook_secret(),
+            schedule: self.schedule(),
+            delivery_timeout: self.duration("delivery.timeout", 1, 60),
+            in_flight_max: self.count("delivery.in_flight_max", 1, 100_000),
+            rules: self.rules(),
+            ca_file: self.optional("egress.ca_file").map(PathBuf::from),
+            idle_max: self.count("egress.idle_max", 0, 1_000_000),
+            system_resolver: self.one_of("egress.resolver", &["builtin", "system"]) == 1,
+            generation_timeout: self.duration("generation.timeout", 1, 7 * 24 * 3600),
+            generation_concurrency: self.count("generation.concurrency", 1, 64),
+            input_bytes_max: self.bytes("media.input_bytes_max"),
+            pixels_max: self.count("media.pixels_max", 1, 1_000_000_000) as u64,
+            duration_max: self.duration("media.duration_max", 1, 24 * 3600),
+            fetch_timeout: self.duration("media.fetch_timeout", 1, 24 * 3600),
+            json_bytes_max: usize::try_from(self.bytes("limits.json_bytes_max")).unwrap_or(usize::MAX),
+            metrics_open: self.flag("metrics.open"),
+            shutdown_grace: self.duration("shutdown.grace", 0, 3600),
+            log_level: self.values.text("log.level").to_owned(),
+            routing: {
+                self.limits_of_later_versions();
+                self.routing()
+            },
+        }
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        Some(self.values.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    fn parse<T>(&mut self, name: &str, wanted: &str, read: impl Fn(&str) -> Option<T>, fallback: T) -> T {
+        let text = self.values.text(name);
+        read(text).unwrap_or_else(|| {
+            self.mistakes.push(format!("{name} ({}): {text:?} is not {wanted}", keys::variable(name)));
+            fallback
+        })
+    }
+
+    fn duration(&mut self, name: &str, least_s: u64, most_s: u64) -> Duration {
+        let fits = |d: &Duration| (Duration::from_secs(least_s)..=Duration::from_secs(most_s)).contains(d);
+        let wanted = format!("a duration from {least_s}s to {most_s}s, like 15s, 5m or 2h");
+        self.parse(name, &wanted, |text| parse_duration(text).filter(fits), Duration::from_secs(least_s))
+    }
+
+    fn count(&mut self, name: &str, least: usize, most: usize) -> usize {
+        let wanted = format!("a whole number from {least} to {most}");
+        self.parse(name, &wanted, |text| text.parse().ok().filter(|n| (least..=most).contains(n)), least)
+    }
+
+    fn bytes(&mut self, name: &str) -> u64 {
+        self.parse(name, "a size like 500000, 20MB or 5GiB", units::parse_bytes, 1)
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        self.parse(name, "true or false", |text| text.parse().ok(), false)
+    }
+
+    fn one_of(&mut self, name: &str, words: &[&str]) -> usize {
+        self.parse(name, &format!("one of {}", words.join(", ")), |text| words.iter().position(|w| *w == text), 0)
+    }
+
+    fn public_url(&mut self) -> Option<String> {
+        let url = self.optional("public_url")?.trim_end_matches('/').to_owned();
+        if url.starts_with("https://") || url.starts_with("http://") {
+            return Some(url);
+        }
+        self.mistakes
+            .push(format!("public_url (POSTSYNC_PUBLIC_URL): {url:?} does not begin with https:// or http://"));
+        None
+    }
+
+    fn bootstrap_api_key(&mut self) -> Option<String> {
+        let key = self.optional("bootstrap.api_key")?;
+        if key.chars().count() >= BOOTSTRAP_KEY_CHARS_MIN {
+            return Some(key);
+        }
+        let least = BOOTSTRAP_KEY_CHARS_MIN;
+        self.mistakes
+            .push(format!("bootstrap.api_key (POSTSYNC_BOOTSTRAP_API_KEY): a key has {least} or more characters"));
+        None
+    }
+
+    fn bootstrap_webhook_secret(&mut self) -> Option<Secret> {
+        let text = self.optional("bootstrap.webhook_secret")?;
+        Secret::new(text)
+            .map_err(|error| {
+                self.mistakes.push(format!("bootstrap.webhook_secret (POSTSYNC_BOOTSTRAP_WEBHOOK_SECRET): {error}"))
+            })
+            .ok()
+    }
+
+    fn schedule(&mut self) -> Schedule {
+        Schedule::parse(self.values.text("delivery.schedule").trim_start_matches('[').trim_end_matches(']'))
+            .unwrap_or_else(|error| {
+                self.mistakes.push(format!("delivery.schedule (POSTSYNC_DELIVERY_SCHEDULE): {error}"));
+                Schedule::default()
+            })
+    }
+
+    fn rules(&mut self) -> EgressRules {
+        let allow = Allow::parse_list(self.values.text("egress.allow")).unwrap_or_else(|error| {
+            self.mistakes.push(format!("egress.allow (POSTSYNC_EGRESS_ALLOW): {error}"));
+            Vec::new()
+        });
+        EgressRules { allow_http: self.flag("egress.allow_http"), allow }
+    }
+
+    /// Accepted from now on, so that a configuration written for the next version starts this one.
+    fn limits_of_later_versions(&mut self) {
+        for name in ["limits.generate_per_minute", "limits.requests_per_minute", "limits.concurrency"] {
+            let _ = self.count(name, 0, 1_000_000_000);
+        }
+    }
+
+    fn routing(&mut self) -> Routing {
+        let mut routing = Routing::default();
+        for model in &MODELS {
+            let name = format!("models.{}", model.id);
+            let route = self.parse(&name, "a route: builtin or passthrough", Route::parse, Route::Builtin);
+            routing.set(model.id, route);
+        }
+        routing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_right() {
+        let settings = judge(&Values::defaults()).unwrap();
+        assert_eq!(settings.listen, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(settings.input_bytes_max, 5 * 1024 * 1024 * 1024);
+        assert_eq!(settings.schedule, Schedule::default());
+        assert!(settings.rules.allow.is_empty() && !settings.rules.allow_http);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let mut values = Values::defaults();
+        for (name, text) in [
+            ("listen", "here"),
+            ("delivery.schedule", "5s,1s"),
+            ("delivery.timeout", "2m"),
+            ("egress.allow", "10.0.0.0/99"),
+            ("egress.allow_http", "yes"),
+            ("models.lipsync-2", "worker"),
+            ("bootstrap.api_key", "short"),
+            ("limits.concurrency", "-1"),
+            ("public_url", "ftp://x"),
+        ] {
+            values.set(name, text.to_owned(), Origin::Flag);
+        }
+        let told = judge(&values).unwrap_err().to_string();
+        assert!(told.contains("9 mistake(s)"), "{told}");
+        for word in
+            ["listen", "POSTSYNC_DELIVERY_SCHEDULE", "1s comes after 5s", "egress.allow_http", "models.lipsync-2"]
+        {
+            assert!(told.contains(word), "{word} in {told}");
+        }
+    }
+}

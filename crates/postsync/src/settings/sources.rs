@@ -1,0 +1,152 @@
+//! Where values come from: default < `postsync.toml` < environment < flag. An empty value counts as unset.
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use postsync_core::model::MODELS;
+
+use super::keys::{KEYS, variable};
+
+/// Who said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    File,
+    Environment,
+    Flag,
+}
+
+impl Origin {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// Every setting as text, with who said it. Values are judged later, all at once.
+#[derive(Debug, Default)]
+pub(crate) struct Values {
+    values: BTreeMap<String, (String, Origin)>,
+    /// What can't even be a value: an unknown name, a list where a word belongs.
+    pub(crate) mistakes: Vec<String>,
+}
+
+impl Values {
+    /// The defaults.
+    pub(crate) fn defaults() -> Self {
+        let values = KEYS.iter().map(|key| (key.name.to_owned(), (key.default.to_owned(), Origin::Default)));
+        let models =
+            MODELS.iter().map(|model| (format!("models.{}", model.id), ("builtin".to_owned(), Origin::Default)));
+        Self { values: values.chain(models).collect(), mistakes: Vec::new() }
+    }
+
+    /// Lays the file's values over what is there.
+    pub(crate) fn overlay_file(&mut self, file: &Path, text: &str) {
+        match text.parse::<toml::Table>() {
+            Ok(table) => self.overlay_table("", &table),
+            Err(error) => self.mistakes.push(format!("{} is not valid TOML: {error}", file.display())),
+        }
+    }
+
+    fn overlay_table(&mut self, prefix: &str, table: &toml::Table) {
+        for (key, value) in table {
+            let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match value {
+                toml::Value::Table(inner) => self.overlay_table(&name, inner),
+                other => match plain(other) {
+                    Some(text) => self.set(&name, text, Origin::File),
+                    None => self.mistakes.push(format!("{name}: a plain value or a list of plain values is wanted")),
+                },
+            }
+        }
+    }
+
+    /// Lays the environment's values over what is there.
+    pub(crate) fn overlay_environment(
+        &mut self,
+        read: impl Fn(&str) -> Option<String>,
+        all: impl Iterator<Item = String>,
+    ) {
+        let names: Vec<String> = self.values.keys().cloned().collect();
+        let known: Vec<String> = names.iter().map(|name| variable(name)).collect();
+        for (name, variable) in names.iter().zip(&known) {
+            if let Some(text) = read(variable) {
+                self.set(name, text, Origin::Environment);
+            }
+        }
+        for variable in all.filter(|v| v.starts_with("POSTSYNC_MODELS_") && !known.contains(v)) {
+            self.mistakes.push(format!("{variable}: no model has this id; known are {}", model_variables()));
+        }
+    }
+
+    /// Sets one value; an empty one changes nothing.
+    pub(crate) fn set(&mut self, name: &str, text: String, origin: Origin) {
+        match self.values.get_mut(name) {
+            _ if text.trim().is_empty() => {}
+            Some(slot) => *slot = (text.trim().to_owned(), origin),
+            None => {
+                self.mistakes.push(format!("{name}: there is no such setting; `postsync config show` lists them all"))
+            }
+        }
+    }
+
+    /// The text of a setting; empty where it is unset.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", |(text, _)| text)
+    }
+
+    /// Every setting by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str, Origin)> {
+        self.values.iter().map(|(name, (text, origin))| (name.as_str(), text.as_str(), *origin))
+    }
+}
+
+fn model_variables() -> String {
+    MODELS.iter().map(|model| variable(&format!("models.{}", model.id))).collect::<Vec<_>>().join(", ")
+}
+
+fn plain(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
+        toml::Value::Array(items) => Some(items.iter().map(plain).collect::<Option<Vec<_>>>()?.join(",")),
+        toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        move |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+    }
+
+    #[test]
+    fn later_sources_win_and_empty_values_do_not() {
+        let mut values = Values::defaults();
+        values.overlay_file(Path::new("p.toml"), "listen = '0.0.0.0:1'\n[egress]\nallow = ['10.0.0.0/8', 'localhost']\nallow_http = true\n[models]\nlipsync-2 = 'passthrough'");
+        let pairs = [("POSTSYNC_LISTEN", "0.0.0.0:2"), ("POSTSYNC_EGRESS_ALLOW", "")];
+        values.overlay_environment(environment(&pairs), std::iter::empty());
+        assert_eq!(values.mistakes, Vec::<String>::new());
+        assert_eq!(values.text("listen"), "0.0.0.0:2");
+        assert_eq!(values.text("egress.allow"), "10.0.0.0/8,localhost");
+        assert_eq!(values.text("egress.allow_http"), "true");
+        assert_eq!(values.text("models.lipsync-2"), "passthrough");
+    }
+
+    #[test]
+    fn unknown_names_are_mistakes() {
+        let mut values = Values::defaults();
+        values.overlay_file(
+            Path::new("p.toml"),
+            "lisen = 'x'\n[models]\nlipsync-9 = 'builtin'\n[delivery]\ntimeout = 1.5",
+        );
+        values.overlay_environment(environment(&[]), ["POSTSYNC_MODELS_LIPSYNC_9".to_owned()].into_iter());
+        assert_eq!(values.mistakes.len(), 4, "{:?}", values.mistakes);
+    }
+}

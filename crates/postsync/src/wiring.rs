@@ -1,0 +1,161 @@
+//! Puts the rooms together: settings in, a running server out. The only place that knows every adapter.
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use postsync_api::{ApiSettings, ApiState, MetricsText};
+use postsync_core::model::Route;
+use postsync_egress::{Egress, EgressSettings};
+use postsync_engine::ports::Generator;
+use postsync_engine::{Engine, Ports};
+use postsync_generators::{Builtin, BuiltinSettings, Passthrough};
+use postsync_media::LocalMedia;
+use postsync_store::sqlite::OwnerLock;
+use tokio::net::TcpListener;
+
+use crate::data::{self, Folder};
+use crate::settings::Settings;
+use crate::world::{SystemClock, SystemEntropy, TokioTasks};
+use crate::{bootstrap, http};
+
+/// A server that runs until it is told to stop.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) public_url: String,
+    pub(crate) folder: Folder,
+    listener: TcpListener,
+    router: Router,
+    engine: Arc<Engine>,
+    grace: Duration,
+    /// The loops' lock on the database; held as long as the server is.
+    _owner: OwnerLock,
+}
+
+impl Server {
+    /// Opens everything, recovers, starts the loops and binds the address. Creates are taken once [`Server::run`] runs.
+    ///
+    /// # Errors
+    /// What is wrong and what to do about it.
+    pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let mut opened = data::open(settings).await?;
+        let owner = opened.store.own()?;
+        bootstrap::prepare(&mut opened, settings).await?;
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("the address {} can't be used", settings.listen))?;
+        let address = listener.local_addr()?;
+        let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let metrics = metrics()?;
+        let ports = ports(settings, &opened)?;
+        let engine = Engine::start(ports, engine_settings(settings, &public_url)).await?;
+        let state = ApiState::new(engine.clone(), api_settings(settings, &public_url), metrics);
+        Ok(Self {
+            address,
+            public_url,
+            folder: opened.folder,
+            listener,
+            router: postsync_api::router(state),
+            engine,
+            grace: settings.shutdown_grace,
+            _owner: owner,
+        })
+    }
+
+    /// Serves until `stop` resolves; then hands back what is under way. Everything is on disk when this returns.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
+        let engine = self.engine.clone();
+        let (told, tell) = (tokio::sync::oneshot::channel::<()>(), stop);
+        let (tell_loops, loops_told) = told;
+        let stop_both = async move {
+            tell.await;
+            let _ = tell_loops.send(());
+        };
+        let loops = async move {
+            let _ = loops_told.await;
+            engine.stop().await;
+        };
+        tokio::join!(http::serve(self.listener, self.router, stop_both, self.grace), loops);
+    }
+}
+
+fn ports(settings: &Settings, opened: &data::Opened) -> anyhow::Result<Ports> {
+    let egress = Arc::new(Egress::new(egress_settings(settings))?);
+    let media = LocalMedia::open(opened.folder.path().to_path_buf(), opened.folder.token_key()?)?;
+    Ok(Ports {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        spawn: Arc::new(TokioTasks(tokio::runtime::Handle::current())),
+        store: opened.store.clone(),
+        media: Arc::new(media),
+        sender: egress.clone(),
+        fetch: egress,
+        generators: generators(settings),
+    })
+}
+
+fn generators(settings: &Settings) -> BTreeMap<Route, Arc<dyn Generator>> {
+    BTreeMap::from([
+        (Route::Builtin, Arc::new(Builtin::new(builtin_settings(settings))) as Arc<dyn Generator>),
+        (Route::Passthrough, Arc::new(Passthrough) as Arc<dyn Generator>),
+    ])
+}
+
+pub(crate) fn builtin_settings(settings: &Settings) -> BuiltinSettings {
+    BuiltinSettings {
+        concurrency: settings.generation_concurrency,
+        limits: postsync_lipsync::Limits {
+            duration_max_s: settings.duration_max.as_secs_f64(),
+            pixels_max: settings.pixels_max,
+            ..postsync_lipsync::Limits::default()
+        },
+        time_max: settings.generation_timeout,
+        ..BuiltinSettings::default()
+    }
+}
+
+pub(crate) fn egress_settings(settings: &Settings) -> EgressSettings {
+    EgressSettings {
+        rules: settings.rules.clone(),
+        ca_file: settings.ca_file.clone(),
+        idle_max: settings.idle_max,
+        system_resolver: settings.system_resolver,
+        fetch_timeout: settings.fetch_timeout,
+        ..EgressSettings::default()
+    }
+}
+
+fn engine_settings(settings: &Settings, public_url: &str) -> postsync_engine::Settings {
+    postsync_engine::Settings {
+        public_url: public_url.to_owned(),
+        routing: settings.routing.clone(),
+        schedule: settings.schedule.clone(),
+        delivery_timeout: settings.delivery_timeout,
+        in_flight_max: settings.in_flight_max,
+        generation_timeout: settings.generation_timeout,
+        input_bytes_max: settings.input_bytes_max,
+        shutdown_grace: settings.shutdown_grace,
+    }
+}
+
+fn api_settings(settings: &Settings, public_url: &str) -> ApiSettings {
+    ApiSettings {
+        public_url: public_url.to_owned(),
+        json_bytes_max: settings.json_bytes_max,
+        input_bytes_max: settings.input_bytes_max,
+        routing: settings.routing.clone(),
+        rules: settings.rules.clone(),
+        metrics_open: settings.metrics_open,
+    }
+}
+
+fn metrics() -> anyhow::Result<MetricsText> {
+    let recorder = PrometheusBuilder::new().install_recorder().context("metrics can't be recorded")?;
+    Ok(Arc::new(move || {
+        recorder.run_upkeep();
+        recorder.render()
+    }))
+}
