@@ -10,6 +10,11 @@
 //! decoded by ffmpeg in child processes, never in this address space.
 #![warn(missing_docs)]
 
+// The example in the README must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod error;
 mod face;
 mod frame;
