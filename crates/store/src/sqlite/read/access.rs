@@ -18,6 +18,10 @@ const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDE
 const ASSET: &str = "SELECT id, org, kind, name, media, bytes, created_at FROM assets WHERE id = ?1 AND org = ?2";
 const SECRET: &str = "SELECT id, key_id, sealed, created_at FROM secrets WHERE org = ?1 AND superseded_at IS NULL";
 
+/// All but the list of organizations, for the test that none of them scans.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[KEY_BY_HASH, KEY, KEYS, ASSET, SECRET];
+
 pub(in crate::sqlite) fn key_by_hash(conn: &Connection, hash: [u8; 32]) -> SqlResult<Option<ApiKey>> {
     conn.prepare_cached(KEY_BY_HASH)?.query_row([hash], rows::key).optional()
 }

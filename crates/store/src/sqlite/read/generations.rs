@@ -21,6 +21,10 @@ const NEWEST_FIRST: &str = "SELECT id FROM generations INDEXED BY generations_by
 const BELOW_ALL: &[u8] = &[];
 const ABOVE_ALL: &[u8] = &[0xFF; 17];
 
+/// All of them, for the test that none of them scans.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[BY_ID, OPEN_OF_MODEL, OLDEST_FIRST, NEWEST_FIRST];
+
 pub(in crate::sqlite) fn one(conn: &Connection, id: GenerationId) -> Result<Option<Generation>> {
     by_id(conn, id.0.as_bytes())
 }

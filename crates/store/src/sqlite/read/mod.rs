@@ -19,3 +19,29 @@ fn all<T>(
 fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::sqlite::{connect, setup};
+
+    /// Every statement that reads walks an index to the rows it wants, in the order it wants: none scans or sorts. The
+    /// organizations are read whole, and rarely.
+    #[test]
+    fn no_statement_scans_or_sorts() {
+        let mut conn = connect::in_memory().unwrap();
+        setup::migrate(&mut conn, Path::new(":memory:")).unwrap();
+        let statements = [access::STATEMENTS, deliveries::STATEMENTS, generations::STATEMENTS].concat();
+        assert!(statements.len() > 15);
+        for sql in statements {
+            let mut explained = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = explained.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>>>();
+            for step in steps.unwrap() {
+                let bad = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW" || step.contains("TEMP B-TREE");
+                assert!(!bad, "{step}: {sql}");
+            }
+        }
+    }
+}

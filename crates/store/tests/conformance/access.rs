@@ -1,0 +1,71 @@
+//! Organizations, keys, secrets, assets.
+use postsync_core::access::ApiKey;
+use postsync_core::asset::{Asset, AssetKind};
+use postsync_core::change::Change;
+use postsync_core::ids::{AssetId, KeyId, MediaId};
+use postsync_engine::ports::{Store, StoreError};
+use uuid::Uuid;
+
+use super::world::*;
+
+pub(crate) async fn organizations_and_keys_are_made_once(store: &dyn Store) {
+    let (late, early) = (organization("acme", 9), organization("default", 1));
+    done(store, vec![Change::AddOrganization(late.clone())]).await;
+    done(store, vec![Change::AddOrganization(early.clone())]).await;
+    stale(store, vec![Change::AddOrganization(organization("acme", 20))]).await;
+    assert_eq!(store.organizations().await.unwrap(), [early, late]);
+
+    let (first, second) = (key(2, "default", 1), key(1, "default", 2));
+    done(store, vec![Change::AddKey(Box::new(first.clone()))]).await;
+    done(store, vec![Change::AddKey(Box::new(second.clone()))]).await;
+    stale(store, vec![Change::AddKey(Box::new(key(9, "acme", 1)))]).await;
+    stale(store, vec![Change::AddKey(Box::new(key(2, "default", 7)))]).await;
+    assert_eq!(store.keys(&org("default")).await.unwrap(), [second, first.clone()]);
+    assert_eq!(store.key_by_hash([1; 32]).await.unwrap(), Some(first.clone()));
+    assert_eq!(store.key_by_hash([7; 32]).await.unwrap(), None);
+    assert_eq!(store.key(KeyId(2)).await.unwrap(), Some(first));
+}
+
+pub(crate) async fn a_key_is_revoked_once(store: &dyn Store) {
+    let made = key(1, "default", 1);
+    stale(store, vec![Change::RevokeKey { id: KeyId(1), at: at(5) }]).await;
+    done(store, vec![Change::AddKey(Box::new(made.clone()))]).await;
+    done(store, vec![Change::RevokeKey { id: KeyId(1), at: at(5) }]).await;
+    stale(store, vec![Change::RevokeKey { id: KeyId(1), at: at(6) }]).await;
+    let revoked = ApiKey { revoked_at: Some(at(5)), ..made };
+    assert_eq!(store.key_by_hash([1; 32]).await.unwrap(), Some(revoked.clone()));
+    assert_eq!(store.keys(&org("default")).await.unwrap(), [revoked]);
+    // A revoked key's text stays taken: a bootstrap key must not rise again.
+    stale(store, vec![Change::AddKey(Box::new(key(2, "default", 1)))]).await;
+}
+
+pub(crate) async fn the_newest_secret_counts(store: &dyn Store) {
+    assert!(store.secret(&org("default")).await.unwrap().is_none());
+    for (number, byte) in [(5, 1), (3, 2), (9, 3)] {
+        let new = secret(number, "default", byte);
+        done(store, vec![Change::SetSecret(Box::new(new.clone()))]).await;
+        let found = store.secret(&org("default")).await.unwrap().unwrap();
+        let shown =
+            |s: &postsync_core::access::StoredSecret| (s.id, s.org.clone(), s.created_at, s.secret.expose().to_owned());
+        assert_eq!(shown(&found), shown(&new));
+    }
+    let again = Change::SetSecret(Box::new(secret(3, "acme", 2)));
+    assert!(matches!(store.apply(vec![again]).await, Err(StoreError::Failed(_))));
+}
+
+pub(crate) async fn assets_read_back(store: &dyn Store) {
+    let asset = Asset {
+        id: AssetId(Uuid::from_u128(1)),
+        org: org("default"),
+        kind: AssetKind::Video,
+        name: "Ünïcode.mp4".to_owned(),
+        media: MediaId(Uuid::from_u128(2)),
+        bytes: 5 << 30,
+        created_at: at(1),
+    };
+    done(store, vec![Change::AddAsset(Box::new(asset.clone()))]).await;
+    assert_eq!(store.asset(&org("default"), asset.id).await.unwrap(), Some(asset.clone()));
+    assert_eq!(store.asset(&org("acme"), asset.id).await.unwrap(), None);
+    assert_eq!(store.asset(&org("default"), AssetId(Uuid::from_u128(9))).await.unwrap(), None);
+    assert!(matches!(store.apply(vec![Change::AddAsset(Box::new(asset))]).await, Err(StoreError::Failed(_))));
+}

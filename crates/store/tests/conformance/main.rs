@@ -1,0 +1,56 @@
+//! One suite for every store: what the port promises, asked of memory, of SQLite in a file and of SQLite in memory.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod atomic;
+mod attempts;
+mod due;
+mod generations;
+mod lists;
+mod model;
+mod world;
+
+/// Runs each named check on each kind of store.
+macro_rules! suite {
+    ($($part:ident: $($check:ident),+;)+) => {
+        mod memory {
+            $($(
+                #[test]
+                fn $check() {
+                    futures::executor::block_on(super::$part::$check(&postsync_store::memory::Memory::new()));
+                }
+            )+)+
+        }
+        mod sqlite_file {
+            $($(
+                #[test]
+                fn $check() {
+                    let folder = tempfile::tempdir().unwrap();
+                    futures::executor::block_on(super::$part::$check(&super::world::sqlite_in(folder.path())));
+                }
+            )+)+
+        }
+        mod sqlite_in_memory {
+            $($(
+                #[test]
+                fn $check() {
+                    futures::executor::block_on(super::$part::$check(&super::world::sqlite_in_memory()));
+                }
+            )+)+
+        }
+    };
+}
+
+suite! {
+    atomic: a_stale_fence_takes_its_whole_list_with_it, a_failed_list_writes_nothing, a_list_sees_its_own_changes,
+        an_empty_list_is_done, a_check_writes, of_two_who_want_the_same_one_is_stale, a_delivery_needs_its_event;
+    generations: a_generation_reads_back_whole, starts_are_fenced, releases_are_fenced, ends_are_fenced, final_stays_final,
+        open_ones_come_in_id_order_by_model, an_id_is_given_once;
+    attempts: a_start_wants_the_next_number, an_end_wants_the_open_attempt, an_attempt_reads_back_whole,
+        a_delivery_lives_through_retries, an_exhausted_one_says_why, a_start_may_ride_with_its_delivery;
+    due: comes_in_order_behind_the_cursor, open_ones_are_left_out_and_found_after_a_crash, next_due_looks_past_now,
+        what_ended_is_due_no_more;
+    lists: generations_by_status_order_and_cursor, generations_by_id, deliveries_by_every_filter,
+        organizations_see_only_their_own, last_id_is_the_highest_of_all;
+    access: organizations_and_keys_are_made_once, a_key_is_revoked_once, the_newest_secret_counts, assets_read_back;
+}

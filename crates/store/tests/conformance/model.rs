@@ -1,0 +1,126 @@
+//! Random lists of changes over a handful of ids: memory and SQLite must answer, and afterwards hold, the same.
+use futures::executor::block_on;
+use postsync_core::change::Change;
+use postsync_core::delivery::{ExhaustedReason, State};
+use postsync_core::generation::Status;
+use postsync_core::ids::{DeliveryId, KeyId};
+use postsync_engine::ports::{
+    Applied, DeliveryFilter, DeliveryQuery, GenerationOrder, GenerationQuery, Store, StoreError,
+};
+use postsync_store::memory::Memory;
+use postsync_store::sqlite::Sqlite;
+use proptest::prelude::*;
+
+use super::world::*;
+
+const ORGS: [&str; 2] = ["default", "acme"];
+const MODELS: [&str; 2] = ["mesh-1", "react-1"];
+const STATUSES: [Status; 4] = [Status::Pending, Status::Processing, Status::Completed, Status::Failed];
+const FILTERS: [DeliveryFilter; 3] = [DeliveryFilter::Due, DeliveryFilter::Delivered, DeliveryFilter::Exhausted];
+
+fn change() -> impl Strategy<Value = Change> {
+    let (g, tries) = (1u128..5, 0u32..3);
+    prop_oneof![
+        4 => (g.clone(), 0..2usize, 0..2usize).prop_map(|(g, o, m)| add(&generation(g, ORGS[o], MODELS[m]))),
+        4 => (g.clone(), 1u32..4).prop_map(|(g, tries)| start(g, tries)),
+        2 => (g.clone(), tries.clone()).prop_map(|(g, tries)| release(g, tries)),
+        3 => (g, tries, any::<bool>()).prop_map(|(g, tries, well)| end(g, tries, if well { completed() } else { failed() })),
+        4 => (1i64..5, 0..2usize).prop_map(|(e, o)| add_event(&event(e, 1, ORGS[o]))),
+        6 => (10i64..15, 1i64..5, 0..2usize, 0i64..4).prop_map(|(d, e, o, due)| {
+            add_delivery(&delivery(d, &event(e, 1, ORGS[o]), ["a", "b"][o], due))
+        }),
+        8 => (10i64..15, 1u32..4).prop_map(|(d, attempt)| start_attempt(d, attempt)),
+        8 => (10i64..15, 1u32..4, 0..4usize).prop_map(|(d, attempt, state)| {
+            let gone = State::Exhausted(at(7), ExhaustedReason::Gone);
+            settle(d, attempt, [State::Due(at(1)), State::Due(at(9)), State::Delivered(at(7)), gone][state])
+        }),
+        1 => (0..2usize, 0i64..3).prop_map(|(o, ms)| Change::AddOrganization(organization(ORGS[o], ms))),
+        2 => (20i64..24, 0..2usize, 0u8..4).prop_map(|(k, o, hash)| Change::AddKey(Box::new(key(k, ORGS[o], hash)))),
+        1 => (20i64..24).prop_map(|k| Change::RevokeKey { id: KeyId(k), at: at(3) }),
+        1 => (30i64..34, 0..2usize).prop_map(|(s, o)| Change::SetSecret(Box::new(secret(s, ORGS[o], 5)))),
+    ]
+}
+
+/// The kind of an answer: sentences of failures differ.
+fn kind(answer: &Result<Applied, StoreError>) -> &'static str {
+    match answer {
+        Ok(Applied::Done) => "done",
+        Ok(Applied::Stale) => "stale",
+        Err(StoreError::Failed(_)) => "failed",
+        Err(_) => "other",
+    }
+}
+
+/// Everything that the port shows, as text.
+async fn shown(store: &dyn Store) -> Vec<String> {
+    let mut all = vec![format!("{:?}", store.open_generations(&MODELS, None, 99).await)];
+    all.push(format!("{:?}", store.due(at(99), None, 99).await));
+    all.push(format!("{:?}", store.open_attempts(None, 99).await));
+    all.push(format!("{:?} {:?}", store.last_id().await, store.organizations().await));
+    for ms in -1..10 {
+        all.push(format!("{:?}", store.next_due(at(ms)).await));
+    }
+    for whose in ORGS.map(org) {
+        all.push(format!("{:?}", store.keys(&whose).await));
+        all.push(format!("{:?}", store.secret(&whose).await.map(|s| s.map(|s| (s.id, s.secret.expose().to_owned())))));
+        for order in [GenerationOrder::OldestFirst, GenerationOrder::NewestFirst] {
+            for statuses in [vec![], STATUSES[..2].to_vec(), STATUSES[1..].to_vec()] {
+                let base = GenerationQuery { org: whose.clone(), statuses, ids: vec![], order, after: None, limit: 3 };
+                let behind = GenerationQuery { after: Some(gen_id(2)), ..base.clone() };
+                all.push(format!("{:?} {:?}", store.generations(base).await, store.generations(behind).await));
+            }
+        }
+        for status in FILTERS.map(Some).into_iter().chain([None]) {
+            for endpoint in [None, Some(postsync_core::ids::EndpointId::new("a"))] {
+                let base =
+                    DeliveryQuery { org: whose.clone(), status, generation: None, endpoint, after: None, limit: 3 };
+                let of = DeliveryQuery { generation: Some(gen_id(1)), after: Some(DeliveryId(13)), ..base.clone() };
+                all.push(format!("{:?} {:?}", store.deliveries(base).await, store.deliveries(of).await));
+            }
+        }
+        for number in 10..15 {
+            all.push(format!("{:?}", store.delivery(&whose, DeliveryId(number)).await));
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #[test]
+    fn memory_and_sqlite_are_one(lists in proptest::collection::vec(proptest::collection::vec(change(), 1..4), 1..40)) {
+        let (memory, sqlite) = (Memory::new(), sqlite_in_memory());
+        block_on(async {
+            for list in lists {
+                let (a, b) = (memory.apply(list.clone()).await, sqlite.apply(list.clone()).await);
+                prop_assert_eq!(kind(&a), kind(&b), "{:?}: {:?} and {:?}", list, a, b);
+            }
+            prop_assert_eq!(shown(&memory).await, shown(&sqlite).await);
+            Ok(())
+        })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    /// Whatever its neighbours in the commit come to, each list gets the answer that it would have got alone.
+    #[test]
+    fn lists_that_share_a_commit_do_not_feel_each_other(
+        lists in proptest::collection::vec(proptest::collection::vec(change(), 1..4), 2..30)
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (gate, options) = Gate::new();
+        let sqlite = Sqlite::open(&folder.path().join("postsync.db"), &master(), options).unwrap();
+        let memory = Memory::new();
+        block_on(async {
+            let together = in_one_commit(&sqlite, &gate, lists.clone()).await;
+            for (list, b) in lists.into_iter().zip(together) {
+                let a = memory.apply(list.clone()).await;
+                prop_assert_eq!(kind(&a), kind(&b), "{:?}: {:?} and {:?}", list, a, b);
+            }
+            prop_assert_eq!(shown(&memory).await, shown(&sqlite).await);
+            Ok(())
+        })?;
+        prop_assert!(sqlite.written().commits <= 2);
+    }
+}

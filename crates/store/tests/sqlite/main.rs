@@ -1,0 +1,12 @@
+//! What SQLite promises beyond the port: it is on disk before it is answered, and a refusal is a sentence.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod beside;
+mod durable;
+mod full;
+mod neighbours;
+mod process;
+mod refused;
+#[expect(dead_code, reason = "the conformance suite uses the rest")]
+#[path = "../conformance/world.rs"]
+mod world;
