@@ -1,4 +1,4 @@
-//! Development commands of postsync: `cargo xtask ci`, `tidy`, `sim`.
+//! Development commands of postsync: `cargo xtask ci`, `tidy`, `sim`, `docs`.
 //!
 //! `ci` is what the build machine runs, so that nobody learns from it what their own machine could have said. Every command works from any
 //! folder of the workspace, needs no terminal, and ends with exit code 1 and a sentence if something is wrong.
@@ -7,6 +7,7 @@
 
 mod ci;
 mod deny;
+mod docs;
 mod sim;
 mod tidy;
 mod workspace;
@@ -32,6 +33,8 @@ enum Command {
     Tidy,
     /// Run the deterministic simulation; further arguments go to it
     Sim(sim::Args),
+    /// Write the generated documents anew: docs/STATES.md, docs/ERRORS.md, docs/CONFIGURATION.md
+    Docs,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&workspace, &args),
         Command::Tidy => tidy::run(&workspace),
         Command::Sim(args) => sim::run(&workspace, &args),
+        Command::Docs => docs::run(&workspace),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
