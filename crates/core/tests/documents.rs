@@ -44,7 +44,8 @@ fn generation_states() -> String {
          ```mermaid\nstateDiagram-v2\n    [*] --> PENDING: create\n",
     );
     for (from, input, to) in TRANSITIONS {
-        let _ = writeln!(text, "    {} --> {}: {input}", from.as_str(), to.as_str());
+        // A semicolon ends a statement in a diagram.
+        let _ = writeln!(text, "    {} --> {}: {}", from.as_str(), to.as_str(), input.replace(';', ","));
     }
     text.push_str("    COMPLETED --> [*]\n    FAILED --> [*]\n```\n\n| from | what happens | to |\n|---|---|---|\n");
     for (from, input, to) in TRANSITIONS {
