@@ -1,0 +1,3 @@
+module postsync.example/receiver
+
+go 1.19
