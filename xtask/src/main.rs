@@ -1,10 +1,11 @@
-//! Development commands of postsync: `cargo xtask ci`, `tidy`, `sim`, `docs`.
+//! Development commands of postsync: `cargo xtask ci`, `tidy`, `sim`, `bench`, `docs`.
 //!
 //! `ci` is what the build machine runs, so that nobody learns from it what their own machine could have said. Every command works from any
 //! folder of the workspace, needs no terminal, and ends with exit code 1 and a sentence if something is wrong.
 
 #![expect(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
+mod bench;
 mod ci;
 mod deny;
 mod docs;
@@ -33,6 +34,8 @@ enum Command {
     Tidy,
     /// Run the deterministic simulation; further arguments go to it
     Sim(sim::Args),
+    /// Measure the release build: rates beside the raw limit of the same minute, processor time, memory
+    Bench(bench::Args),
     /// Write the generated documents anew: docs/STATES.md, docs/ERRORS.md, docs/CONFIGURATION.md
     Docs,
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&workspace, &args),
         Command::Tidy => tidy::run(&workspace),
         Command::Sim(args) => sim::run(&workspace, &args),
+        Command::Bench(args) => bench::run(&workspace, &args),
         Command::Docs => docs::run(&workspace),
     });
     match done {
