@@ -7,6 +7,7 @@ mod process;
 mod receiver;
 mod report;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// Clients at once
     #[arg(long, default_value_t = 64)]
     clients: usize,
+    /// Measure this binary instead of building one
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
     /// Leave out the speed of mesh-1
     #[arg(long)]
     no_lipsync: bool,
@@ -39,10 +43,12 @@ const RUN_MAX: Duration = Duration::from_secs(300);
 const REST: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> anyhow::Result<()> {
-    build(workspace)?;
+    let binary = match &args.binary {
+        Some(binary) => binary.canonicalize()?,
+        None => build(workspace)?,
+    };
     println!("machine: {}", process::machine());
-    let runtime = Runtime::new()?;
-    let rows = runtime.block_on(passthrough(workspace, args))?;
+    let rows = Runtime::new()?.block_on(passthrough(&binary, args))?;
     report::print(&rows);
     if !args.no_lipsync {
         println!("\nmesh-1, from probe to finished file (release, no child limits):");
@@ -51,15 +57,16 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build(workspace: &Workspace) -> anyhow::Result<()> {
+fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let build = ["build", "--release", "--locked", "-p", "postsync"];
-    workspace::run(workspace::cargo().current_dir(&workspace.root).args(build))
+    workspace::run(workspace::cargo().current_dir(&workspace.root).args(build))?;
+    Ok(workspace.target_dir.join("release/postsync"))
 }
 
 /// Raw, product, raw: the limit is measured on both sides of what is held against it.
-async fn passthrough(workspace: &Workspace, args: &Args) -> anyhow::Result<Vec<Row>> {
+async fn passthrough(binary: &Path, args: &Args) -> anyhow::Result<Vec<Row>> {
     let receiver = Arc::new(Receiver::start().await?);
-    let server = Server::start(&workspace.target_dir.join("release/postsync")).await?;
+    let server = Server::start(binary).await?;
     tokio::time::sleep(REST).await;
     let rest_kb = server.memory_kb()?;
     let mut rows = vec![Row::memory("server at rest, RSS", rest_kb)];
