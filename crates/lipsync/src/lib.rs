@@ -30,6 +30,7 @@ mod speech;
 mod supervise;
 mod sync_mode;
 #[cfg(test)]
+#[expect(clippy::print_stdout, reason = "the figures that were measured belong in the test's output")]
 mod tests;
 
 pub use error::Error;

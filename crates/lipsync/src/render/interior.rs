@@ -20,6 +20,10 @@ const TONGUE: Colour = [150.0, 82.0, 88.0];
 const TEETH: Colour = [234.0, 226.0, 214.0];
 /// What a slit between the lips shows instead of teeth, which would sparkle.
 const SLIT: Colour = [92.0, 44.0, 52.0];
+/// The lips shade what is behind them: how bright it is at their edge, and how far in the shade reaches in cm. Darker edges look drawn with a
+/// pen on large faces.
+const EDGE_SHADE: f32 = 0.62;
+const SHADE_CM: f32 = 0.25;
 /// Gaps between teeth, as distances from the middle in cm.
 const UPPER_GAPS: [f32; 5] = [0.0, 0.46, 0.84, 1.18, 1.52];
 const LOWER_GAPS: [f32; 5] = [0.0, 0.42, 0.80, 1.15, 1.48];
@@ -74,7 +78,8 @@ impl Interior {
             // Pixels beside the opening are needed by the blur; farther ones are not.
             let (x, y) = (area.x0 + i % area.width(), area.y0 + i / area.width());
             let at = canonical(&scene.face.pose, x as f32, y as f32, setting.z);
-            let shade = 0.45 + 0.55 * smoothstep(0.0, 0.22, if cover > 0.0 { depth / scale } else { 0.0 });
+            let shade = EDGE_SHADE
+                + (1.0 - EDGE_SHADE) * smoothstep(0.0, SHADE_CM, if cover > 0.0 { depth / scale } else { 0.0 });
             let colour = setting.colour(at);
             for (channel, c) in self.channels.iter_mut().zip(colour) {
                 channel.values_mut()[i] = c * shade;

@@ -2,6 +2,8 @@
 //!
 //! Needs ffmpeg with libx264 (`apt-get install ffmpeg`); without it the tests fail and say so. The browser test is skipped, with a
 //! printed line, where there is no Chromium.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+#![expect(clippy::print_stdout, reason = "the figures that were measured belong in the test's output")]
 
 mod container;
 mod fidelity;
