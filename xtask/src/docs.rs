@@ -9,8 +9,8 @@ use crate::workspace::{Workspace, cargo, run as run_command};
 
 /// Each test, as cargo is asked for it.
 const TESTS: [[&str; 5]; 2] = [
-    ["test", "--locked", "--package", "postsync-core", "--test=documents"],
-    ["test", "--locked", "--package", "postsync", "settings::docs"],
+    ["test", "--locked", "--package=postsync-core", "--test=documents", "--"],
+    ["test", "--locked", "--package=postsync", "--bin=postsync", "settings::docs"],
 ];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {

@@ -1,4 +1,6 @@
 //! Settings: read from all sources, judged all at once. Whoever starts the server with three mistakes is told of three.
+#[cfg(test)]
+mod docs;
 pub(crate) mod keys;
 mod sources;
 mod units;
