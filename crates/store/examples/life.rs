@@ -1,8 +1,8 @@
 //! What the life of one delivery costs the store: accept a generation, end it with its event, delivery and first attempt,
-//! settle. Prints CPU microseconds per life (all threads of the process, building the changes included) and lives per
+//! settle. Prints CPU microseconds per life (all threads of the process, less what building the changes costs) and lives per
 //! second, for several numbers of callers at once.
 //!
-//! `cargo run --release -p postsync-store --example life [LIVES]`; the database is made under the current folder and
+//! `cargo run --release -p postsync-store --example life [LIVES [CALLERS [ENDPOINTS]]]`; the database is made under the current folder and
 //! removed again, because the disk that it measures should be the one that it will run on.
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 use std::path::Path;
@@ -30,10 +30,12 @@ type Failure = Box<dyn std::error::Error>;
 const START_MS: i64 = 1_795_420_800_000;
 
 fn main() -> Result<(), Failure> {
-    let lives: usize = std::env::args().nth(1).map_or(Ok(60_000), |text| text.parse())?;
+    let numbers: Vec<usize> = std::env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let lives = numbers.first().copied().unwrap_or(60_000);
+    let all_callers = numbers.get(1).map_or(vec![1, 32, 256, 1_024], |callers| vec![*callers]);
     println!("callers  endpoints  lives/s   CPU us/life  commits");
-    for callers in [1, 32, 256, 1_024] {
-        for endpoints in [1, 1_000] {
+    for callers in all_callers {
+        for endpoints in numbers.get(2).map_or(vec![1, 1_000], |endpoints| vec![*endpoints]) {
             let folder = tempfile::tempdir_in(".")?;
             measure(&folder.path().join("life.db"), if callers == 1 { lives / 50 } else { lives }, callers, endpoints)?;
         }
@@ -43,7 +45,8 @@ fn main() -> Result<(), Failure> {
 
 fn measure(path: &Path, lives: usize, callers: usize, endpoints: usize) -> Result<(), Failure> {
     let store = Sqlite::open(path, &MasterKey::generate([7; 32]), Options::default())?;
-    let mut world = World { ids: IdSequence::after(0), lives: 0, endpoints };
+    let building = cost_of_building(lives, endpoints);
+    let mut world = World::new(endpoints);
     let (begun, cpu) = (Instant::now(), cpu_time());
     let mut left = lives;
     while left > 0 {
@@ -56,12 +59,21 @@ fn measure(path: &Path, lives: usize, callers: usize, endpoints: usize) -> Resul
             write(&store, batch.iter().map(Life::settle)).await
         })?;
     }
-    let (took, cpu) = (begun.elapsed(), cpu_time() - cpu);
+    let (took, cpu) = (begun.elapsed(), (cpu_time() - cpu).saturating_sub(building));
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let per_life = |duration: Duration| duration.as_secs_f64() * 1e6 / lives as f64;
     let commits = store.written().commits;
     println!("{callers:>7}  {endpoints:>9}  {:>7.0}   {:>11.1}  {commits:>7}", 1e6 / per_life(took), per_life(cpu));
     Ok(())
+}
+
+fn cost_of_building(lives: usize, endpoints: usize) -> Duration {
+    let (mut world, cpu) = (World::new(endpoints), cpu_time());
+    for _ in 0..lives {
+        let life = world.life();
+        std::hint::black_box((life.accept(), life.end(), life.settle()));
+    }
+    cpu_time() - cpu
 }
 
 async fn write(store: &Sqlite, lists: impl Iterator<Item = Vec<Change>>) -> Result<(), Failure> {
@@ -87,6 +99,10 @@ struct Life {
 }
 
 impl World {
+    fn new(endpoints: usize) -> Self {
+        Self { ids: IdSequence::after(0), lives: 0, endpoints }
+    }
+
     fn life(&mut self) -> Life {
         self.lives += 1;
         let now = Timestamp(START_MS + self.lives / 10);

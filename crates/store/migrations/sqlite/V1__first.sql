@@ -106,6 +106,8 @@ CREATE TABLE due (
     attempts    INTEGER NOT NULL,
     step        INTEGER NOT NULL,
     interrupted INTEGER NOT NULL,
+    started_at  INTEGER,                -- of the open attempt, as is the next: the record of its start
+    start_step  INTEGER,
     PRIMARY KEY (due_at, id)
 ) STRICT, WITHOUT ROWID;
 -- Finds a row by its delivery, and after a crash all open ones in id order.
@@ -123,16 +125,17 @@ CREATE TABLE parked (
     parked_at   INTEGER NOT NULL
 ) STRICT;
 
+-- History: an attempt's row is written when it has ended. Until then its start is on record in due.
 CREATE TABLE attempts (
     delivery      INTEGER NOT NULL,
     attempt       INTEGER NOT NULL,
     step          INTEGER NOT NULL,
     started_at    INTEGER NOT NULL,
-    ended_at      INTEGER,              -- NULL while it is open
-    outcome       TEXT,
+    ended_at      INTEGER NOT NULL,
+    outcome       TEXT NOT NULL,
     http_status   INTEGER,
     error         TEXT,
-    message       TEXT,
+    message       TEXT NOT NULL,
     address       TEXT,
     tls           TEXT,
     dns_us        INTEGER,

@@ -9,14 +9,14 @@ use super::Unit;
 use crate::refusal::Refusal;
 
 impl Unit<'_> {
-    pub(super) fn add_organization(&self, organization: &Organization) -> Result<(), Refusal> {
+    pub(super) fn add_organization(&mut self, organization: &Organization) -> Result<(), Refusal> {
         self.fenced(
             "INSERT OR IGNORE INTO organizations (id, name, created_at) VALUES (?1, ?2, ?3)",
             params![organization.id.as_str(), organization.name, organization.created_at.0],
         )
     }
 
-    pub(super) fn add_key(&self, key: &ApiKey) -> Result<(), Refusal> {
+    pub(super) fn add_key(&mut self, key: &ApiKey) -> Result<(), Refusal> {
         self.fenced(
             "INSERT OR IGNORE INTO keys (id, org, name, scopes, hash, created_at, revoked_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -32,11 +32,11 @@ impl Unit<'_> {
         )
     }
 
-    pub(super) fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn revoke_key(&mut self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {
         self.fenced("UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL", params![id.0, at.0])
     }
 
-    pub(super) fn set_secret(&self, new: &StoredSecret) -> Result<(), Refusal> {
+    pub(super) fn set_secret(&mut self, new: &StoredSecret) -> Result<(), Refusal> {
         let sealed = self.vault.seal(&new.org, new.id, &new.secret)?;
         self.run(
             "UPDATE secrets SET superseded_at = ?2 WHERE org = ?1 AND superseded_at IS NULL",
@@ -49,7 +49,7 @@ impl Unit<'_> {
         Ok(())
     }
 
-    pub(super) fn add_asset(&self, asset: &Asset) -> Result<(), Refusal> {
+    pub(super) fn add_asset(&mut self, asset: &Asset) -> Result<(), Refusal> {
         self.run(
             "INSERT INTO assets (id, org, kind, name, media, bytes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![

@@ -1,4 +1,5 @@
-//! Deliveries and their attempts. What moves is in `due`; `deliveries` is written when one is made and when it has ended.
+//! Deliveries and their attempts. What moves is in `due`, the open attempt's start too; `deliveries` is written when one is
+//! made and when it has ended, `attempts` when one has ended: history grows at its right edge.
 use postsync_core::attempt::AttemptEnd;
 use postsync_core::change::Settlement;
 use postsync_core::delivery::{Delivery, State};
@@ -14,23 +15,33 @@ const ADD: &str = "INSERT INTO deliveries (id, event, org, generation, endpoint,
     ended_at, attempts, step, interrupted, url)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
-const ADD_DUE: &str = "INSERT INTO due (due_at, id, shard, open, attempts, step, interrupted)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const ADD_DUE: &str = "INSERT INTO due (due_at, id, shard, open, attempts, step, interrupted, started_at, start_step)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
-const START: &str = "UPDATE due SET open = 1, attempts = ?2 WHERE open = 0 AND id = ?1 AND attempts = ?2 - 1";
+const START: &str = "UPDATE due SET open = 1, attempts = ?2, started_at = ?3, start_step = ?4
+    WHERE open = 0 AND id = ?1 AND attempts = ?2 - 1";
 
-const DUE_AGAIN: &str = "UPDATE due SET due_at = ?3, open = 0, step = ?4, interrupted = ?5
-    WHERE open = 1 AND id = ?1 AND attempts = ?2";
+/// The row in `due` is the record of the start, and the fence: without it nothing is inserted.
+const ATTEMPT_ENDED: &str = "INSERT INTO attempts (delivery, attempt, step, started_at, ended_at, outcome, http_status,
+    error, message, address, tls, dns_us, connect_us, tls_us, first_byte_us, total_us)
+    SELECT id, attempts, start_step, started_at, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+    FROM due WHERE open = 1 AND id = ?1 AND attempts = ?2";
 
-const NOT_DUE: &str = "DELETE FROM due WHERE open = 1 AND id = ?1 AND attempts = ?2";
+const DUE_AGAIN: &str = "UPDATE due SET due_at = ?2, open = 0, step = ?3, interrupted = ?4, started_at = NULL,
+    start_step = NULL WHERE open = 1 AND id = ?1";
+
+const NOT_DUE: &str = "DELETE FROM due WHERE open = 1 AND id = ?1";
 
 const ENDED: &str = "UPDATE deliveries SET status = ?2, reason = ?3, ended_at = ?4, attempts = ?5, step = ?6,
     interrupted = ?7 WHERE id = ?1";
 
-const ATTEMPT_ENDED: &str =
-    "UPDATE attempts SET ended_at = ?3, outcome = ?4, http_status = ?5, error = ?6, message = ?7,
-    address = ?8, tls = ?9, dns_us = ?10, connect_us = ?11, tls_us = ?12, first_byte_us = ?13, total_us = ?14
-    WHERE delivery = ?1 AND attempt = ?2";
+/// The start of an attempt, as the change has it.
+#[derive(Clone, Copy)]
+pub(super) struct Start {
+    pub(super) attempt: u32,
+    pub(super) step: u32,
+    pub(super) at: Timestamp,
+}
 
 /// Whether this start is the first of a delivery that is due: then no fence can refuse it.
 pub(super) fn starts_at_once(delivery: &Delivery, attempt: u32) -> bool {
@@ -38,8 +49,8 @@ pub(super) fn starts_at_once(delivery: &Delivery, attempt: u32) -> bool {
 }
 
 impl Unit<'_> {
-    /// `open`: its next attempt starts with it.
-    pub(super) fn add_delivery(&mut self, d: &Delivery, open: bool) -> Result<(), Refusal> {
+    /// `start`: its next attempt starts with it.
+    pub(super) fn add_delivery(&mut self, d: &Delivery, start: Option<Start>) -> Result<(), Refusal> {
         if self.added_event != Some(d.event) && self.one("SELECT 1 FROM events WHERE id = ?1", [d.event.0])?.is_none() {
             return Err(Refusal::no_event());
         }
@@ -64,51 +75,44 @@ impl Unit<'_> {
             ],
         )?;
         if let State::Due(at) = d.state {
-            let attempts = d.attempts + u32::from(open);
-            self.run(ADD_DUE, params![at.0, d.id.0, d.shard, open, attempts, d.step, d.interrupted])?;
+            let attempts = start.map_or(d.attempts, |start| start.attempt);
+            let (started_at, start_step) = (start.map(|start| start.at.0), start.map(|start| start.step));
+            self.run(
+                ADD_DUE,
+                params![
+                    at.0,
+                    d.id.0,
+                    d.shard,
+                    start.is_some(),
+                    attempts,
+                    d.step,
+                    d.interrupted,
+                    started_at,
+                    start_step
+                ],
+            )?;
         }
         Ok(())
     }
 
-    pub(super) fn start_attempt(
-        &self,
-        id: DeliveryId,
-        attempt: u32,
-        step: u32,
-        started_at: Timestamp,
-    ) -> Result<(), Refusal> {
-        self.fenced(START, params![id.0, attempt])?;
-        self.add_attempt(id, attempt, step, started_at)
+    pub(super) fn start_attempt(&mut self, id: DeliveryId, start: Start) -> Result<(), Refusal> {
+        self.fenced(START, params![id.0, start.attempt, start.at.0, start.step])
     }
 
-    pub(super) fn add_attempt(
-        &self,
-        id: DeliveryId,
-        attempt: u32,
-        step: u32,
-        started_at: Timestamp,
-    ) -> Result<(), Refusal> {
-        let sql = "INSERT INTO attempts (delivery, attempt, step, started_at) VALUES (?1, ?2, ?3, ?4)";
-        self.run(sql, params![id.0, attempt, step, started_at.0])?;
-        Ok(())
-    }
-
-    pub(super) fn settle_attempt(&self, s: &Settlement) -> Result<(), Refusal> {
-        match s.state {
-            State::Due(at) => self.fenced(DUE_AGAIN, params![s.delivery.0, s.attempt, at.0, s.step, s.interrupted])?,
-            State::Delivered(_) | State::Exhausted(..) => {
-                self.fenced(NOT_DUE, params![s.delivery.0, s.attempt])?;
-                let (status, reason, ended_at) = words::delivery_state(s.state);
-                self.run(ENDED, params![s.delivery.0, status, reason, ended_at, s.attempt, s.step, s.interrupted])?;
-            }
+    pub(super) fn settle_attempt(&mut self, s: &Settlement) -> Result<(), Refusal> {
+        self.end_attempt(s.delivery, s.attempt, &s.end)?;
+        if let State::Due(at) = s.state {
+            return self.fenced(DUE_AGAIN, params![s.delivery.0, at.0, s.step, s.interrupted]);
         }
-        self.end_attempt(s.delivery, s.attempt, &s.end)
+        self.fenced(NOT_DUE, [s.delivery.0])?;
+        let (status, reason, ended_at) = words::delivery_state(s.state);
+        self.fenced(ENDED, params![s.delivery.0, status, reason, ended_at, s.attempt, s.step, s.interrupted])
     }
 
-    fn end_attempt(&self, id: DeliveryId, attempt: u32, end: &AttemptEnd) -> Result<(), Refusal> {
+    fn end_attempt(&mut self, id: DeliveryId, attempt: u32, end: &AttemptEnd) -> Result<(), Refusal> {
         let us = |phase: Option<u64>| phase.map(u64::cast_signed);
         let p = end.phases;
-        self.run(
+        self.fenced(
             ATTEMPT_ENDED,
             params![
                 id.0,
@@ -126,7 +130,6 @@ impl Unit<'_> {
                 us(p.first_byte_us),
                 us(p.total_us)
             ],
-        )?;
-        Ok(())
+        )
     }
 }

@@ -27,7 +27,7 @@ const END: &str = "UPDATE generations SET status = ?4, updated_at = ?3, ended_at
     WHERE id = ?1 AND tries = ?2 AND status IN ('PENDING', 'PROCESSING')";
 
 impl Unit<'_> {
-    pub(super) fn add_generation(&self, g: &Generation) -> Result<(), Refusal> {
+    pub(super) fn add_generation(&mut self, g: &Generation) -> Result<(), Refusal> {
         let (ended_at, end) = match &g.state {
             State::Ended(at, ending) => (Some(at.0), EndColumns::of(ending)),
             State::Pending | State::Processing => (None, EndColumns::none()),
@@ -62,20 +62,20 @@ impl Unit<'_> {
         Ok(())
     }
 
-    pub(super) fn start_generation(&self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn start_generation(&mut self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
         let sql = "UPDATE generations SET status = 'PROCESSING', tries = ?2, updated_at = ?3
             WHERE id = ?1 AND tries = ?2 - 1 AND status IN ('PENDING', 'PROCESSING')";
         self.fenced(sql, params![id.0.as_bytes(), tries, at.0])
     }
 
-    pub(super) fn release_generation(&self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn release_generation(&mut self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
         let sql = "UPDATE generations SET status = 'PENDING', tries = max(?2 - 1, 0), updated_at = ?3
             WHERE id = ?1 AND tries = ?2 AND status = 'PROCESSING'";
         self.fenced(sql, params![id.0.as_bytes(), tries, at.0])
     }
 
     pub(super) fn end_generation(
-        &self,
+        &mut self,
         id: GenerationId,
         tries: u32,
         at: Timestamp,

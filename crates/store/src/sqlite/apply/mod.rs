@@ -8,15 +8,19 @@ mod generations;
 
 use postsync_core::change::Change;
 use postsync_core::ids::EventId;
-use rusqlite::{Connection, OptionalExtension as _, Params, Result as SqlResult};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result as SqlResult};
 
 use crate::refusal::Refusal;
 use crate::vault::Vault;
+use deliveries::Start;
 
 /// Lists of changes inside one transaction.
 pub(super) struct Unit<'c> {
     conn: &'c Connection,
     vault: &'c Vault,
+    /// What was prepared once is at hand for the rest of the commit: to ask the connection's cache for each of a dozen
+    /// statements costs as much as some of them.
+    at_hand: Vec<(&'static str, CachedStatement<'c>)>,
     /// The last place given in the feed, once one was; written back by [`Unit::finish`].
     feed: Option<i64>,
     /// The event that this list has just added: its delivery need not look for it.
@@ -25,7 +29,7 @@ pub(super) struct Unit<'c> {
 
 impl<'c> Unit<'c> {
     pub(super) fn new(conn: &'c Connection, vault: &'c Vault) -> Self {
-        Self { conn, vault, feed: None, added_event: None }
+        Self { conn, vault, at_hand: Vec::new(), feed: None, added_event: None }
     }
 
     /// Writes one list. Where it refuses, what it had written until then still stands: the caller takes it back.
@@ -40,8 +44,8 @@ impl<'c> Unit<'c> {
                     Change::AddDelivery(delivery),
                     Some(Change::StartAttempt { delivery: id, attempt, step, started_at }),
                 ) if delivery.id == *id && deliveries::starts_at_once(delivery, *attempt) => {
-                    self.add_delivery(delivery, true)?;
-                    self.add_attempt(*id, *attempt, *step, *started_at)?;
+                    let start = Start { attempt: *attempt, step: *step, at: *started_at };
+                    self.add_delivery(delivery, Some(start))?;
                     &behind[1..]
                 }
                 _ => {
@@ -60,9 +64,9 @@ impl<'c> Unit<'c> {
             Change::ReleaseGeneration { id, tries, at } => self.release_generation(*id, *tries, *at),
             Change::EndGeneration { id, tries, at, ending } => self.end_generation(*id, *tries, *at, ending),
             Change::AddEvent(event) => self.add_event(event),
-            Change::AddDelivery(delivery) => self.add_delivery(delivery, false),
+            Change::AddDelivery(delivery) => self.add_delivery(delivery, None),
             Change::StartAttempt { delivery, attempt, step, started_at } => {
-                self.start_attempt(*delivery, *attempt, *step, *started_at)
+                self.start_attempt(*delivery, Start { attempt: *attempt, step: *step, at: *started_at })
             }
             Change::SettleAttempt(settlement) => self.settle_attempt(settlement),
             Change::AddAsset(asset) => self.add_asset(asset),
@@ -74,13 +78,13 @@ impl<'c> Unit<'c> {
     }
 
     /// Moves a row that nobody reads: proof that the disk takes writes.
-    pub(super) fn touch(&self) -> Result<(), Refusal> {
+    pub(super) fn touch(&mut self) -> Result<(), Refusal> {
         self.run("UPDATE counters SET value = value + 1 WHERE name = 'checks'", [])?;
         Ok(())
     }
 
     /// To be called before the commit.
-    pub(super) fn finish(self) -> Result<(), Refusal> {
+    pub(super) fn finish(mut self) -> Result<(), Refusal> {
         if let Some(last) = self.feed {
             self.run("UPDATE counters SET value = ?1 WHERE name = 'feed'", [last])?;
         }
@@ -97,19 +101,32 @@ impl<'c> Unit<'c> {
         Ok(last + 1)
     }
 
-    fn run(&self, sql: &'static str, params: impl Params) -> SqlResult<usize> {
-        self.conn.prepare_cached(sql)?.execute(params)
+    fn run(&mut self, sql: &'static str, params: impl Params) -> SqlResult<usize> {
+        self.statement(sql)?.execute(params)
     }
 
     /// A statement that must change a row.
-    fn fenced(&self, sql: &'static str, params: impl Params) -> Result<(), Refusal> {
+    fn fenced(&mut self, sql: &'static str, params: impl Params) -> Result<(), Refusal> {
         match self.run(sql, params)? {
             0 => Err(Refusal::Stale),
             _ => Ok(()),
         }
     }
 
-    fn one(&self, sql: &'static str, params: impl Params) -> SqlResult<Option<i64>> {
-        self.conn.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()
+    fn one(&mut self, sql: &'static str, params: impl Params) -> SqlResult<Option<i64>> {
+        self.statement(sql)?.query_row(params, |row| row.get(0)).optional()
+    }
+
+    fn statement(&mut self, sql: &'static str) -> SqlResult<&mut CachedStatement<'c>> {
+        // By address: one text that stands at two addresses is only prepared twice.
+        let known = self.at_hand.iter().position(|(text, _)| std::ptr::eq(*text, sql));
+        let place = match known {
+            Some(place) => place,
+            None => {
+                self.at_hand.push((sql, self.conn.prepare_cached(sql)?));
+                self.at_hand.len() - 1
+            }
+        };
+        Ok(&mut self.at_hand[place].1)
     }
 }

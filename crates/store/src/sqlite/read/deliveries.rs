@@ -42,6 +42,8 @@ const LISTED: &str = concat!(
 
 const ATTEMPTS: &str = concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE delivery = ?1 ORDER BY attempt");
 
+const OPEN_ATTEMPT: &str = "SELECT id, attempts, start_step, started_at FROM due WHERE open = 1 AND id = ?1";
+
 /// ?1 organization, ?2 newest id, ?3 limit, ?4 status, ?5 generation, ?6 endpoint; NULL means any.
 macro_rules! ids_by {
     ($index:literal, $key:literal) => {
@@ -65,8 +67,19 @@ const LAST_ID: &str = "SELECT max(
 
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] =
-    &[DUE, NEXT_DUE, OPEN, ONE, LISTED, ATTEMPTS, IDS_BY_STATUS, IDS_BY_GENERATION, IDS_BY_ENDPOINT, LAST_ID];
+pub(super) const STATEMENTS: &[&str] = &[
+    DUE,
+    NEXT_DUE,
+    OPEN,
+    ONE,
+    LISTED,
+    ATTEMPTS,
+    OPEN_ATTEMPT,
+    IDS_BY_STATUS,
+    IDS_BY_GENERATION,
+    IDS_BY_ENDPOINT,
+    LAST_ID,
+];
 
 pub(in crate::sqlite) fn due(
     conn: &Connection,
@@ -95,7 +108,8 @@ pub(in crate::sqlite) fn one(conn: &mut Connection, org: &str, id: DeliveryId) -
     let snapshot = conn.transaction()?;
     let found = snapshot.prepare_cached(ONE)?.query_row(params![id.0, org], rows::due_delivery).optional()?;
     let Some(DueDelivery { delivery, event }) = found else { return Ok(None) };
-    let attempts = all(&snapshot, ATTEMPTS, [id.0], rows::attempt)?;
+    let mut attempts = all(&snapshot, ATTEMPTS, [id.0], rows::attempt)?;
+    attempts.extend(all(&snapshot, OPEN_ATTEMPT, [id.0], rows::open_attempt)?);
     Ok(Some(DeliveryRecord { delivery, event, attempts }))
 }
 

@@ -140,15 +140,21 @@ fn delivery_state(row: &Row<'_>) -> Result<DeliveryState> {
     }
 }
 
+/// One that has ended.
 pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt> {
-    let ended_at: Option<i64> = row.get(4)?;
     Ok(Attempt {
         delivery: DeliveryId(row.get(0)?),
         attempt: row.get(1)?,
         step: row.get(2)?,
         started_at: time(row, 3)?,
-        end: ended_at.map(|at| attempt_end(row, Timestamp(at))).transpose()?,
+        end: Some(attempt_end(row, time(row, 4)?)?),
     })
+}
+
+/// One that is open: its row is in `due`.
+pub(super) fn open_attempt(row: &Row<'_>) -> Result<Attempt> {
+    let delivery = DeliveryId(row.get(0)?);
+    Ok(Attempt { delivery, attempt: row.get(1)?, step: row.get(2)?, started_at: time(row, 3)?, end: None })
 }
 
 fn attempt_end(row: &Row<'_>, at: Timestamp) -> Result<AttemptEnd> {
