@@ -92,6 +92,10 @@ impl Source {
         };
         let mut command = command(&tools.ffprobe, dir);
         command.args(["-v", "error", "-print_format", "json", "-show_entries", ENTRIES]);
+        if container.is_still() {
+            // A photo's orientation belongs to its only frame.
+            command.args(["-show_entries", STILL_ENTRIES]);
+        }
         input_options(&mut command, container, limits);
         command.arg(file_url(&path)).stdout(Stdio::piped());
         let process = Process::spawn(command, stop)?;
@@ -179,6 +183,7 @@ pub(crate) fn file_url(path: &Path) -> std::ffi::OsString {
 
 const ENTRIES: &str = "format=duration:stream=index,codec_type,width,height,avg_frame_rate,r_frame_rate,duration,channels,\
     color_space,color_primaries,color_transfer,sample_aspect_ratio:stream_disposition=attached_pic:stream_side_data=rotation";
+const STILL_ENTRIES: &str = "frame=width:frame_side_data=rotation";
 /// Bytes of ffprobe's answer that are read; a file with thousands of tracks is not worth more.
 const JSON_MAX: u64 = 1 << 20;
 /// Least width and height; below it there is no face to see, and encoders refuse.
@@ -189,7 +194,15 @@ struct Found {
     #[serde(default)]
     streams: Vec<Track>,
     #[serde(default)]
+    frames: Vec<Picture>,
+    #[serde(default)]
     format: Format,
+}
+
+#[derive(Deserialize)]
+struct Picture {
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
 }
 
 #[derive(Deserialize, Default)]
@@ -245,7 +258,8 @@ impl Found {
     fn visual(&self, path: PathBuf, container: Container, limits: &Limits) -> Result<Source, Error> {
         let track = self.track("video").ok_or(Error::VideoMissing)?;
         let still = container.is_still();
-        let turned = track.side_data_list.iter().filter_map(|s| s.rotation).any(|r| (r / 90.0).round() as i64 % 2 != 0);
+        let turns = track.side_data_list.iter().chain(self.frames.iter().flat_map(|f| &f.side_data_list));
+        let turned = turns.filter_map(|s| s.rotation).any(|r| (r / 90.0).round() as i64 % 2 != 0);
         let (width, height) = if turned { (track.height, track.width) } else { (track.width, track.height) };
         if width == 0 || height == 0 {
             return Err(Error::VideoInvalid { detail: "no picture size".into() });

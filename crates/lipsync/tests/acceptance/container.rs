@@ -131,6 +131,20 @@ fn turned_and_fast_footage_keeps_its_shape_and_is_capped() {
 }
 
 #[test]
+fn a_photo_from_a_telephone_is_turned_upright() {
+    let lying = recoded(&astronaut(), "lying.jpg", "-vf crop=300:400:60:0,transpose=2 -q:v 2");
+    let photo = once("photo.jpg", |path| {
+        let jpeg = std::fs::read(&lying).unwrap();
+        // Exif with one entry: Orientation (0x112), a short, 6 = turn a quarter clockwise.
+        let exif = b"\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        std::fs::write(path, [&jpeg[..2], exif, &jpeg[2..]].concat()).unwrap();
+    });
+    let info = assert_sound(&produced("from_photo.mp4", &photo, &speech_of(0.8), SyncMode::Bounce));
+    let video = stream(&info, "video");
+    assert_eq!((video["width"].as_u64(), video["height"].as_u64()), (Some(300), Some(400)));
+}
+
+#[test]
 fn progress_rises_to_one() {
     let (mut seen, out) = (Vec::new(), once("progress.mp4", |_| ()));
     let outcome = crate::make::attempt_watched(&small(), &arctic(), &out, |_| (), &mut |p| {
