@@ -1,36 +1,33 @@
 //! From a URL to a connection: judged, resolved, judged again, dialled, checked, secured. The only place that connects.
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postsync_core::egress_rules::{EgressRules, Scheme, Target};
 use postsync_core::outcome::{Phases, SendError};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::Deadlines;
-use crate::resolve::{Resolve, ResolveFailure};
+use crate::resolve::{Cached, ResolveFailure};
 use crate::trouble::Trouble;
+use crate::wire::Stream;
+
+/// Addresses of one name that are tried: each more would leave less than the time of a round trip to each.
+const TRIED_MAX: usize = 8;
 
 pub(crate) struct Dialler {
     pub(crate) rules: EgressRules,
-    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) resolver: Cached,
     pub(crate) tls: TlsConnector,
     pub(crate) deadlines: Deadlines,
 }
 
-/// A byte stream to the other side.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 /// A connection, with what is known of how it came to be.
 pub(crate) struct Dialled {
-    pub(crate) stream: Pin<Box<dyn Stream>>,
+    pub(crate) stream: Stream,
     pub(crate) address: SocketAddr,
     pub(crate) tls: Option<&'static str>,
 }
@@ -48,11 +45,6 @@ impl From<Trouble> for Undialled {
 }
 
 impl Dialler {
-    /// Judges a URL by the rules in force now: they may have changed since it was taken.
-    pub(crate) fn target(&self, url: &str) -> Result<Target, Trouble> {
-        self.rules.judge_url(url).map_err(|why| Trouble::new(SendError::AddressNotAllowed, format!("the URL {why}")))
-    }
-
     /// Connects to `target`. Phase times go into `phases` as far as it got.
     pub(crate) async fn dial(&self, target: &Target, phases: &mut Phases) -> Result<Dialled, Undialled> {
         let addresses = self.addresses(target, phases).await?;
@@ -60,7 +52,7 @@ impl Dialler {
         let (tcp, address) = self.connect(target, &addresses).await?;
         phases.connect_us = Some(micros(start));
         if target.scheme == Scheme::Http {
-            return Ok(Dialled { stream: Box::pin(tcp), address, tls: None });
+            return Ok(Dialled { stream: Stream::Plain(tcp), address, tls: None });
         }
         let start = Instant::now();
         let secured = self.secure(target, tcp).await;
@@ -76,17 +68,17 @@ impl Dialler {
             return Ok(literal.clone());
         }
         let start = Instant::now();
-        let found = timeout(self.deadlines.dns, self.resolver.resolve(&target.host)).await;
+        let found = self.resolver.resolve(&target.host).await;
         phases.dns_us = Some(micros(start));
-        let addresses =
-            found.unwrap_or(Err(ResolveFailure::Timeout)).map_err(|failure| unresolved(&target.host, failure))?;
+        let addresses = found.map_err(|failure| unresolved(&target.host, failure, self.deadlines.dns))?;
         self.rules
             .judge_addresses(target, &addresses)
             .map_err(|why| Trouble::new(SendError::AddressNotAllowed, format!("{} {why}", target.host)))?;
-        Ok(addresses)
+        Ok(in_order(&addresses))
     }
 
-    /// Tries each address, within one deadline for all: one that swallows packets leaves a fair share to the next.
+    /// Tries each address, within one deadline for all: one that swallows packets leaves a fair share to the next. The last
+    /// refusal is what is reported.
     async fn connect(&self, target: &Target, addresses: &[IpAddr]) -> Result<(TcpStream, SocketAddr), Undialled> {
         let deadline = Instant::now() + self.deadlines.connect;
         let mut last =
@@ -103,11 +95,7 @@ impl Dialler {
         Err(last)
     }
 
-    async fn secure(
-        &self,
-        target: &Target,
-        tcp: TcpStream,
-    ) -> Result<(Pin<Box<dyn Stream>>, Option<&'static str>), Trouble> {
+    async fn secure(&self, target: &Target, tcp: TcpStream) -> Result<(Stream, Option<&'static str>), Trouble> {
         let host = target.host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             Trouble::new(SendError::TlsNameMismatch, format!("{host} can't be the name of a certificate"))
@@ -116,7 +104,7 @@ impl Dialler {
             Ok(done) => done.map_err(|error| crate::tls::trouble(host, &error))?,
             Err(_) => {
                 let late =
-                    format!("{host} did not finish the TLS handshake within {} s", self.deadlines.tls.as_secs_f64());
+                    format!("{host} did not finish the TLS handshake within {:?}; check its load", self.deadlines.tls);
                 return Err(Trouble::new(SendError::TlsTimeout, late));
             }
         };
@@ -125,8 +113,18 @@ impl Dialler {
             Some(rustls::ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
             _ => None,
         };
-        Ok((Box::pin(stream), version))
+        Ok((Stream::Tls(Box::new(stream)), version))
     }
+}
+
+/// IPv4 first: a server without an IPv6 route is common, one without IPv4 is not, and there is one deadline for all.
+fn in_order(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let mut ordered: Vec<IpAddr> = addresses.iter().map(IpAddr::to_canonical).collect();
+    ordered.sort_by_key(IpAddr::is_ipv6);
+    let mut seen = std::collections::HashSet::new();
+    ordered.retain(|address| seen.insert(*address));
+    ordered.truncate(TRIED_MAX);
+    ordered
 }
 
 async fn connect_one(socket: SocketAddr, share: Duration) -> Result<TcpStream, Trouble> {
@@ -149,22 +147,26 @@ async fn connect_one(socket: SocketAddr, share: Duration) -> Result<TcpStream, T
 }
 
 fn unconnected(socket: SocketAddr, error: &std::io::Error) -> Trouble {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => Trouble::new(
-            SendError::ConnectRefused,
-            format!("nothing listens at {socket}; start the receiver or correct the port"),
-        ),
+    let (kind, message) = match error.kind() {
+        ErrorKind::ConnectionRefused => {
+            (SendError::ConnectRefused, format!("nothing listens at {socket}; start the server or correct the port"))
+        }
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
-            Trouble::new(SendError::ConnectReset, format!("{socket} reset the connection"))
+            (SendError::ConnectReset, format!("{socket} reset the connection"))
         }
         ErrorKind::TimedOut => {
-            Trouble::new(SendError::ConnectTimeout, format!("{socket} did not answer in time; check the firewall"))
+            (SendError::ConnectTimeout, format!("{socket} did not answer in time; check the firewall"))
         }
-        _ => Trouble::new(SendError::ConnectUnreachable, format!("{socket} can't be reached: {error}")),
-    }
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
+            (SendError::ConnectUnreachable, format!("there is no route to {socket}; check its address records"))
+        }
+        // Ours, so that it costs the receiver no step: out of descriptors, of local ports, of memory.
+        _ => (SendError::Interrupted, format!("this server could not open a connection to {socket}: {error}")),
+    };
+    Trouble::new(kind, message)
 }
 
-fn unresolved(host: &str, failure: ResolveFailure) -> Trouble {
+fn unresolved(host: &str, failure: ResolveFailure, deadline: Duration) -> Trouble {
     let (error, message) = match failure {
         ResolveFailure::NotFound => {
             (SendError::DnsNotFound, format!("the name {host} does not exist (NXDOMAIN); correct the URL"))
@@ -175,10 +177,13 @@ fn unresolved(host: &str, failure: ResolveFailure) -> Trouble {
         ResolveFailure::Servfail => {
             (SendError::DnsServfail, format!("the name servers of {host} fail (SERVFAIL); mend its zone"))
         }
-        ResolveFailure::Timeout => (SendError::DnsTimeout, format!("the name {host} was not resolved in time")),
+        ResolveFailure::Timeout => (
+            SendError::DnsTimeout,
+            format!("the name {host} was not resolved within {deadline:?}; check its name servers"),
+        ),
         ResolveFailure::ResolverDown => (
             SendError::ResolverDown,
-            "no configured resolver answers; this server's network or /etc/resolv.conf is to mend".to_owned(),
+            "no configured resolver answers; the network or /etc/resolv.conf of this server is to mend".to_owned(),
         ),
     };
     Trouble::new(error, message)

@@ -1,151 +1,180 @@
 //! Input media to a file: the same guard on every hop, caps on every phase, nothing left behind on failure.
-use std::path::Path;
-use std::time::Instant;
+mod file;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, USER_AGENT};
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Empty};
+use http::header::{CONTENT_LENGTH, LOCATION};
+use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use postsync_core::egress_rules::{Scheme, Target};
+use postsync_core::echo_url::echo_url;
+use postsync_core::egress_rules::Scheme;
 use postsync_core::outcome::{Phases, SendError};
+use postsync_core::target::without_query;
 use postsync_engine::ports::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched};
-use tokio::fs::{File, OpenOptions};
-use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use crate::sender::{AGENT, host_header};
+use crate::answer::named;
+use crate::connection::{Connection, Late, NoFrame, NoHead, Patience};
+use crate::route::Route;
 use crate::trouble::Trouble;
-use crate::{Egress, Inner, io_errors};
+use crate::{Egress, Inner, io_errors, request};
+use file::NewFile;
 
 /// Redirects followed.
 const HOPS_MAX: usize = 3;
 
-/// The head of an answer.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-
 #[async_trait]
 impl Fetch for Egress {
     async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError> {
-        let whole = timeout(self.inner.fetch_timeout, fetch(&self.inner, &request)).await;
-        let result =
-            whole.unwrap_or_else(|_| Err(remote(SendError::ResponseTimeout, "the file did not arrive in time")));
-        if result.is_err() {
-            // Also where the deadline dropped the writing: no half file may look like a whole one.
-            let _ = tokio::fs::remove_file(&request.to).await;
-        }
-        result
+        let limit = self.inner.fetch_timeout;
+        let whole = timeout(limit, self.inner.fetch(&request)).await;
+        whole.unwrap_or_else(|_| {
+            let message = format!("the file did not arrive within {limit:?}");
+            Err(at(&request.url, Trouble::new(SendError::ResponseTimeout, message)))
+        })
     }
 }
 
-async fn fetch(inner: &Inner, request: &FetchRequest) -> Result<Fetched, FetchError> {
-    let mut url = request.url.clone();
-    let mut target = inner.dialler.target(&url).map_err(troubled)?;
-    for _ in 0..=HOPS_MAX {
-        let answer = get(inner, &target).await?;
-        let status = answer.status();
-        if status.is_success() {
-            return save(inner, answer, &request.to, request.bytes_max).await;
-        }
-        if !status.is_redirection() {
-            return Err(remote(SendError::HttpStatus, &format!("the server answered {}", status.as_u16())));
-        }
-        url = next_hop(&url, &answer)?;
-        let next = inner.dialler.target(&url).map_err(|trouble| {
-            remote(trouble.error, &format!("it redirects to an address that is not open: {}", trouble.message))
-        })?;
-        if target.scheme == Scheme::Https && next.scheme == Scheme::Http {
-            return Err(remote(SendError::Redirect, "it redirects from https to plain http"));
-        }
-        target = next;
-    }
-    Err(remote(SendError::Redirect, &format!("it redirects more than {HOPS_MAX} times")))
+/// A 200 whose body is yet to be read.
+struct Opened {
+    connection: Connection,
+    body: Incoming,
+    patience: Patience,
+    url: String,
 }
 
-fn next_hop(url: &str, answer: &Response<Incoming>) -> Result<String, FetchError> {
-    let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+/// What one hop came to.
+enum Hop {
+    File(Box<Opened>),
+    Redirect(String),
+}
+
+impl Inner {
+    async fn fetch(&self, request: &FetchRequest) -> Result<Fetched, FetchError> {
+        let mut url = request.url.clone();
+        let mut scheme = None;
+        for _ in 0..=HOPS_MAX {
+            let route = Route::new(&self.dialler.rules, &url).map_err(|trouble| at(&url, trouble))?;
+            if scheme == Some(Scheme::Https) && route.target.scheme == Scheme::Http {
+                let trouble = Trouble::new(SendError::Redirect, "it redirects from https to plain http");
+                return Err(at(&url, trouble));
+            }
+            scheme = Some(route.target.scheme);
+            match self.hop(&url, &route, request.bytes_max).await? {
+                Hop::File(opened) => return self.save(*opened, request).await,
+                Hop::Redirect(next) => url = next,
+            }
+        }
+        Err(at(&request.url, Trouble::new(SendError::Redirect, format!("it redirects more than {HOPS_MAX} times"))))
+    }
+
+    /// One request. The connection is not kept: media come from everywhere, and each but once.
+    async fn hop(&self, url: &str, route: &Route, bytes_max: u64) -> Result<Hop, FetchError> {
+        let deadlines = &self.dialler.deadlines;
+        let dialled = self.dialler.dial(&route.target, &mut Phases::default()).await;
+        let dialled = dialled.map_err(|undialled| at(url, undialled.trouble))?;
+        let mut connection = Connection::open(dialled)
+            .await
+            .map_err(|error| at(url, Trouble::new(SendError::ConnectReset, error.to_string())))?;
+        let mut patience = Patience::new(deadlines.write, deadlines.media_head);
+        let answer = connection.exchange(request::get(route), Bytes::new(), &mut patience).await;
+        let answer = answer.map_err(|no_head| at(url, no_answer(no_head, &connection)))?;
+        let (head, body) = answer.into_parts();
+        if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
+            return next_hop(url, &head.headers).map(Hop::Redirect);
+        }
+        if head.status != StatusCode::OK {
+            let message = format!("the server answered {}", named(head.status.as_u16()));
+            return Err(at(url, Trouble::new(SendError::HttpStatus, message)));
+        }
+        if content_length(&head.headers).is_some_and(|bytes| bytes > bytes_max) {
+            return Err(too_large(url, bytes_max));
+        }
+        Ok(Hop::File(Box::new(Opened { connection, body, patience, url: url.to_owned() })))
+    }
+
+    async fn save(&self, opened: Opened, request: &FetchRequest) -> Result<Fetched, FetchError> {
+        let Opened { mut connection, mut body, mut patience, url } = opened;
+        let idle_max = self.dialler.deadlines.media_idle;
+        let mut file = NewFile::create(&request.to).await.map_err(|error| storage(&error))?;
+        let mut bytes = 0u64;
+        loop {
+            patience.until_frame(idle_max);
+            let data = match connection.frame(&mut body, &mut patience).await {
+                Ok(None) => break,
+                Ok(Some(frame)) => frame.into_data().unwrap_or_default(),
+                Err(stopped) => return Err(at(&url, cut_off(&stopped, bytes, idle_max))),
+            };
+            bytes += data.len() as u64;
+            if bytes > request.bytes_max {
+                return Err(too_large(&url, request.bytes_max));
+            }
+            file.write(&data).await.map_err(|error| storage(&error))?;
+        }
+        file.keep().await.map_err(|error| storage(&error))?;
+        Ok(Fetched { bytes })
+    }
+}
+
+fn next_hop(url: &str, headers: &HeaderMap) -> Result<String, FetchError> {
+    let location = headers.get(LOCATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
     let base = url::Url::parse(url).ok();
-    let joined = base.zip(location).and_then(|(base, location)| base.join(location).ok());
-    joined.map(String::from).ok_or_else(|| remote(SendError::Redirect, "it redirects without saying where to"))
+    let mut next = base
+        .zip(location)
+        .and_then(|(base, location)| base.join(location).ok())
+        .ok_or_else(|| at(url, Trouble::new(SendError::Redirect, "it redirects without saying where to")))?;
+    // A fragment is for a browser.
+    next.set_fragment(None);
+    Ok(next.into())
 }
 
-async fn get(inner: &Inner, target: &Target) -> Result<Response<Incoming>, FetchError> {
-    let dialled =
-        inner.dialler.dial(target, &mut Phases::default()).await.map_err(|undialled| troubled(undialled.trouble))?;
-    let handshake = http1::Builder::new()
-        .title_case_headers(true)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .handshake(TokioIo::new(dialled.stream))
-        .await;
-    let (mut sender, task) = handshake.map_err(|error| troubled(io_errors::trouble(&error)))?;
-    tokio::spawn(async move { drop(task.await) });
-    let mut request = Request::new(Empty::<Bytes>::new());
-    let unsendable = || remote(SendError::AddressNotAllowed, "the URL can't be written as HTTP");
-    *request.uri_mut() = target.path_and_query.parse().map_err(|_| unsendable())?;
-    let headers = request.headers_mut();
-    headers.insert(HOST, HeaderValue::from_str(&host_header(target)).map_err(|_| unsendable())?);
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    match timeout(inner.dialler.deadlines.media_head, sender.send_request(request)).await {
-        Err(_) => Err(remote(SendError::ResponseTimeout, "the server did not answer in time")),
-        Ok(answer) => answer
-            .map_err(|error| remote(io_errors::trouble(&error).error, "the server did not give a complete answer")),
-    }
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn save(inner: &Inner, answer: Response<Incoming>, to: &Path, bytes_max: u64) -> Result<Fetched, FetchError> {
-    let announced = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > bytes_max) {
-        return Err(too_large(bytes_max));
-    }
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).await.map_err(|e| storage(&e))?;
-    let bytes = copy(inner, answer.into_body(), &mut file, bytes_max).await?;
-    file.flush().await.map_err(|e| storage(&e))?;
-    Ok(Fetched { bytes })
-}
-
-async fn copy(inner: &Inner, mut body: Incoming, file: &mut File, bytes_max: u64) -> Result<u64, FetchError> {
-    let start = Instant::now();
-    let mut bytes = 0u64;
-    loop {
-        let frame = match timeout(inner.dialler.deadlines.media_idle, body.frame()).await {
-            Err(_) => {
-                return Err(remote(SendError::ResponseTimeout, "the server stopped sending in the middle of the file"));
-            }
-            Ok(None) => break,
-            Ok(Some(Err(_))) => {
-                return Err(remote(SendError::ResponseTruncated, "the connection ended in the middle of the file"));
-            }
-            Ok(Some(Ok(frame))) => frame,
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        bytes += data.len() as u64;
-        if bytes > bytes_max {
-            return Err(too_large(bytes_max));
+fn no_answer(no_head: NoHead, connection: &Connection) -> Trouble {
+    match no_head {
+        NoHead::Broken(error) => io_errors::trouble(&error, &connection.meter),
+        NoHead::Unwritten => Trouble::new(SendError::ConnectReset, "the server closed the connection at once"),
+        NoHead::Late(Late::Writing) => Trouble::new(SendError::WriteReset, "the server did not take the request"),
+        NoHead::Late(Late::Answering) => {
+            Trouble::new(SendError::ResponseTimeout, "the server did not begin to answer in time")
         }
-        file.write_all(&data).await.map_err(|e| storage(&e))?;
     }
-    tracing::debug!(bytes, elapsed_ms = start.elapsed().as_millis(), "fetched an input");
-    Ok(bytes)
 }
 
-fn troubled(trouble: Trouble) -> FetchError {
-    FetchError { failure: FetchFailure::Remote(trouble.error), message: trouble.message }
+fn cut_off(stopped: &NoFrame, bytes: u64, idle_max: std::time::Duration) -> Trouble {
+    match stopped {
+        NoFrame::Broken => {
+            Trouble::new(SendError::ResponseTruncated, format!("the connection ended after {bytes} bytes of the file"))
+        }
+        NoFrame::Late => Trouble::new(
+            SendError::ResponseTimeout,
+            format!("the server sent nothing for {idle_max:?} after {bytes} bytes of the file"),
+        ),
+    }
 }
 
-fn remote(error: SendError, message: &str) -> FetchError {
-    troubled(Trouble::new(error, message))
+/// With the URL that failed, which after a redirect is not the given one. Queries and user-info carry secrets and are left out.
+fn at(url: &str, trouble: Trouble) -> FetchError {
+    let shown = echo_url(without_query(url)).into_owned();
+    let user_info = url::Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+    let url = if user_info { "a URL with user-info" } else { &shown };
+    FetchError {
+        failure: FetchFailure::Remote(trouble.error),
+        message: Trouble::new(trouble.error, format!("{} ({url})", trouble.message)).message,
+    }
 }
 
-fn too_large(bytes_max: u64) -> FetchError {
-    FetchError { failure: FetchFailure::TooLarge, message: format!("the file is larger than {bytes_max} bytes") }
+fn too_large(url: &str, bytes_max: u64) -> FetchError {
+    let said = at(url, Trouble::new(SendError::HttpStatus, format!("the file is larger than {bytes_max} bytes")));
+    FetchError { failure: FetchFailure::TooLarge, ..said }
 }
 
+/// The user learns that it was not their file; the operator finds the rest in the log.
 fn storage(error: &std::io::Error) -> FetchError {
     tracing::error!(%error, "a fetched file could not be stored");
-    FetchError { failure: FetchFailure::Storage, message: "this server could not store the file".to_owned() }
+    let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    let why = if full { "its disk is full" } else { "see its log" };
+    FetchError { failure: FetchFailure::Storage, message: format!("this server could not store the file: {why}") }
 }

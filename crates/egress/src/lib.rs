@@ -7,15 +7,21 @@
 //! Deliberately absent: retries and schedules (`core`), the store, redirects of webhooks, decompression.
 #![warn(missing_docs)]
 
+mod answer;
+mod connection;
 mod dial;
 mod fetch;
 mod io_errors;
 mod pool;
+mod recent;
+mod request;
 mod resolve;
 mod retry_after;
+mod route;
 mod sender;
 mod tls;
 mod trouble;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,10 +29,12 @@ use std::time::Duration;
 
 use postsync_core::egress_rules::EgressRules;
 
-pub use resolve::{Resolve, ResolveFailure};
+pub use resolve::{Answer, Resolve, ResolveFailure};
 
 use dial::Dialler;
 use pool::Pool;
+use resolve::Cached;
+use route::Routes;
 
 /// Settings of outgoing HTTP.
 #[derive(Clone)]
@@ -39,7 +47,7 @@ pub struct EgressSettings {
     pub idle_max: usize,
     /// Whether names are resolved by the system (getaddrinfo) instead of by us.
     pub system_resolver: bool,
-    /// Resolves names; replaces both of the above in tests.
+    /// Resolves names instead of both; for tests. Caching and the deadline are put around it too.
     pub resolver: Option<Arc<dyn Resolve>>,
     /// The longest that fetching an input may take (`media.fetch_timeout`).
     pub fetch_timeout: Duration,
@@ -70,6 +78,8 @@ pub struct Deadlines {
     pub connect: Duration,
     /// The TLS handshake.
     pub tls: Duration,
+    /// Writing a request: head and body.
+    pub write: Duration,
     /// The head of a media answer.
     pub media_head: Duration,
     /// Media without a byte.
@@ -82,6 +92,7 @@ impl Default for Deadlines {
             dns: Duration::from_secs(5),
             connect: Duration::from_secs(5),
             tls: Duration::from_secs(5),
+            write: Duration::from_secs(5),
             media_head: Duration::from_secs(15),
             media_idle: Duration::from_secs(15),
         }
@@ -102,7 +113,7 @@ pub enum Error {
     /// TLS could not be configured.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The system's resolver configuration can't be read.
+    /// The resolver can't be set up on the system's configuration.
     #[error("the resolver can't be set up: {0}; check /etc/resolv.conf or set egress.resolver = system")]
     Resolver(String),
 }
@@ -115,7 +126,8 @@ pub struct Egress {
 
 pub(crate) struct Inner {
     pub(crate) dialler: Dialler,
-    pub(crate) pool: Pool,
+    pub(crate) routes: Routes,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) fetch_timeout: Duration,
 }
 
@@ -126,13 +138,19 @@ impl Egress {
     /// See [`Error`].
     pub fn new(settings: EgressSettings) -> Result<Self, Error> {
         let tls = tls::connector(settings.ca_file.as_deref())?;
-        let resolver = match settings.resolver {
+        let deadlines = settings.deadlines;
+        let resolver: Arc<dyn Resolve> = match settings.resolver {
             Some(resolver) => resolver,
-            None if settings.system_resolver => Arc::new(resolve::System) as Arc<dyn Resolve>,
-            None => Arc::new(resolve::Builtin::new()?) as Arc<dyn Resolve>,
+            None if settings.system_resolver => Arc::new(resolve::System::new()),
+            None => Arc::new(resolve::Dns::from_system(deadlines.dns)?),
         };
-        let dialler = Dialler { rules: settings.rules, resolver, tls, deadlines: settings.deadlines };
-        let inner = Inner { dialler, pool: Pool::new(settings.idle_max), fetch_timeout: settings.fetch_timeout };
+        let resolver = Cached::new(resolver, deadlines.dns);
+        let inner = Inner {
+            dialler: Dialler { rules: settings.rules, resolver, tls, deadlines },
+            routes: Routes::new(),
+            pool: Pool::new(settings.idle_max),
+            fetch_timeout: settings.fetch_timeout,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 }

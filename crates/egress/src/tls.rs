@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use postsync_core::outcome::SendError;
+use postsync_core::time::Timestamp;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -12,8 +13,9 @@ use tokio_rustls::TlsConnector;
 use crate::Error;
 use crate::trouble::Trouble;
 
-/// Sessions kept for resumption. The default holds 256 names: with more receivers each send would pay a whole handshake.
-const SESSIONS_MAX: usize = 65_536;
+/// Names whose sessions are kept for resumption. The default holds 256: with more receivers each would pay a whole handshake
+/// again. A session holds tickets and the certificates, some 7 kB: so 60 MB at the most.
+const SESSIONS_MAX: usize = 8_192;
 
 /// Names of a certificate shown to a person.
 const NAMES_SHOWN_MAX: usize = 5;
@@ -67,13 +69,20 @@ fn bad_certificate(host: &str, error: &CertificateError) -> Trouble {
             Trouble::new(SendError::TlsExpired, format!("the certificate of {host} has expired; renew it"))
         }
         CertificateError::ExpiredContext { not_after, .. } => {
-            let ago = format!("the certificate of {host} expired at {} (Unix time); renew it", not_after.as_secs());
+            let ago = format!("the certificate of {host} expired at {}; renew it", shown(*not_after));
             Trouble::new(SendError::TlsExpired, ago)
         }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Trouble::new(
+        CertificateError::NotValidYet => Trouble::new(
             SendError::TlsNotYetValid,
             format!("the certificate of {host} is not valid yet; check the clocks on both sides"),
         ),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            let from = shown(*not_before);
+            Trouble::new(
+                SendError::TlsNotYetValid,
+                format!("the certificate of {host} is not valid before {from}; check the clocks on both sides"),
+            )
+        }
         CertificateError::NotValidForName => Trouble::new(
             SendError::TlsNameMismatch,
             format!("the certificate is not for {host}; get one that names it"),
@@ -85,7 +94,8 @@ fn bad_certificate(host: &str, error: &CertificateError) -> Trouble {
                 format!("the certificate is for {names}, not for {host}; get one that names it"),
             )
         }
-        CertificateError::UnknownIssuer => Trouble::new(
+        // A bad signature is what an authority of the same name and another key comes to.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Trouble::new(
             SendError::TlsUnknownCa,
             format!(
                 "nobody trusted has signed the certificate of {host}; send the whole chain, or set egress.ca_file (POSTSYNC_EGRESS_CA_FILE)"
@@ -97,8 +107,20 @@ fn bad_certificate(host: &str, error: &CertificateError) -> Trouble {
     }
 }
 
+/// When, as a person reads it.
+fn shown(time: rustls::pki_types::UnixTime) -> Timestamp {
+    Timestamp(i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000))
+}
+
 fn refused(host: &str, alert: AlertDescription) -> Trouble {
-    version(host, &format!("it refused the handshake: {alert:?}"))
+    match alert {
+        AlertDescription::UnrecognisedName => Trouble::new(
+            SendError::TlsNameMismatch,
+            format!("the server does not know the name {host}; set it up there, or correct the URL"),
+        ),
+        AlertDescription::NoApplicationProtocol => version(host, "it does not take http/1.1"),
+        alert => version(host, &format!("it refused the handshake: {alert:?}")),
+    }
 }
 
 fn version(host: &str, why: &str) -> Trouble {

@@ -1,0 +1,75 @@
+//! The requests: a signed webhook, a plain fetch. Header names are title-cased on the wire.
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request};
+use postsync_core::outcome::SendError;
+use postsync_engine::ports::Post;
+use postsync_webhook::sign::{SYNC_SIGNATURE, WEBHOOK_ID, WEBHOOK_SIGNATURE};
+
+use crate::route::Route;
+use crate::trouble::Trouble;
+
+/// `postsync/0.1.0`
+pub(crate) const AGENT: &str = concat!("postsync/", env!("CARGO_PKG_VERSION"));
+
+/// Room for all headers of a webhook without growing.
+const HEADERS: usize = 16;
+
+/// The head of a webhook, signed for `post.at`. `Content-Length` is hyper's, from the body's own size.
+pub(crate) fn post(route: &Route, post: &Post) -> Result<Parts, Trouble> {
+    let mut parts = head(Method::POST, route);
+    let headers = &mut parts.headers;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    sign(headers, post)?;
+    headers.insert(HeaderName::from_static("postsync-event"), HeaderValue::from_static(post.kind.as_str()));
+    headers.insert(HeaderName::from_static("postsync-delivery"), value(post.delivery.to_string())?);
+    headers.insert(HeaderName::from_static("postsync-attempt"), HeaderValue::from(post.attempt));
+    Ok(parts)
+}
+
+/// The head of a fetch. Compression is declined: the file is wanted as it is, and its size is judged as it comes.
+pub(crate) fn get(route: &Route) -> Parts {
+    let mut parts = head(Method::GET, route);
+    parts.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    parts.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    parts
+}
+
+fn head(method: Method, route: &Route) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = method;
+    parts.uri = route.uri.clone();
+    parts.headers = HeaderMap::with_capacity(HEADERS);
+    parts.headers.insert(HOST, route.host.clone());
+    parts
+}
+
+fn sign(headers: &mut HeaderMap, post: &Post) -> Result<(), Trouble> {
+    let secrets = std::slice::from_ref(&post.secret);
+    let id = post.event.to_string();
+    for (name, text) in postsync_webhook::headers(&post.secret, secrets, &id, post.at.unix_s(), &post.body) {
+        let name = match name {
+            SYNC_SIGNATURE => HeaderName::from_static("sync-signature"),
+            WEBHOOK_ID => HeaderName::from_static("webhook-id"),
+            WEBHOOK_SIGNATURE => HeaderName::from_static("webhook-signature"),
+            _ => HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?,
+        };
+        headers.insert(name, value(text)?);
+    }
+    Ok(())
+}
+
+fn value(text: String) -> Result<HeaderValue, Trouble> {
+    HeaderValue::from_maybe_shared(Bytes::from(text)).map_err(|_| unsendable())
+}
+
+/// Ids and signatures are ASCII by their making: this is for a bug, and it ends in a report and not in a panic.
+fn unsendable() -> Trouble {
+    Trouble::new(
+        SendError::Interrupted,
+        "a header of this webhook can't be written as HTTP; this is a fault of postsync",
+    )
+}

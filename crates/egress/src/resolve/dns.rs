@@ -1,0 +1,206 @@
+//! Our own resolver on the system's configuration: asynchronous, and it tells apart why there is no answer.
+//!
+//! Whose fault silence is decides whether an attempt uses a step: a resolver that lately answered anything, or answers for the
+//! root now, is up, and a name without an answer is its owner's to mend. One that does not is ours.
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::RecordType;
+use tokio::time::{Instant, timeout};
+
+use super::hosts::HostsFile;
+use super::{Answer, Resolve, ResolveFailure};
+use crate::Error;
+
+/// An answer to anything within this time says that the resolver is up.
+const HEARD_LATELY: Duration = Duration::from_secs(10);
+
+/// What a name from the hosts file is worth: the cache's least.
+const HOSTS_TTL: Duration = Duration::ZERO;
+
+pub(crate) struct Dns {
+    resolver: TokioResolver,
+    hosts: HostsFile,
+    heard_at: Mutex<Option<Instant>>,
+    lookup_max: Duration,
+    probe_max: Duration,
+}
+
+impl Dns {
+    /// On `/etc/resolv.conf`; without one on this machine, as the C library does.
+    pub(crate) fn from_system(deadline: Duration) -> Result<Self, Error> {
+        let config = match hickory_resolver::system_conf::read_system_conf() {
+            Ok((config, _)) if !config.name_servers().is_empty() => config,
+            other => {
+                tracing::warn!(error = ?other.err(), "no resolver is configured; 127.0.0.1 is asked");
+                let local = NameServerConfig::udp_and_tcp(IpAddr::V4(Ipv4Addr::LOCALHOST));
+                ResolverConfig::from_name_servers(vec![local])
+            }
+        };
+        Self::new(config, HostsFile::new("/etc/hosts"), deadline)
+    }
+
+    fn new(config: ResolverConfig, hosts: HostsFile, deadline: Duration) -> Result<Self, Error> {
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let options = builder.options_mut();
+        options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+        // Ours knows single flight and our bounds; two caches would add up their TTLs.
+        options.cache_size = 0;
+        options.use_hosts_file = ResolveHosts::Never;
+        options.timeout = deadline.mul_f32(0.3);
+        options.attempts = 1;
+        let resolver = builder.build().map_err(|error| Error::Resolver(error.to_string()))?;
+        let heard_at = Mutex::new(None);
+        Ok(Self { resolver, hosts, heard_at, lookup_max: deadline.mul_f32(0.75), probe_max: deadline.mul_f32(0.2) })
+    }
+
+    fn heard(&self) {
+        *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn heard_lately(&self) -> bool {
+        let heard_at = *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner);
+        heard_at.is_some_and(|at| at.elapsed() < HEARD_LATELY)
+    }
+
+    /// What no answer for one name means.
+    async fn silence(&self) -> ResolveFailure {
+        if self.heard_lately() {
+            return ResolveFailure::Timeout;
+        }
+        match timeout(self.probe_max, self.resolver.lookup(".", RecordType::NS)).await {
+            Ok(answer) if answer.as_ref().map_or_else(|error| verdict(error).is_some(), |_| true) => {
+                self.heard();
+                ResolveFailure::Timeout
+            }
+            _ => ResolveFailure::ResolverDown,
+        }
+    }
+}
+
+#[async_trait]
+impl Resolve for Dns {
+    async fn resolve(&self, name: &str) -> Result<Answer, ResolveFailure> {
+        let addresses = self.hosts.lookup(name);
+        if !addresses.is_empty() {
+            return Ok(Answer { addresses, ttl: HOSTS_TTL });
+        }
+        // The final dot says that the name is whole: search domains would turn a typo into a name of our own network.
+        let Ok(looked_up) = timeout(self.lookup_max, self.resolver.lookup_ip(format!("{name}."))).await else {
+            return Err(self.silence().await);
+        };
+        match looked_up {
+            Ok(found) => {
+                self.heard();
+                let ttl = found.valid_until().saturating_duration_since(std::time::Instant::now());
+                Ok(Answer { addresses: found.iter().collect(), ttl })
+            }
+            Err(error) => match verdict(&error) {
+                Some(failure) => {
+                    self.heard();
+                    Err(failure)
+                }
+                None => Err(self.silence().await),
+            },
+        }
+    }
+}
+
+/// What a resolver has answered; `None` where none did.
+fn verdict(error: &NetError) -> Option<ResolveFailure> {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => Some(match none.response_code {
+            ResponseCode::NXDomain => ResolveFailure::NotFound,
+            ResponseCode::NoError => ResolveFailure::NoAddress,
+            _ => ResolveFailure::Servfail,
+        }),
+        NetError::Dns(_) => Some(ResolveFailure::Servfail),
+        // A label that is too long, or empty: no such name can exist.
+        NetError::Proto(_) | NetError::Msg(_) | NetError::Message(_) => Some(ResolveFailure::NotFound),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    /// A name server with a zone of four names: `a` has an address, `empty` none, `broken` fails, `silent` says nothing.
+    async fn name_server(root_answers: bool) -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut buffer = [0u8; 1500];
+            while let Ok((_, from)) = socket.recv_from(&mut buffer).await {
+                if let Some(answer) = reply(&buffer, root_answers) {
+                    socket.send_to(&answer, from).await.unwrap();
+                }
+            }
+        });
+        address
+    }
+
+    fn reply(query: &[u8], root_answers: bool) -> Option<Vec<u8>> {
+        let end = 12 + query[12..].iter().position(|&byte| byte == 0).unwrap() + 5;
+        let first = query[13..13 + usize::from(query[12])].to_ascii_lowercase();
+        let is_a = query[end - 3] == 1;
+        let (code, has_answer) = match first.as_slice() {
+            b"a" => (0, is_a),
+            b"empty" => (0, false),
+            b"broken" => (2, false),
+            b"silent" => return None,
+            b"" if !root_answers => return None,
+            _ => (3, false),
+        };
+        let mut answer = vec![query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, u8::from(has_answer), 0, 0, 0, 0];
+        answer.extend_from_slice(&query[12..end]);
+        if has_answer {
+            answer.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 77, 0, 4, 192, 0, 2, 7]);
+        }
+        Some(answer)
+    }
+
+    fn dns(server: SocketAddr, deadline_ms: u64) -> Dns {
+        let mut udp = hickory_resolver::config::ConnectionConfig::udp();
+        udp.port = server.port();
+        let config = ResolverConfig::from_name_servers(vec![NameServerConfig::new(server.ip(), true, vec![udp])]);
+        Dns::new(config, HostsFile::new("/nonexistent/hosts"), Duration::from_millis(deadline_ms)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn tells_apart_why_there_is_no_answer() {
+        let dns = dns(name_server(true).await, 5_000);
+        let found = dns.resolve("a.example").await.unwrap();
+        assert_eq!(found.addresses, [IpAddr::from([192, 0, 2, 7])]);
+        assert!(found.ttl > Duration::from_secs(70) && found.ttl <= Duration::from_secs(77), "{:?}", found.ttl);
+        for (name, want) in [
+            ("nowhere.example", ResolveFailure::NotFound),
+            ("empty.example", ResolveFailure::NoAddress),
+            ("broken.example", ResolveFailure::Servfail),
+            ("a..b", ResolveFailure::NotFound),
+        ] {
+            assert_eq!(dns.resolve(name).await, Err(want), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_for_one_name_is_its_owners_and_for_all_is_ours() {
+        let up = dns(name_server(true).await, 500);
+        assert_eq!(up.resolve("silent.example").await, Err(ResolveFailure::Timeout));
+        let down = dns(name_server(false).await, 500);
+        assert_eq!(down.resolve("silent.example").await, Err(ResolveFailure::ResolverDown));
+        let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        assert_eq!(dns(closed, 500).resolve("a.example").await, Err(ResolveFailure::ResolverDown));
+    }
+}

@@ -1,0 +1,8 @@
+//! Outgoing HTTP against real sockets on this machine.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
+mod fetch;
+mod reuse;
+mod send;
+mod support;
+mod tls;
