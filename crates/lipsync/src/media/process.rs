@@ -159,3 +159,34 @@ impl Drop for Process {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults() {
+        let exit = |stderr: &str| Exit { success: false, stderr: stderr.to_owned() };
+        let full = exit("av_interleaved_write_frame(): No space left on device").error(Error::pipeline);
+        assert_eq!(full.error_code(), "generation_infra_storage_error");
+        let other = exit("Conversion failed!").error(Error::pipeline);
+        assert_eq!(other.error_code(), "generation_pipeline_failed");
+        let io = Error::from(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        assert_eq!(io.error_code(), "generation_infra_storage_error");
+    }
+
+    #[test]
+    fn stopping_ends_children_and_refuses_new_ones() {
+        let stop = Stop::default();
+        let spawn = || {
+            let mut sleeper = command(Path::new("sleep"), Path::new("/"));
+            sleeper.arg("600");
+            Process::spawn(sleeper, &stop)
+        };
+        let running = spawn().unwrap();
+        let waiter = thread::spawn(move || running.wait());
+        stop.stop();
+        assert!(matches!(waiter.join().unwrap(), Err(Error::Cancelled)));
+        assert!(matches!(spawn(), Err(Error::Cancelled)));
+    }
+}

@@ -78,8 +78,14 @@ impl<'a> Spool<'a> {
         command.args(["-c:v", "libx264rgb", "-preset", "ultrafast", "-crf", "6", "-g", &gop, "-keyint_min", &gop]);
         command.args(["-sc_threshold", "0", "-bf", "0", "-threads", &limits.threads.to_string()]);
         command.args(["-f", "segment", "-segment_time", "0.0001", "-segment_format", "nut", "piece%06d.nut"]);
-        command.stdout(Stdio::piped());
-        let exit = Process::spawn(command, stop)?.wait()?;
+        command.args(["-progress", "pipe:1"]).stdout(Stdio::piped());
+        let process = Process::spawn(command, stop)?;
+        // The reports are read only as signs of life: a long clip takes longer than a silence may.
+        let (mut reports, mut buffer) = (process.stdout()?, [0; 1024]);
+        while reports.read(&mut buffer)? > 0 {
+            stop.beat();
+        }
+        let exit = process.wait()?;
         if !exit.success {
             return Err(exit.error(Error::pipeline));
         }
