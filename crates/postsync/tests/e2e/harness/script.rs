@@ -1,0 +1,58 @@
+//! The receivers of the documentation as child processes: what users copy is what is tested.
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use super::growing::{self, Growing};
+use super::{Certificates, node, repository};
+
+/// A running receiver; killed when it is dropped.
+pub(crate) struct Script {
+    _child: Child,
+    /// One JSON object per delivery: `verified`, `id`, `status`, `attempt`.
+    said: Growing<String>,
+    /// Where it takes webhooks.
+    pub(crate) url: String,
+}
+
+impl Script {
+    /// `docs/receivers/express.mjs`, with the Express of its own lock file.
+    pub(crate) async fn express(secret: &str, tls: &Certificates) -> Self {
+        let receivers = repository().join("docs/receivers");
+        let folder = node::project(&receivers, "express", &["express.mjs"]).await;
+        let mut command = Command::new("node");
+        command.arg(folder.join("express.mjs"));
+        Self::start(command, secret, tls).await
+    }
+
+    /// `docs/receivers/receiver.py`.
+    pub(crate) async fn python(secret: &str, tls: &Certificates) -> Self {
+        let mut command = Command::new("python3");
+        command.arg(repository().join("docs/receivers/receiver.py"));
+        Self::start(command, secret, tls).await
+    }
+
+    async fn start(mut command: Command, secret: &str, tls: &Certificates) -> Self {
+        command.env("PORT", "0").env("WEBHOOK_SECRET", secret).kill_on_drop(true);
+        command.env("TLS_CERT", as_str(&tls.certificate)).env("TLS_KEY", as_str(&tls.key));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = growing::lines(child.stdout.take().unwrap());
+        let complaints = growing::lines(child.stderr.take().unwrap());
+        let listening =
+            |lines: &[String]| lines.iter().find_map(|line| line.strip_prefix("listening on ")).map(str::to_owned);
+        let url = complaints.until("the receiver listens", listening).await;
+        Self { _child: child, said, url }
+    }
+
+    /// What it said of its deliveries, once there are that many.
+    pub(crate) async fn deliveries(&self, count: usize) -> Vec<Value> {
+        let lines = self.said.count("the receiver was sent all", count).await;
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn as_str(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
