@@ -90,7 +90,6 @@ fn a_commit_is_bounded_and_a_list_rides_whole() {
     let (gate, options) = Gate::new();
     let store = Sqlite::open(&folder.path().join("postsync.db"), &master(), options).unwrap();
     let list = |from: u128, to: u128| (from..to).map(|n| add(&generation(n, "default", "mesh-1"))).collect();
-    gate.let_go(1);
     let answers = block_on(in_one_commit(&store, &gate, vec![list(0, 1_000), list(1_000, 3_000), list(3_000, 3_001)]));
     assert!(answers.iter().all(|answer| *answer == Ok(Applied::Done)));
     assert_eq!(store.written().commits, 3);
