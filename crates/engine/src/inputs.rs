@@ -77,7 +77,7 @@ fn fetched(i: usize, kind: ItemKind, error: &FetchError) -> Failure {
         FetchFailure::TooLarge => GENERATION_INPUT_VALIDATION_FAILED,
         FetchFailure::Storage => GENERATION_INFRA_STORAGE_ERROR,
     };
-    Failure::new(code, &format!("input[{i}].url could not be fetched: {}", error.message))
+    Failure::new(code, &format!("input[{i}].url could not be fetched: {}.", error.message.trim_end_matches('.')))
 }
 
 fn stored(error: &MediaError) -> Failure {
