@@ -26,10 +26,12 @@ pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers of an answer.
 const HEADERS_MAX: usize = 128;
 
+type Driver = http1::Connection<TokioIo<Wire>, Payload>;
+
 pub(crate) struct Connection {
     sender: SendRequest<Payload>,
-    /// `None` once it has ended: polling it again would panic.
-    driver: Option<http1::Connection<TokioIo<Wire>, Payload>>,
+    /// `None` once it has ended: polling it again would panic. Boxed, because the pool moves connections about.
+    driver: Option<Box<Driver>>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) address: SocketAddr,
     pub(crate) tls: Option<&'static str>,
@@ -72,7 +74,7 @@ impl Connection {
             .max_headers(HEADERS_MAX)
             .handshake(TokioIo::new(wire))
             .await?;
-        Ok(Self { sender, driver: Some(driver), meter, address: dialled.address, tls: dialled.tls })
+        Ok(Self { sender, driver: Some(Box::new(driver)), meter, address: dialled.address, tls: dialled.tls })
     }
 
     /// Whether it can take a request. Looks for what came while it was idle: a close, or bytes that nobody asked for.
@@ -129,8 +131,8 @@ impl Connection {
 }
 
 /// Errors are not lost: hyper hands them to the request, or to the body, that they concern.
-fn drive(driver: &mut Option<http1::Connection<TokioIo<Wire>, Payload>>, cx: &mut Context<'_>) {
-    if driver.as_mut().is_some_and(|driver| Pin::new(driver).poll(cx).is_ready()) {
+fn drive(driver: &mut Option<Box<Driver>>, cx: &mut Context<'_>) {
+    if driver.as_mut().is_some_and(|driver| Pin::new(driver.as_mut()).poll(cx).is_ready()) {
         *driver = None;
     }
 }

@@ -78,7 +78,7 @@ impl Dialler {
     }
 
     /// Tries each address, within one deadline for all: one that swallows packets leaves a fair share to the next. The last
-    /// refusal is what is reported.
+    /// failure is reported, but an address without a route does not hide what another one said.
     async fn connect(&self, target: &Target, addresses: &[IpAddr]) -> Result<(TcpStream, SocketAddr), Undialled> {
         let deadline = Instant::now() + self.deadlines.connect;
         let mut last =
@@ -89,6 +89,7 @@ impl Dialler {
             let share = left / u32::try_from(addresses.len() - i).unwrap_or(1);
             match connect_one(socket, share).await {
                 Ok(stream) => return Ok((stream, socket)),
+                Err(trouble) if trouble.error == SendError::ConnectUnreachable && last.address.is_some() => {}
                 Err(trouble) => last = Undialled { trouble, address: Some(socket) },
             }
         }
@@ -160,10 +161,23 @@ fn unconnected(socket: SocketAddr, error: &std::io::Error) -> Trouble {
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
             (SendError::ConnectUnreachable, format!("there is no route to {socket}; check its address records"))
         }
-        // Ours, so that it costs the receiver no step: out of descriptors, of local ports, of memory.
-        _ => (SendError::Interrupted, format!("this server could not open a connection to {socket}: {error}")),
+        // Ours, so that it costs the receiver no step.
+        kind if is_our_shortage(kind, socket, error.raw_os_error()) => {
+            (SendError::Interrupted, format!("this server could not open a connection to {socket}: {error}"))
+        }
+        _ => (SendError::ConnectUnreachable, format!("{socket} can't be reached: {error}")),
     };
     Trouble::new(kind, message)
+}
+
+/// Out of descriptors, of memory or of local ports. An IPv6 address that can't be reached from here is no shortage: a machine
+/// without IPv6 says "not available" too, and an own fault is retried without end.
+fn is_our_shortage(kind: ErrorKind, socket: SocketAddr, code: Option<i32>) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(code, Some(ENFILE | EMFILE))
+        || kind == ErrorKind::OutOfMemory
+        || (kind == ErrorKind::AddrNotAvailable && socket.is_ipv4())
 }
 
 fn unresolved(host: &str, failure: ResolveFailure, deadline: Duration) -> Trouble {
@@ -191,4 +205,39 @@ fn unresolved(host: &str, failure: ResolveFailure, deadline: Duration) -> Troubl
 
 pub(crate) fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_our_own_shortages_are_ours() {
+        let (v4, v6) = ("192.0.2.1:443".parse().unwrap(), "[2001:db8::1]:443".parse().unwrap());
+        for (code, socket, want) in [
+            (24, v4, SendError::Interrupted),
+            (99, v4, SendError::Interrupted),
+            (99, v6, SendError::ConnectUnreachable),
+            (97, v6, SendError::ConnectUnreachable),
+            (101, v6, SendError::ConnectUnreachable),
+            (113, v4, SendError::ConnectUnreachable),
+            (13, v4, SendError::ConnectUnreachable),
+            (111, v4, SendError::ConnectRefused),
+            (110, v4, SendError::ConnectTimeout),
+            (104, v4, SendError::ConnectReset),
+        ] {
+            let trouble = unconnected(socket, &std::io::Error::from_raw_os_error(code));
+            assert_eq!(trouble.error, want, "{code} {socket}");
+        }
+    }
+
+    #[test]
+    fn each_address_is_tried_once_and_ipv4_first() {
+        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let given = parse(&["2606:4700::1", "8.8.8.8", "::ffff:8.8.8.8", "2606:4700::1", "1.1.1.1"]);
+        assert_eq!(in_order(&given), parse(&["8.8.8.8", "1.1.1.1", "2606:4700::1"]));
+        let many: Vec<IpAddr> = (0..100u8).map(|i| IpAddr::from([8, 8, 8, i])).collect();
+        assert_eq!(in_order(&many), many[..TRIED_MAX]);
+    }
 }
