@@ -56,7 +56,9 @@ class Receiver(BaseHTTPRequestHandler):
         generation = json.loads(body) if verified else {}
         attempt = int(self.headers.get("Postsync-Attempt", "0")) if verified else 0
         line = {"verified": verified, "id": generation.get("id"), "status": generation.get("status"), "attempt": attempt}
-        print(json.dumps(line | {"event": event, "repeated": repeated}), flush=True)
+        # One write with its line end: each connection has its thread, and print would let another's line in between.
+        sys.stdout.write(json.dumps(line | {"event": event, "repeated": repeated}) + "\n")
+        sys.stdout.flush()
         if not verified:
             return self.answer(400, "Invalid signature")
         if event:

@@ -8,7 +8,7 @@ use super::poll;
 /// One process.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
-    pub(crate) name: String,
+    name: String,
     parent: i32,
     group: i32,
     state: String,
@@ -32,13 +32,13 @@ fn read(pid: i32) -> Option<Process> {
 }
 
 /// The process groups of a server's media children.
-pub(crate) fn media_groups(server: Pid) -> Vec<i32> {
+fn media_groups(server: Pid) -> Vec<i32> {
     let server = server.as_raw_nonzero().get();
     all().into_iter().filter(|(pid, p)| p.parent == server && p.group == *pid).map(|(pid, _)| pid).collect()
 }
 
 /// What runs in a group.
-pub(crate) fn group(group: i32) -> Vec<Process> {
+fn group(group: i32) -> Vec<Process> {
     all().into_iter().map(|(_, process)| process).filter(|process| process.group == group).collect()
 }
 

@@ -157,6 +157,11 @@ impl Server {
         self.setup
     }
 
+    /// What it was started with.
+    pub(crate) fn setup(&self) -> Setup {
+        self.setup.clone()
+    }
+
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
@@ -170,7 +175,7 @@ impl Server {
 
     /// Stops it in good order.
     pub(crate) async fn stop(self) -> Setup {
-        let setup = self.setup.clone();
+        let setup = self.setup();
         self.terminate();
         assert_eq!(self.ended().await.code(), Some(0));
         setup

@@ -1,0 +1,104 @@
+//! A full disk: what can't be kept is refused with a 503 that says when to come back, and nothing that was accepted is lost.
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::api::passthrough;
+use crate::harness::{Api, Receiver, Reply, Setup, poll, sample};
+
+/// A small disk; unmounted when it is dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// `None` where this user may not mount.
+    fn mount(home: &Path) -> Option<Self> {
+        let at = home.join("disk");
+        fs::create_dir(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs"]).arg(&at);
+        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+
+    /// Fills it to the last byte, or empties it again.
+    fn fill(&self, full: bool) {
+        let ballast = self.0.join("ballast");
+        if full {
+            let mut file = fs::File::create(&ballast).unwrap();
+            let error = std::io::copy(&mut std::io::repeat(0), &mut file).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+        } else {
+            fs::remove_file(ballast).unwrap();
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: the server that has it open ends at the same moment.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+/// A refusal for want of space.
+fn assert_full(answer: &crate::harness::Answer) {
+    let body = answer.expect(503);
+    assert_eq!(body["errorCode"], "generation_infra_storage_error", "{body}");
+    let after: u32 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!(after > 0);
+}
+
+/// Creates until one is refused; gives those that were accepted.
+async fn create_until_full(api: &Api, webhook: &str) -> Vec<String> {
+    let body = passthrough(webhook).to_string();
+    let mut accepted = Vec::new();
+    poll("a create is refused", async || {
+        let answer = api.create_text(&body).await;
+        if answer.status == 201 {
+            accepted.push(crate::harness::api::id_of(&answer.json()));
+            return None;
+        }
+        assert_full(&answer);
+        Some(())
+    })
+    .await;
+    accepted
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_that_was_accepted() {
+    let setup = Setup::new();
+    let Some(disk) = Disk::mount(setup.home()) else {
+        eprintln!("skipped: this user can't mount a small disk");
+        return;
+    };
+    let setup = setup.with_data(disk.0.join("data"));
+    let receiver = Receiver::start(None, |_| Reply::Hold).await;
+    let server = setup.start().await;
+    let api = server.api();
+    // Under way before the disk is full: their outcomes must be written when there is no room for them.
+    let mut accepted = Vec::new();
+    for _ in 0..8 {
+        accepted.push(api.create(&passthrough(&receiver.url("/hook"))).await);
+    }
+    receiver.requests.count("eight POSTs are under way", 8).await;
+
+    disk.fill(true);
+    let large = vec![0; 1 << 20];
+    assert_full(&api.upload(sample("astronaut.png"), [sample("arctic_a0009.wav"), large].concat(), "").await);
+    accepted.extend(create_until_full(&api, &receiver.url("/hook")).await);
+    receiver.release();
+    server.log.first("an outcome finds no room", |line| line.contains("trying again")).await;
+    assert_eq!(fs::read_dir(setup.data().join("uploads")).unwrap().count(), 0, "no half of an upload stays");
+
+    disk.fill(false);
+    let generations = poll("the server takes generations again", async || {
+        let answer = api.create_text(&passthrough(&receiver.url("/hook")).to_string()).await;
+        (answer.status == 201).then(|| crate::harness::api::id_of(&answer.json()))
+    });
+    accepted.push(generations.await);
+    for id in &accepted {
+        assert_eq!(api.ended(id).await["status"], "COMPLETED");
+        api.delivery_in(id, &["delivered"]).await;
+    }
+    drop(server.kill().await);
+}
