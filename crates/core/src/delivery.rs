@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use crate::limits;
 use crate::outcome::{Outcome, RetryAfter, SendReport};
+use crate::rule;
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 
@@ -139,8 +140,9 @@ pub fn settle(delivery: &Delivery, report: &SendReport, schedule: &Schedule, now
 
 fn uses_step(outcome: Outcome, interrupted: u32) -> bool {
     match outcome.word() {
-        Word::Delivered | Word::OwnFault => false,
-        Word::Interrupted => interrupted > limits::INTERRUPTED_FREE,
+        Word::Delivered => !rule::holds("a_2xx_is_believed"),
+        Word::OwnFault => !rule::holds("own_faults_use_no_step"),
+        Word::Interrupted => interrupted > limits::INTERRUPTED_FREE || !rule::holds("interruptions_are_free_at_first"),
         Word::Failed => true,
     }
 }
@@ -156,11 +158,14 @@ fn without_step(outcome: Outcome, now: Timestamp) -> State {
 }
 
 fn after_failure(d: &Delivery, outcome: Outcome, schedule: &Schedule, now: Timestamp, jitter: f64) -> (u32, State) {
-    if matches!(outcome, Outcome::Refused { status: 410, .. }) {
+    if matches!(outcome, Outcome::Refused { status: 410, .. }) && rule::holds("gone_ends_it") {
         return (d.step + 1, State::Exhausted(now, ExhaustedReason::Gone));
     }
     match due_after(schedule, d.created_at, d.step + 1, now, jitter) {
         None => (d.step + 1, State::Exhausted(now, ExhaustedReason::ScheduleEnded)),
+        Some(_) if !rule::holds("failures_are_tried_again") => {
+            (d.step + 1, State::Exhausted(now, ExhaustedReason::ScheduleEnded))
+        }
         Some((step, at)) => (step, State::Due(at.max(earliest(outcome, now)))),
     }
 }
@@ -186,11 +191,13 @@ fn due_after(schedule: &Schedule, born: Timestamp, step: u32, now: Timestamp, ji
     reason = "a tenth of at most 30 days in ms is exact in f64"
 )]
 fn jitter_ms(gap_ms: i64, jitter: f64) -> i64 {
-    (gap_ms as f64 * 0.1 * jitter.clamp(-1.0, 1.0)) as i64
+    let share = if rule::holds("jitter_is_a_tenth") { 0.1 } else { 0.5 };
+    (gap_ms as f64 * share * jitter.clamp(-1.0, 1.0)) as i64
 }
 
 fn earliest(outcome: Outcome, now: Timestamp) -> Timestamp {
     match outcome {
+        _ if !rule::holds("retry_after_is_honoured") => now,
         Outcome::Refused { retry_after: Some(RetryAfter::Ms(ms)), .. } => {
             now.plus_ms(ms.clamp(0, limits::RETRY_AFTER_MS_MAX))
         }

@@ -23,6 +23,7 @@ pub mod input;
 pub mod limits;
 pub mod model;
 pub mod outcome;
+pub mod rule;
 pub mod schedule;
 pub mod sniff;
 pub mod target;

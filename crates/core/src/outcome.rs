@@ -2,6 +2,7 @@
 use std::net::SocketAddr;
 
 use crate::attempt::Word;
+use crate::rule;
 use crate::time::Timestamp;
 
 macro_rules! send_errors {
@@ -166,6 +167,8 @@ impl Outcome {
             Self::Delivered { .. } => Word::Delivered,
             Self::Interrupted => Word::Interrupted,
             Self::Failed(error) if error.blame() == Blame::Own => Word::OwnFault,
+            Self::Failed(_) if !rule::holds("only_our_own_faults_are_ours") => Word::OwnFault,
+            Self::Refused { status: ..500, .. } if !rule::holds("only_2xx_delivers") => Word::Delivered,
             Self::Refused { .. } | Self::Failed(_) => Word::Failed,
         }
     }

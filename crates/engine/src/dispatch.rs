@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postsync_core::ids::DeliveryId;
+use postsync_core::rule;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::ports::{DueCursor, DueDelivery, StoreError};
@@ -36,7 +37,8 @@ pub(crate) struct Slot {
 
 impl Dispatcher {
     pub(crate) fn new(in_flight_max: usize) -> Self {
-        Self { slots: Arc::new(Semaphore::new(in_flight_max)), flying: Mutex::default(), bell: Notify::new() }
+        let slots = if rule::holds("attempts_in_flight_are_bounded") { in_flight_max } else { in_flight_max * 4 };
+        Self { slots: Arc::new(Semaphore::new(slots)), flying: Mutex::default(), bell: Notify::new() }
     }
 
     /// A slot, if one is free now.
@@ -85,7 +87,8 @@ async fn attempt_all_due(world: &Arc<World>) -> Result<(), StoreError> {
     let dispatcher = &world.dispatcher;
     let mut read_to = None;
     loop {
-        let page = world.ports.store.due(world.now(), read_to, PAGE).await?;
+        let early = if rule::holds("only_what_is_due_is_sent") { Duration::ZERO } else { Duration::from_secs(60) };
+        let page = world.ports.store.due(world.now().plus(early), read_to, PAGE).await?;
         let Some(cursor) = page.last().map(cursor_of) else { return Ok(()) };
         for due in page {
             if !dispatcher.take_off(due.delivery.id) {

@@ -7,10 +7,11 @@ use postsync_core::asset::Asset;
 use postsync_core::generation::{Generation, NewGeneration};
 use postsync_core::ids::{AssetId, GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
+use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
 use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError};
-use crate::settings::Settings;
+use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
 use crate::{dispatch, generate, submit, sweep};
@@ -61,8 +62,17 @@ impl Engine {
     /// # Errors
     /// When the store or the media store does not work; nothing was started then.
     pub async fn start(ports: Ports, settings: Settings) -> Result<Arc<Self>, StartError> {
+        Self::start_within(ports, settings, Bounds::default()).await
+    }
+
+    /// The same with other bounds than a server has.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_within(ports: Ports, settings: Settings, bounds: Bounds) -> Result<Arc<Self>, StartError> {
         let last_id = ports.store.last_id().await?;
-        let world = World::new(ports, settings, last_id);
+        let last_id = if rule::holds("ids_go_above_what_is_on_disk") { last_id } else { 0 };
+        let world = World::new(ports, settings, bounds, last_id);
         sweep::recover(&world).await?;
         for route in world.backlogs.keys() {
             world.ports.spawn.spawn(Box::pin(generate::run(world.clone(), *route)));
@@ -115,10 +125,18 @@ impl Engine {
         !self.world.stopping.is_cancelled()
     }
 
+    /// Takes no new work from now on; what is under way goes on.
+    pub fn refuse_new(&self) {
+        self.world.stopping.cancel();
+    }
+
     /// Stops: takes nothing new, lets what is under way end within the grace, hands back the rest. Everything that is
     /// handed back is on disk when this returns.
     pub async fn stop(&self) {
-        self.world.stopping.cancel();
+        self.refuse_new();
+        if !rule::holds("a_stop_waits") {
+            return;
+        }
         let clock = &self.world.ports.clock;
         tokio::select! {
             biased;

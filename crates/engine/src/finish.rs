@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use postsync_core::generation::{self, Ending, Finished, Generation, Output};
+use postsync_core::rule;
 
 use crate::ports::{Applied, DueDelivery};
 use crate::settle;
@@ -18,18 +19,23 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     let Finished { mut changes, webhook } =
         generation::finish(&mut generation, ending, now, world.new_event_id(), world.new_delivery_id());
     let due = webhook.map(|(event, mut delivery)| {
-        if slot.is_some() {
+        if slot.is_some() && rule::holds("a_start_is_on_record_first") {
             changes.push(delivery.start(now));
         }
         DueDelivery { delivery, event }
     });
+    if !rule::holds("the_end_is_one_commit") {
+        let _ = world.write(vec![changes.remove(0)]).await;
+    }
     match world.write(changes).await {
         Some(Applied::Done) => {}
         Some(Applied::Stale) => return drop_orphan(world, media).await,
         None => return,
     }
     metrics::counter!("postsync_generations_ended_total", "status" => generation.status().as_str()).increment(1);
-    world.waiters.tell(id);
+    if rule::holds("waits_are_told") {
+        world.waiters.tell(id);
+    }
     match (due, slot) {
         (Some(due), Some(slot)) => settle::spawn_started(world, due, slot),
         (Some(_), None) => world.dispatcher.ring(),

@@ -5,11 +5,12 @@
 //!
 //! Deliberately absent: which model, how the video is made, webhooks.
 use std::sync::Arc;
+use std::time::Duration;
 
 use postsync_core::error_code::{GENERATION_INFRA_STORAGE_ERROR, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
 use postsync_core::generation::{self, Ending, Failure, Generation, Output, Take};
-use postsync_core::ids::GenerationId;
 use postsync_core::model::Route;
+use postsync_core::rule;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::backlog::Backlog;
@@ -18,21 +19,20 @@ use crate::tally::Entry;
 use crate::world::{AtWork, World, locked};
 use crate::{finish, inputs};
 
-/// Generations read from the store at once.
-const PAGE: usize = 256;
+/// For work that was told to end. What has not by then is dropped, which ends it too.
+const END_WAIT: Duration = Duration::from_secs(3);
 
 /// The loop of one generator.
 pub(crate) async fn run(world: Arc<World>, route: Route) {
     let (Some(generator), Some(backlog)) = (world.ports.generators.get(&route), world.backlogs.get(&route)) else {
         return;
     };
-    let slots = Arc::new(Semaphore::new(generator.concurrency()));
-    let mut read_to = None;
+    let slots = Arc::new(Semaphore::new(generator.concurrency() + usize::from(!rule::holds("works_are_bounded"))));
     loop {
         let next = async {
             // Never closed, so never an error.
             let slot = slots.clone().acquire_owned().await.ok()?;
-            Some((slot, next(&world, backlog, route, &mut read_to).await))
+            Some((slot, next(&world, backlog, route).await))
         };
         let taken = tokio::select! {
             biased;
@@ -40,7 +40,12 @@ pub(crate) async fn run(world: Arc<World>, route: Route) {
             taken = next => taken,
         };
         let Some((slot, generation)) = taken else { return };
-        let task = work(world.clone(), route, generator.clone(), generation, slot, world.under_way.enter());
+        let entry = world.under_way.enter();
+        // Looked at again once it is counted: a stop that began in between has perhaps seen nothing under way.
+        if world.stopping.is_cancelled() {
+            return;
+        }
+        let task = work(world.clone(), route, generator.clone(), generation, slot, entry);
         world.ports.spawn.spawn(Box::pin(task));
     }
 }
@@ -85,7 +90,7 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
                 tracing::warn!(generation = %generation.id, tries = generation.tries, why, "the work died");
             }
             Err(GeneratorError::Cancelled) => {
-                if !generator.instant() {
+                if !generator.instant() && rule::holds("what_is_handed_back_is_not_counted") {
                     let _ = world.write(vec![generation::release(generation, world.now())]).await?;
                 }
                 return None;
@@ -98,21 +103,41 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
 async fn attempt(world: &World, generator: &dyn Generator, generation: &Generation) -> Result<Output, GeneratorError> {
     let at_work = AtWork::default();
     locked(&world.at_work).insert(generation.id, at_work.clone());
+    let mut making = std::pin::pin!(make(world, generator, generation, &at_work));
     let made = tokio::select! {
         biased;
-        made = make(world, generator, generation, &at_work) => made,
-        _ = world.cut.cancelled() => Err(GeneratorError::Cancelled),
-        () = world.ports.clock.sleep(world.settings.generation_timeout) => {
-            Err(GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT)))
+        made = &mut making => made,
+        why = must_end(world) => {
+            // Told, not dropped: it has children of its own, which must be gone before its folder is.
+            at_work.cancel.cancel();
+            tokio::select! {
+                biased;
+                made = &mut making => made.or(Err(why)),
+                () = world.ports.clock.sleep(END_WAIT) => Err(why),
+            }
         }
     };
-    locked(&world.at_work).remove(&generation.id);
-    if generator.inputs() == Inputs::LocalFiles
+    if rule::holds("work_shown_is_work_under_way") {
+        locked(&world.at_work).remove(&generation.id);
+    }
+    if rule::holds("job_folders_are_removed")
+        && generator.inputs() == Inputs::LocalFiles
         && let Err(error) = world.ports.media.drop_job_folder(generation.id).await
     {
         tracing::warn!(generation = %generation.id, %error, "a folder was left behind; the next start sweeps it");
     }
     made
+}
+
+/// Resolves when the work must end: the grace of a stop is over, or `generation.timeout` is.
+async fn must_end(world: &World) -> GeneratorError {
+    tokio::select! {
+        biased;
+        _ = world.cut.cancelled() => GeneratorError::Cancelled,
+        () = world.ports.clock.sleep(world.settings.generation_timeout), if rule::holds("work_is_bounded_in_time") => {
+            GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT))
+        }
+    }
 }
 
 async fn make(
@@ -139,28 +164,22 @@ fn storage_failure(error: &MediaError) -> GeneratorError {
 }
 
 /// The next generation of this route, from memory, or from the store where memory could not hold it.
-async fn next(world: &World, backlog: &Backlog, route: Route, read_to: &mut Option<GenerationId>) -> Generation {
+async fn next(world: &World, backlog: &Backlog, route: Route) -> Generation {
     let models: Vec<&'static str> = world.settings.routing.ids(route).collect();
     loop {
         if let Some(generation) = backlog.take() {
             return generation;
         }
-        if !backlog.begin_reading() {
+        let Some(after) = backlog.read_from() else {
             backlog.offered().await;
             continue;
-        }
-        match world.ports.store.open_generations(&models, *read_to, PAGE).await {
+        };
+        match world.ports.store.open_generations(&models, after, world.bounds.read_max).await {
             Ok(page) => {
-                *read_to = page.last().filter(|_| page.len() == PAGE).map(|last| last.id);
-                if read_to.is_some() {
-                    backlog.stay_behind();
-                }
-                backlog.refill(page);
+                let is_last = page.len() < world.bounds.read_max;
+                backlog.refill(page, is_last);
             }
-            Err(error) => {
-                backlog.stay_behind();
-                world.pause_after(&error, "open generations").await;
-            }
+            Err(error) => world.pause_after(&error, "open generations").await,
         }
     }
 }

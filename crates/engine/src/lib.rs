@@ -25,5 +25,5 @@ mod world;
 
 pub use engine::{Engine, Ports, StartError};
 pub use secrets::new_secret;
-pub use settings::Settings;
+pub use settings::{Bounds, Settings};
 pub use submit::SubmitError;

@@ -8,6 +8,7 @@ use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
 use postsync_core::change::Change;
 use postsync_core::ids::{OrgId, SecretId};
+use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
 use crate::ports::{Applied, StoreError};
@@ -22,6 +23,8 @@ const KEPT_MAX: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct Secrets {
     kept: Mutex<BTreeMap<OrgId, (Timestamp, Secret)>>,
+    /// Held by who makes one: two made at once would sign some webhooks with the one that is not kept.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl Secrets {
@@ -57,11 +60,18 @@ pub(crate) async fn signing_secret(world: &World, org: &OrgId) -> Result<Secret,
 
 /// The organization's secret; made where it has none.
 async fn make(world: &World, org: &OrgId, now: Timestamp) -> Result<Secret, StoreError> {
+    let _alone = world.secrets.making.lock().await;
+    // Who waited finds what the one before has made.
+    if rule::holds("one_maker_of_secrets")
+        && let Some(stored) = world.ports.store.secret(org).await?
+    {
+        return Ok(stored.secret);
+    }
     let stored = new_secret(world.new_secret_id(), org, world.random(), now);
     match world.ports.store.apply(vec![Change::SetSecret(Box::new(stored))]).await? {
         Applied::Done | Applied::Stale => {}
     }
-    // Another delivery may have made one at the same time: the store's word counts.
+    // Another process may have made one at the same time: the store's word counts.
     let settled = world.ports.store.secret(org).await?;
     settled.map(|s| s.secret).ok_or_else(|| StoreError::Failed("a new secret was not kept".to_owned()))
 }

@@ -40,3 +40,18 @@ impl Default for Settings {
         }
     }
 }
+
+/// What memory may hold. Not settings: an operator gains nothing by them, a simulation reaches what lies behind them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Generations that wait in memory, in front of one generator; the rest wait in the store.
+    pub waiting_max: usize,
+    /// Generations that are read from the store at once.
+    pub read_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { waiting_max: 4_096, read_max: 256 }
+    }
+}

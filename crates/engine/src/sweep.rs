@@ -1,5 +1,6 @@
 //! At start: what an earlier process left open is put on record as it is, before anything new begins.
 use postsync_core::outcome::{Outcome, SendReport};
+use postsync_core::rule;
 
 use crate::engine::StartError;
 use crate::settle;
@@ -14,7 +15,7 @@ pub(crate) async fn recover(world: &World) -> Result<(), StartError> {
     let folders = world.ports.media.sweep_job_folders().await?;
     let mut interrupted = 0usize;
     let mut read_to = None;
-    loop {
+    while rule::holds("open_attempts_are_recovered") {
         let page = world.ports.store.open_attempts(read_to, PAGE).await?;
         let Some(last) = page.last().map(|due| due.delivery.id) else { break };
         let report = SendReport::bare(Outcome::Interrupted, settle::INTERRUPTED);

@@ -13,7 +13,7 @@ use crate::dispatch::Dispatcher;
 use crate::engine::Ports;
 use crate::ports::{Applied, Cancel, Progress, StoreError};
 use crate::secrets::Secrets;
-use crate::settings::Settings;
+use crate::settings::{Bounds, Settings};
 use crate::tally::Tally;
 use crate::waiters::Waiters;
 
@@ -24,6 +24,7 @@ const STORE_RETRY: Duration = Duration::from_millis(500);
 pub(crate) struct World {
     pub(crate) ports: Ports,
     pub(crate) settings: Settings,
+    pub(crate) bounds: Bounds,
     pub(crate) secrets: Secrets,
     pub(crate) waiters: Waiters,
     pub(crate) dispatcher: Dispatcher,
@@ -46,8 +47,8 @@ pub(crate) struct AtWork {
 }
 
 impl World {
-    pub(crate) fn new(ports: Ports, settings: Settings, last_id: i64) -> Arc<Self> {
-        let backlogs = ports.generators.keys().map(|route| (*route, Backlog::default())).collect();
+    pub(crate) fn new(ports: Ports, settings: Settings, bounds: Bounds, last_id: i64) -> Arc<Self> {
+        let backlogs = ports.generators.keys().map(|route| (*route, Backlog::new(bounds.waiting_max))).collect();
         Arc::new(Self {
             dispatcher: Dispatcher::new(settings.in_flight_max),
             secrets: Secrets::default(),
@@ -60,6 +61,7 @@ impl World {
             ids: Mutex::new(IdSequence::after(last_id)),
             ports,
             settings,
+            bounds,
         })
     }
 

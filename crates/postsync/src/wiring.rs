@@ -68,10 +68,12 @@ impl Server {
     /// Serves until `stop` resolves; then hands back what is under way. Everything is on disk when this returns.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let engine = self.engine.clone();
-        let (told, tell) = (tokio::sync::oneshot::channel::<()>(), stop);
-        let (tell_loops, loops_told) = told;
+        let (tell_loops, loops_told) = tokio::sync::oneshot::channel::<()>();
         let stop_both = async move {
-            tell.await;
+            stop.await;
+            // Before it is said: who reads that we stop must not find us taking work.
+            self.engine.refuse_new();
+            tracing::info!("stopping: no new work is taken, what is under way may end");
             let _ = tell_loops.send(());
         };
         let loops = async move {

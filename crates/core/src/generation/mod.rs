@@ -13,7 +13,7 @@ use crate::event::{Event, EventType};
 use crate::ids::{DeliveryId, EventId, GenerationId, MediaId, OrgId};
 use crate::target::{Destination, implicit_endpoint};
 use crate::time::Timestamp;
-use crate::{delivery, limits};
+use crate::{delivery, limits, rule};
 
 pub use body::{echo_bytes, wire};
 
@@ -213,7 +213,7 @@ pub enum Take {
 /// Takes up a generation: counts the start, or gives up after [`limits::GENERATION_TRIES_MAX`].
 #[must_use]
 pub fn take(generation: &mut Generation, now: Timestamp) -> Take {
-    if generation.tries >= limits::GENERATION_TRIES_MAX {
+    if generation.tries >= limits::GENERATION_TRIES_MAX && rule::holds("deaths_are_counted") {
         let times = generation.tries;
         let error = format!("The work on this generation was cut off {times} times; it was given up.");
         return Take::GiveUp(Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error));

@@ -47,7 +47,6 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                tracing::info!("stopping: no new work is taken, what is under way may end");
             })
             .await;
         tracing::info!("stopped");

@@ -10,6 +10,7 @@ use postsync_core::delivery::{Delivery, State as DeliveryState};
 use postsync_core::event::Event;
 use postsync_core::generation::{Generation, State};
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId, SecretId};
+use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
 use super::table::Table;
@@ -76,7 +77,7 @@ impl Tables {
                 self.move_generation(id, fits, at, tries.saturating_sub(1), State::Pending)
             }
             Change::EndGeneration { id, tries, at, ending } => {
-                let fits = |g: &Generation| !g.is_final() && g.tries == tries;
+                let fits = |g: &Generation| (!g.is_final() && g.tries == tries) || !rule::holds("the_end_is_fenced");
                 self.move_generation(id, fits, at, tries, State::Ended(at, ending))
             }
             Change::AddEvent(event) => self.add_event(*event),
@@ -141,7 +142,8 @@ impl Tables {
         let id = attempt.delivery;
         let row = self.deliveries.get(&id).ok_or(Refusal::Stale)?;
         let due = matches!(row.delivery.state, DeliveryState::Due(_));
-        if !due || row.open || row.delivery.attempts.checked_add(1) != Some(attempt.attempt) {
+        let fits = due && !row.open && row.delivery.attempts.checked_add(1) == Some(attempt.attempt);
+        if !fits && rule::holds("a_start_is_fenced") {
             return Err(Refusal::Stale);
         }
         let delivery = Delivery { attempts: attempt.attempt, ..row.delivery.clone() };
@@ -152,7 +154,8 @@ impl Tables {
 
     fn settle_attempt(&mut self, settlement: Settlement) -> Result<(), Refusal> {
         let Settlement { delivery: id, attempt, end, step, interrupted, state } = settlement;
-        let row = self.deliveries.get(&id).filter(|row| row.open && row.delivery.attempts == attempt);
+        let fits = |row: &&Row| (row.open && row.delivery.attempts == attempt) || !rule::holds("an_outcome_is_fenced");
+        let row = self.deliveries.get(&id).filter(fits);
         let row = row.ok_or(Refusal::Stale)?;
         let delivery = Delivery { step, interrupted, state, ..row.delivery.clone() };
         if let DeliveryState::Due(at) = row.delivery.state {

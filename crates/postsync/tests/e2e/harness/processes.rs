@@ -32,7 +32,7 @@ fn read(pid: i32) -> Option<Process> {
 }
 
 /// The process groups of a server's media children.
-fn media_groups(server: Pid) -> Vec<i32> {
+pub(crate) fn media_groups(server: Pid) -> Vec<i32> {
     let server = server.as_raw_nonzero().get();
     all().into_iter().filter(|(pid, p)| p.parent == server && p.group == *pid).map(|(pid, _)| pid).collect()
 }
@@ -51,7 +51,12 @@ pub(crate) async fn rendering(server: Pid) -> i32 {
     .await
 }
 
+/// Whether anything of a group runs.
+pub(crate) fn running(id: i32) -> bool {
+    !group(id).is_empty()
+}
+
 /// Waits until nothing of a group runs.
 pub(crate) async fn gone(id: i32) {
-    poll("the media child and its ffmpeg are gone", async || group(id).is_empty().then_some(())).await;
+    poll("the media child and its ffmpeg are gone", async || (!running(id)).then_some(())).await;
 }

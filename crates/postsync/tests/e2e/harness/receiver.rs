@@ -150,9 +150,9 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), waiting: &mut Vec<u8>) -> i
         }
     };
     let head = String::from_utf8_lossy(&waiting[..head_bytes]).into_owned();
-    let said = head.lines().filter_map(|line| line.split_once(": "));
-    let length = said.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.parse());
-    let length: usize = length.last().map_or(0, |length| length.unwrap());
+    let mut said = head.lines().filter_map(|line| line.split_once(": "));
+    let length = said.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: usize = length.map_or(0, |(_, bytes)| bytes.parse().unwrap());
     while waiting.len() < head_bytes + length {
         if stream.read_buf(waiting).await? == 0 {
             return Ok(None);

@@ -1,0 +1,127 @@
+//! Whether what goes out is the same each time, signed with the one secret, and not too much at once.
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use postsync_core::change::Change;
+use postsync_core::ids::{DeliveryId, EventId, GenerationId, OrgId};
+
+use super::{Checker, Rules, ensure};
+use crate::facts::{Fact, Moment};
+
+/// Every POST of an event carries the bytes that were frozen with it, under the same event id, to the URL it was made for.
+#[derive(Default)]
+pub(super) struct SameBytes {
+    frozen: BTreeMap<EventId, Bytes>,
+    meant: BTreeMap<DeliveryId, (EventId, String)>,
+}
+
+impl Checker for SameBytes {
+    fn name(&self) -> &'static str {
+        "same_bytes"
+    }
+
+    fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+        match fact {
+            Fact::Committed(Change::AddEvent(event)) => {
+                self.frozen.insert(event.id, event.body.clone());
+            }
+            Fact::Committed(Change::AddDelivery(delivery)) => {
+                self.meant.insert(delivery.id, (delivery.event, delivery.url.clone()));
+            }
+            Fact::PostBegan(post) => {
+                let as_frozen = self.frozen.get(&post.event) == Some(&post.body);
+                ensure(as_frozen, || format!("attempt {} of {} carries other bytes", post.attempt, post.delivery))?;
+                let meant = self.meant.get(&post.delivery);
+                let as_meant = meant.is_some_and(|(event, url)| *event == post.event && *url == post.url);
+                return ensure(as_meant, || format!("{} carries {} to {}", post.delivery, post.event, post.url));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Nobody rotates secrets in a run, so each organization signs with one, and that is the one on disk.
+#[derive(Default)]
+pub(super) struct OneSecret {
+    org_of: BTreeMap<DeliveryId, OrgId>,
+    used: BTreeMap<OrgId, String>,
+    current: BTreeMap<OrgId, String>,
+}
+
+impl Checker for OneSecret {
+    fn name(&self) -> &'static str {
+        "one_secret"
+    }
+
+    fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+        match fact {
+            Fact::Committed(Change::AddDelivery(delivery)) => {
+                self.org_of.insert(delivery.id, delivery.org.clone());
+            }
+            Fact::Committed(Change::SetSecret(made)) => {
+                let text = made.secret.expose().to_owned();
+                self.current.insert(made.org.clone(), text.clone());
+                let used = self.used.get(&made.org);
+                return ensure(used.is_none_or(|used| *used == text), || {
+                    format!("a POST of {} was signed with a secret that is not its own any more", made.org)
+                });
+            }
+            Fact::PostBegan(post) => {
+                let Some(org) = self.org_of.get(&post.delivery) else { return Ok(()) };
+                let text = post.secret.expose().to_owned();
+                self.used.insert(org.clone(), text.clone());
+                return ensure(self.current.get(org) == Some(&text), || {
+                    format!("attempt {} of {} is signed with another secret than {org}'s", post.attempt, post.delivery)
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Never more POSTs, and never more works of one generator, than there may be.
+pub(super) struct InFlightBounded {
+    posts_max: usize,
+    works_max: usize,
+    posts: BTreeSet<(DeliveryId, u32)>,
+    works: BTreeSet<GenerationId>,
+}
+
+impl InFlightBounded {
+    pub(super) fn new(rules: &Rules) -> Self {
+        Self {
+            posts_max: rules.in_flight_max,
+            works_max: rules.works_max,
+            posts: BTreeSet::new(),
+            works: BTreeSet::new(),
+        }
+    }
+}
+
+impl Checker for InFlightBounded {
+    fn name(&self) -> &'static str {
+        "in_flight_bounded"
+    }
+
+    fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+        match fact {
+            Fact::PostBegan(post) => {
+                self.posts.insert((post.delivery, post.attempt));
+            }
+            Fact::PostAnswered { delivery, attempt, .. } | Fact::PostCut { delivery, attempt } => {
+                self.posts.remove(&(*delivery, *attempt));
+            }
+            Fact::WorkBegan { generation, instant: false } => {
+                self.works.insert(*generation);
+            }
+            Fact::WorkEnded { generation, .. } => {
+                self.works.remove(generation);
+            }
+            _ => {}
+        }
+        ensure(self.posts.len() <= self.posts_max, || format!("{} POSTs are under way", self.posts.len()))?;
+        ensure(self.works.len() <= self.works_max, || format!("{} works are under way", self.works.len()))
+    }
+}

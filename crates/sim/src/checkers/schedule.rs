@@ -1,0 +1,158 @@
+//! The delivery rules of DESIGN section 7, written down a second time and held against every settlement on disk.
+use std::collections::BTreeMap;
+
+use postsync_core::attempt::Word;
+use postsync_core::change::{Change, Settlement};
+use postsync_core::delivery::State;
+use postsync_core::ids::DeliveryId;
+use postsync_core::outcome::{Outcome, RetryAfter, SendError};
+
+use super::{Checker, Rules, ensure};
+use crate::facts::{Fact, Moment};
+
+/// Interruptions that cost no step.
+const FREE: u32 = 3;
+
+/// How long our own fault may hold a delivery back.
+const OWN_FAULT_WAIT_MS_MAX: i64 = 60_000;
+
+/// `Retry-After` counts up to a day.
+const RETRY_AFTER_MS_MAX: i64 = 86_400_000;
+
+/// No attempt before its due time; due times and steps follow from what the receiver answered, and from nothing else.
+pub(super) struct ScheduleRespected {
+    points_ms: Vec<i64>,
+    of: BTreeMap<DeliveryId, Place>,
+    /// By how much the wall clock was set back in this life: a row that was read as due before may be started after it.
+    stepped_back_ms: i64,
+}
+
+struct Place {
+    born_ms: i64,
+    due_ms: i64,
+    step: u32,
+    interrupted: u32,
+    heard: Option<(u32, Outcome, u32)>,
+}
+
+/// What may stand in a settlement.
+#[derive(Debug, PartialEq)]
+enum Wanted {
+    Delivered,
+    Exhausted,
+    Due { step: u32, from_ms: i64, to_ms: i64 },
+}
+
+impl ScheduleRespected {
+    pub(super) fn new(rules: &Rules) -> Self {
+        let points_ms = (0..rules.schedule.steps()).filter_map(|step| rules.schedule.point_ms(step)).collect();
+        Self { points_ms, of: BTreeMap::new(), stepped_back_ms: 0 }
+    }
+
+    fn started(&self, id: DeliveryId, step: u32, started_ms: i64) -> Result<(), String> {
+        let Some(place) = self.of.get(&id) else { return Err(format!("{id} was started and never made")) };
+        ensure(step == place.step, || format!("{id} was started at step {step}, and stands at {}", place.step))?;
+        ensure(started_ms + self.stepped_back_ms >= place.due_ms, || {
+            format!("{id} was started {} ms before it was due", place.due_ms - started_ms)
+        })
+    }
+
+    fn settled(&mut self, at: Moment, s: &Settlement) -> Result<(), String> {
+        let points_ms = &self.points_ms;
+        let Some(place) = self.of.get_mut(&s.delivery) else { return Err(format!("{} was never made", s.delivery)) };
+        // Only this life can have heard it: what an earlier one heard and did not write down died with it.
+        let heard = place.heard.take().filter(|(attempt, _, life)| *attempt == s.attempt && *life == at.life);
+        let outcome = heard.map_or(Outcome::Interrupted, |(_, outcome, _)| outcome);
+        let (id, word) = (s.delivery, word_of(outcome));
+        ensure(s.end.outcome == word, || format!("{id} settled as {:?}, and it was {outcome:?}", s.end.outcome))?;
+        let interrupted = place.interrupted + u32::from(word == Word::Interrupted);
+        ensure(s.interrupted == interrupted, || format!("{id} counts {} interruptions", s.interrupted))?;
+        let wanted = place.wanted(points_ms, outcome, interrupted, s.end.at.0);
+        let fits = match (&wanted, s.state) {
+            (Wanted::Delivered, State::Delivered(_)) | (Wanted::Exhausted, State::Exhausted(..)) => true,
+            (Wanted::Due { step, from_ms, to_ms }, State::Due(due)) => {
+                *step == s.step && (*from_ms..=*to_ms).contains(&due.0)
+            }
+            _ => false,
+        };
+        let (step, was) = (s.step, s.end.at.0);
+        ensure(fits, || format!("{id} after {outcome:?} at {was}: {:?} step {step}, wanted {wanted:?}", s.state))?;
+        (place.interrupted, place.step) = (interrupted, s.step);
+        if let State::Due(due) = s.state {
+            place.due_ms = due.0;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn wanted(&self, points_ms: &[i64], outcome: Outcome, interrupted: u32, now_ms: i64) -> Wanted {
+        match word_of(outcome) {
+            Word::Delivered => Wanted::Delivered,
+            Word::OwnFault => Wanted::Due { step: self.step, from_ms: now_ms, to_ms: now_ms + OWN_FAULT_WAIT_MS_MAX },
+            Word::Interrupted if interrupted <= FREE => Wanted::Due { step: self.step, from_ms: now_ms, to_ms: now_ms },
+            Word::Interrupted | Word::Failed => self.next_step(points_ms, outcome, now_ms),
+        }
+    }
+
+    fn next_step(&self, points_ms: &[i64], outcome: Outcome, now_ms: i64) -> Wanted {
+        let left = points_ms.iter().enumerate().skip(self.step as usize + 1);
+        let (mut last, mut next) = (None, None);
+        for (step, point_ms) in left {
+            let gap_ms = point_ms - points_ms[step - 1];
+            let at_ms = self.born_ms + point_ms;
+            last = Some(step);
+            if next.is_none() && at_ms > now_ms {
+                next = Some((step, at_ms - gap_ms / 10, at_ms + gap_ms / 10));
+            }
+        }
+        let gone = matches!(outcome, Outcome::Refused { status: 410, .. });
+        let (Some(last), false) = (last, gone) else { return Wanted::Exhausted };
+        let (step, from_ms, to_ms) = next.unwrap_or((last, now_ms, now_ms));
+        let earliest_ms = match outcome {
+            Outcome::Refused { retry_after: Some(RetryAfter::Ms(ms)), .. } => now_ms + ms.clamp(0, RETRY_AFTER_MS_MAX),
+            Outcome::Refused { retry_after: Some(RetryAfter::At(at)), .. } => at.0.min(now_ms + RETRY_AFTER_MS_MAX),
+            _ => now_ms,
+        }
+        .max(now_ms);
+        let step = u32::try_from(step).unwrap_or(u32::MAX);
+        Wanted::Due { step, from_ms: from_ms.max(earliest_ms), to_ms: to_ms.max(earliest_ms) }
+    }
+}
+
+fn word_of(outcome: Outcome) -> Word {
+    match outcome {
+        Outcome::Delivered { .. } => Word::Delivered,
+        Outcome::Failed(SendError::ResolverDown | SendError::ProxyFailed | SendError::ShuttingDown) => Word::OwnFault,
+        Outcome::Failed(_) | Outcome::Refused { .. } => Word::Failed,
+        Outcome::Interrupted => Word::Interrupted,
+    }
+}
+
+impl Checker for ScheduleRespected {
+    fn name(&self) -> &'static str {
+        "schedule_respected"
+    }
+
+    fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+        match fact {
+            Fact::WallStepped { by_ms } => self.stepped_back_ms += by_ms.min(&0).abs(),
+            Fact::LifeBegan => self.stepped_back_ms = 0,
+            Fact::PostAnswered { delivery, attempt, outcome } => {
+                if let Some(place) = self.of.get_mut(delivery) {
+                    place.heard = Some((*attempt, *outcome, at.life));
+                }
+            }
+            Fact::Committed(Change::AddDelivery(d)) => {
+                let (born_ms, due_ms) = (d.created_at.0, d.created_at.0);
+                self.of.insert(d.id, Place { born_ms, due_ms, step: 0, interrupted: 0, heard: None });
+            }
+            Fact::Committed(Change::StartAttempt { delivery, step, started_at, .. }) => {
+                return self.started(*delivery, *step, started_at.0);
+            }
+            Fact::Committed(Change::SettleAttempt(s)) => return self.settled(at, s),
+            _ => {}
+        }
+        Ok(())
+    }
+}

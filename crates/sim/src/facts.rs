@@ -1,0 +1,182 @@
+//! What the world sees. Checkers are fed with this and nothing else: never with what the engine believes.
+use std::fmt;
+
+use bytes::Bytes;
+use postsync_core::Secret;
+use postsync_core::change::Change;
+use postsync_core::delivery::State;
+use postsync_core::generation::Generation;
+use postsync_core::ids::{DeliveryId, EventId, GenerationId, OrgId};
+use postsync_core::outcome::Outcome;
+use postsync_core::time::Timestamp;
+
+/// When something was seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment {
+    /// The hand that only goes forward.
+    pub mono_ms: i64,
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Which process life, from 1.
+    pub life: u32,
+}
+
+/// A POST as it leaves the engine.
+#[derive(Clone, Debug)]
+pub struct PostSeen {
+    /// Whose.
+    pub delivery: DeliveryId,
+    /// What.
+    pub event: EventId,
+    /// As the receiver would read it in `Postsync-Attempt`.
+    pub attempt: u32,
+    /// Where to.
+    pub url: String,
+    /// What.
+    pub body: Bytes,
+    /// What signs it.
+    pub secret: Secret,
+}
+
+/// How a generator's work on a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkEnd {
+    /// With a video, or a failure that is the generation's own.
+    Verdict,
+    /// The child died.
+    Died,
+    /// The future was dropped: a stop, a timeout or a crash.
+    Cut,
+}
+
+/// One thing that was seen.
+#[derive(Debug)]
+pub enum Fact<'a> {
+    /// A process starts.
+    LifeBegan,
+    /// It was killed.
+    Crashed,
+    /// It was asked to stop.
+    StopBegan,
+    /// Its stop has returned; the process exits now.
+    StopReturned,
+    /// The wall clock was set.
+    WallStepped {
+        /// By so much.
+        by_ms: i64,
+    },
+    /// The process stood still, with everything in it ready to go on.
+    Paused {
+        /// For so long.
+        ms: i64,
+    },
+    /// From here on nothing fails any more but the receivers that fail for ever.
+    FaultsStopped,
+    /// A client's create was answered.
+    Acknowledged(&'a Generation),
+    /// A change is on disk.
+    Committed(&'a Change),
+    /// The store refused a write with an error.
+    Refused,
+    /// A change that was written before was written again by somebody who is not the owner any more, and was taken.
+    ZombieTook(&'a Change),
+    /// A generator was called.
+    WorkBegan {
+        /// For which.
+        generation: GenerationId,
+        /// Whether its start needs no record.
+        instant: bool,
+    },
+    /// It is done.
+    WorkEnded {
+        /// With which.
+        generation: GenerationId,
+        /// How.
+        how: WorkEnd,
+    },
+    /// A POST leaves.
+    PostBegan(&'a PostSeen),
+    /// The receiver has all of it.
+    PostReceived {
+        /// Whose.
+        delivery: DeliveryId,
+        /// Which.
+        attempt: u32,
+    },
+    /// The engine was told what it came to.
+    PostAnswered {
+        /// Whose.
+        delivery: DeliveryId,
+        /// Which.
+        attempt: u32,
+        /// What.
+        outcome: Outcome,
+    },
+    /// The engine, or a crash, let go of it.
+    PostCut {
+        /// Whose.
+        delivery: DeliveryId,
+        /// Which.
+        attempt: u32,
+    },
+    /// A long poll was answered.
+    WaitEnded {
+        /// Of which.
+        generation: GenerationId,
+        /// Whose.
+        org: &'a OrgId,
+    },
+}
+
+/// One line of the trace.
+impl fmt::Display for Fact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Acknowledged(generation) => write!(f, "acknowledged {}", generation.id),
+            Self::Committed(change) => write!(f, "committed {}", Short(change)),
+            Self::ZombieTook(change) => write!(f, "ZOMBIE TOOK {}", Short(change)),
+            Self::WorkBegan { generation, .. } => write!(f, "work began {generation}"),
+            Self::WorkEnded { generation, how } => write!(f, "work ended {generation} {how:?}"),
+            Self::PostBegan(post) => write!(f, "post began {} attempt {} to {}", post.delivery, post.attempt, post.url),
+            Self::PostReceived { delivery, attempt } => write!(f, "post received {delivery} attempt {attempt}"),
+            Self::PostAnswered { delivery, attempt, outcome } => {
+                write!(f, "post answered {delivery} attempt {attempt}: {outcome:?}")
+            }
+            Self::PostCut { delivery, attempt } => write!(f, "post cut {delivery} attempt {attempt}"),
+            Self::WaitEnded { generation, .. } => write!(f, "wait ended {generation}"),
+            Self::WallStepped { by_ms } => write!(f, "wall clock stepped by {by_ms} ms"),
+            Self::Paused { ms } => write!(f, "the process stood still for {ms} ms"),
+            Self::LifeBegan | Self::Crashed | Self::StopBegan | Self::StopReturned => write!(f, "=== {self:?}"),
+            Self::FaultsStopped | Self::Refused => write!(f, "--- {self:?}"),
+        }
+    }
+}
+
+/// A change without its bodies.
+pub(crate) struct Short<'a>(pub(crate) &'a Change);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Change::AddGeneration(g) => write!(f, "add {} for {}", g.id, g.request.model),
+            Change::StartGeneration { id, tries, .. } => write!(f, "start {id} tries {tries}"),
+            Change::ReleaseGeneration { id, tries, .. } => write!(f, "release {id} tries {tries}"),
+            Change::EndGeneration { id, tries, .. } => write!(f, "end {id} tries {tries}"),
+            Change::AddEvent(event) => write!(f, "event {} of {}", event.id, event.generation),
+            Change::AddDelivery(d) => write!(f, "delivery {} of {}", d.id, d.event),
+            Change::StartAttempt { delivery, attempt, step, started_at } => {
+                write!(f, "attempt {attempt} step {step} of {delivery} at {}", started_at.0)
+            }
+            Change::SettleAttempt(s) => {
+                write!(f, "settled {} attempt {} {}: step {} ", s.delivery, s.attempt, s.end.outcome.as_str(), s.step)?;
+                match s.state {
+                    State::Due(at) => write!(f, "due {}", at.0),
+                    State::Delivered(_) => write!(f, "delivered"),
+                    State::Exhausted(_, reason) => write!(f, "exhausted {}", reason.as_str()),
+                }
+            }
+            Change::SetSecret(secret) => write!(f, "secret of {}", secret.org),
+            _ => write!(f, "other"),
+        }
+    }
+}

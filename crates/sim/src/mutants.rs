@@ -1,0 +1,49 @@
+//! Every rule that the simulation can take out of force, and the checker that must notice.
+
+/// A rule that is missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// The name that `postsync_core::rule::holds` is asked for.
+    pub rule: &'static str,
+    /// Who must notice.
+    pub checker: &'static str,
+}
+
+const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
+    Mutant { rule, checker }
+}
+
+/// All of them, in the order of the nine rooms.
+pub const MUTANTS: [Mutant; 31] = [
+    mutant("ids_go_above_what_is_on_disk", "accepted_ends"),
+    mutant("what_overflows_is_read_back", "accepted_ends"),
+    mutant("work_left_open_is_taken_up", "accepted_ends"),
+    mutant("deaths_are_counted", "dies_three_times_ends_failed"),
+    mutant("what_is_handed_back_is_not_counted", "stop_hands_back"),
+    mutant("work_is_bounded_in_time", "settles_within_bound"),
+    mutant("works_are_bounded", "in_flight_bounded"),
+    mutant("job_folders_are_removed", "nothing_left"),
+    mutant("work_shown_is_work_under_way", "nothing_left"),
+    mutant("the_end_is_one_commit", "event_reaches_or_exhausts"),
+    mutant("the_end_is_fenced", "final_stays_final"),
+    mutant("waits_are_told", "waits_are_told"),
+    mutant("attempts_in_flight_are_bounded", "in_flight_bounded"),
+    mutant("only_what_is_due_is_sent", "schedule_respected"),
+    mutant("a_start_is_on_record_first", "post_has_start"),
+    mutant("a_start_is_fenced", "attempts_rise_by_one"),
+    mutant("open_attempts_are_recovered", "event_reaches_or_exhausts"),
+    mutant("the_body_is_frozen", "same_bytes"),
+    mutant("one_maker_of_secrets", "one_secret"),
+    mutant("the_attempt_number_is_sent", "attempts_rise_by_one"),
+    mutant("only_2xx_delivers", "delivered_implies_2xx"),
+    mutant("a_2xx_is_believed", "delivered_implies_2xx"),
+    mutant("failures_are_tried_again", "schedule_respected"),
+    mutant("gone_ends_it", "schedule_respected"),
+    mutant("own_faults_use_no_step", "schedule_respected"),
+    mutant("only_our_own_faults_are_ours", "post_has_start"),
+    mutant("interruptions_are_free_at_first", "schedule_respected"),
+    mutant("retry_after_is_honoured", "schedule_respected"),
+    mutant("jitter_is_a_tenth", "schedule_respected"),
+    mutant("an_outcome_is_fenced", "one_owner"),
+    mutant("a_stop_waits", "stop_hands_back"),
+];

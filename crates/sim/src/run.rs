@@ -1,0 +1,268 @@
+//! One seeded run: many short lives of one server, each ended by a crash or a stop, in a world that misbehaves; then a last
+//! life without faults, in which everything must end.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use postsync_core::schedule::Schedule;
+use postsync_engine::ports::{Spawn as _, Store, StoreError};
+use postsync_engine::{Bounds, Engine, Settings};
+
+use crate::facts::Fact;
+use crate::stage::{INSTANT_MODEL, SLOW_MODEL, Stage};
+use crate::witness::{Violation, Witness};
+use crate::world::{Mood, Pace, Work, WorkResult};
+
+/// Whose generations they are.
+const ORGS: [&str; 2] = ["default", "o2"];
+
+/// Whom webhooks go to. The last two never take anything.
+const URLS: [&str; 7] = [
+    "https://r0.example/hook",
+    "https://r1.example/hook?order=1",
+    "https://r1.example/other",
+    "https://r2.example/hook",
+    "https://r3.example:8443/hook",
+    "https://broken.example/hook",
+    "https://gone.example/hook",
+];
+const NEVER: usize = 2;
+
+/// How far the wall clock may be from the other hand.
+const WALL_AHEAD_MS_MAX: i64 = 300_000;
+
+/// After the faults, everything ends within this: the schedule, the wall clock's worst step, and the queue.
+const SETTLE_MS_MAX: i64 = 3_600_000;
+
+/// What one run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Chooses everything.
+    pub seed: u64,
+    /// Lives before the last one.
+    pub crashes: u32,
+}
+
+/// What one run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Of which seed.
+    pub seed: u64,
+    /// Empty in a good run.
+    pub violations: Vec<Violation>,
+    /// Stands for the whole trace.
+    pub trace_hash: u64,
+    /// Facts in the trace.
+    pub facts: u64,
+    /// Polls of tasks.
+    pub polls: u64,
+    /// Generations on disk at the end.
+    pub generations: usize,
+    /// Attempts on disk at the end.
+    pub attempts: usize,
+}
+
+/// Runs a plan on the store in memory.
+#[must_use]
+pub fn run(plan: Plan) -> Report {
+    run_on(plan, Arc::new(postsync_store::memory::Memory::new()))
+}
+
+/// Runs a plan on another store, which must complete every call at its first poll.
+#[must_use]
+pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
+    let mut run = Run { stage: stage(plan.seed, store), stopping: Arc::default(), stopped: Arc::default(), polls: 0 };
+    run.set_faulty(true);
+    for _ in 0..plan.crashes {
+        run.life();
+    }
+    run.last_life();
+    run.report(plan.seed)
+}
+
+fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
+    let settings = Settings {
+        schedule: Schedule::from_steps(&["0s", "2s", "10s", "1m", "5m"]).unwrap_or_default(),
+        in_flight_max: 4,
+        generation_timeout: Duration::from_secs(60),
+        shutdown_grace: Duration::from_secs(4),
+        ..Settings::default()
+    };
+    Stage::on(store, seed, settings, Bounds { waiting_max: 3, read_max: 2 })
+}
+
+struct Run {
+    stage: Stage,
+    stopping: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
+    polls: u64,
+}
+
+impl Run {
+    fn set_faulty(&self, faulty: bool) {
+        self.stage.store.set_faulty(faulty);
+        self.stage.media.set_faulty(faulty);
+        self.stage.fetch.set_faulty(faulty);
+        self.stage.slow.set_pace(if faulty { Pace::Faulty } else { Pace::Steady });
+        for (i, url) in URLS.iter().enumerate() {
+            let mood = match i {
+                i if i == URLS.len() - 1 => Mood::Gone,
+                i if i >= URLS.len() - NEVER => Mood::Broken,
+                _ if faulty => Mood::Moody,
+                _ => Mood::Healthy,
+            };
+            self.stage.receivers.set_mood(url, mood);
+        }
+    }
+
+    /// A life that ends badly, and the time until somebody starts the next one.
+    fn life(&mut self) {
+        self.stage.begin_life();
+        let dice = self.stage.dice.clone();
+        let polls_max = match dice.below(20) {
+            0..=12 => dice.between(1, 60),
+            13..=18 => dice.between(60, 300),
+            _ => dice.between(300, 2_000),
+        };
+        for _ in 0..polls_max {
+            self.world_moves();
+            self.polls += 1;
+            if self.stopped.load(Ordering::SeqCst) {
+                break;
+            }
+            if !self.stage.step() && !self.stage.wake_next(i64::MAX) {
+                break;
+            }
+        }
+        if self.stopped.swap(false, Ordering::SeqCst) {
+            self.stage.exit()
+        } else {
+            self.stage.kill()
+        }
+        self.stopping.store(false, Ordering::SeqCst);
+        let down_ms = match dice.below(8) {
+            0..=2 => 0,
+            3..=6 => dice.between(1, 3_000),
+            _ => dice.between(3_000, 400_000),
+        };
+        self.stage.clock.advance(down_ms);
+    }
+
+    /// Something may happen between two polls.
+    fn world_moves(&mut self) {
+        let dice = &self.stage.dice;
+        match dice.below(1_000) {
+            0..=9 => self.submit(),
+            10 | 11 => (0..8).for_each(|_| self.submit()),
+            12..=19 => self.change_a_mood(),
+            20..=22 => {
+                let error = [StoreError::Busy, StoreError::Full][dice.below(2)].clone();
+                self.stage.store.refuse_for(dice.between(1, 4_000), error);
+            }
+            23 => self.step_the_wall_clock(dice.between(-WALL_AHEAD_MS_MAX, WALL_AHEAD_MS_MAX)),
+            24..=28 => self.stage.store.write_late(),
+            29 => {
+                let ms = dice.between(1_000, 90_000);
+                self.stage.witness.tell(&Fact::Paused { ms });
+                self.stage.clock.advance(ms);
+            }
+            30..=32 => self.stop(),
+            _ => {}
+        }
+    }
+
+    fn step_the_wall_clock(&self, ahead_ms: i64) {
+        let by_ms = self.stage.clock.set_wall_ahead_ms(ahead_ms);
+        self.stage.witness.tell(&Fact::WallStepped { by_ms });
+    }
+
+    fn change_a_mood(&self) {
+        let moods = [
+            Mood::Healthy,
+            Mood::Moody,
+            Mood::Moody,
+            Mood::Broken,
+            Mood::Busy,
+            Mood::Silent,
+            Mood::Down,
+            Mood::Unresolved,
+        ];
+        let url = URLS[self.stage.dice.below(URLS.len() - NEVER)];
+        self.stage.receivers.set_mood(url, moods[self.stage.dice.below(moods.len())]);
+    }
+
+    /// A client creates a generation, and may wait for its end.
+    fn submit(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let dice = &self.stage.dice;
+        let model = if dice.below(3) == 0 { SLOW_MODEL } else { INSTANT_MODEL };
+        let url = (dice.below(10) > 0).then(|| URLS[dice.below(URLS.len())]);
+        let request = Stage::request(ORGS[dice.below(ORGS.len())], model, url);
+        let waits = dice.below(4) == 0;
+        self.stage.spawner().spawn(Box::pin(client(engine, request, waits, self.stage.witness.clone())));
+    }
+
+    fn stop(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        if self.stopping.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (witness, stopped) = (self.stage.witness.clone(), self.stopped.clone());
+        self.stage.spawner().spawn(Box::pin(async move {
+            witness.tell(&Fact::StopBegan);
+            engine.stop().await;
+            witness.tell(&Fact::StopReturned);
+            stopped.store(true, Ordering::SeqCst);
+        }));
+    }
+
+    /// No faults any more: a last burst of work, and then everything must end.
+    fn last_life(&mut self) {
+        self.set_faulty(false);
+        self.stage.store.accept();
+        self.step_the_wall_clock(0);
+        // One more work than usual that never ends by itself: its time limit must.
+        self.stage.slow.script([Work { takes_ms: 0, result: WorkResult::Hangs }]);
+        self.stage.begin_life();
+        self.stage.witness.tell(&Fact::FaultsStopped);
+        // Time enough for the loops to be in the middle of what the last life has left.
+        for _ in 0..6 {
+            self.stage.advance(40);
+            (0..4).for_each(|_| self.submit());
+        }
+        let began_ms = self.stage.clock.mono_ms();
+        let mut settled = false;
+        while !settled && self.stage.clock.mono_ms() - began_ms < SETTLE_MS_MAX {
+            self.stage.advance(5_000);
+            settled = self.stage.is_settled();
+        }
+        // What is on disk may be ahead of its acknowledgement by as much as that.
+        self.stage.advance(1_000);
+        let took_ms = self.stage.clock.mono_ms() - began_ms;
+        let end = self.stage.end(&ORGS, settled, took_ms);
+        self.stage.witness.end(&end);
+    }
+
+    fn report(&self, seed: u64) -> Report {
+        let (trace_hash, facts) = self.stage.witness.trace();
+        let end = self.stage.end(&ORGS, true, 0);
+        Report {
+            seed,
+            violations: self.stage.witness.violations(),
+            trace_hash,
+            facts,
+            polls: self.polls,
+            generations: end.generations.len(),
+            attempts: end.deliveries.iter().map(|record| record.attempts.len()).sum(),
+        }
+    }
+}
+
+async fn client(engine: Arc<Engine>, new: postsync_core::generation::NewGeneration, waits: bool, witness: Witness) {
+    let Ok(generation) = engine.submit(new, Vec::new()).await else { return };
+    witness.tell(&Fact::Acknowledged(&generation));
+    if waits {
+        let _ = engine.wait_for_end(&generation.org, generation.id, Duration::from_secs(30)).await;
+        witness.tell(&Fact::WaitEnded { generation: generation.id, org: &generation.org });
+    }
+}

@@ -1,0 +1,312 @@
+//! One world with one engine in it: what a seeded run and a scripted scenario have in common.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use postsync_core::generation::{Generation, NewGeneration, Request};
+use postsync_core::ids::{GenerationId, OrgId};
+use postsync_core::model::Route;
+use postsync_engine::ports::{
+    DeliveryQuery, DeliveryRecord, GenerationOrder, GenerationQuery, Generator, Spawn as _, Store,
+};
+use postsync_engine::{Bounds, Engine, Ports, Settings};
+use postsync_store::memory::Memory;
+
+use crate::checkers::{End, Rules};
+use crate::clock::VirtualClock;
+use crate::dice::Dice;
+use crate::executor::{Executor, Spawner};
+use crate::facts::Fact;
+use crate::witness::Witness;
+use crate::world::{FaultyStore, Receivers, SimFetch, SimGenerator, SimMedia};
+
+/// The model that goes to the instant generator.
+pub const INSTANT_MODEL: &str = "lipsync-2";
+
+/// The model that goes to the slow one.
+pub const SLOW_MODEL: &str = "mesh-1";
+
+/// Works of the slow generator at once.
+pub const SLOW_WORKS_MAX: usize = 2;
+
+/// Works of the instant one.
+const INSTANT_WORKS_MAX: usize = 8;
+
+/// Polls without time passing: more than any real burst takes, so the engine is turning in a circle.
+const POLLS_IN_PLACE_MAX: usize = 2_000_000;
+
+/// Rows read at once.
+const PAGE: usize = 1_000;
+
+/// A world and its engine.
+pub struct Stage {
+    /// Time.
+    pub clock: VirtualClock,
+    /// Chance.
+    pub dice: Dice,
+    /// What sees everything.
+    pub witness: Witness,
+    /// The customers' servers.
+    pub receivers: Arc<Receivers>,
+    /// Files.
+    pub media: Arc<SimMedia>,
+    /// Inputs.
+    pub fetch: Arc<SimFetch>,
+    /// Makes what [`INSTANT_MODEL`] names.
+    pub instant: Arc<SimGenerator>,
+    /// Makes what [`SLOW_MODEL`] names.
+    pub slow: Arc<SimGenerator>,
+    /// The disk; survives crashes.
+    pub store: Arc<FaultyStore>,
+    settings: Settings,
+    bounds: Bounds,
+    executor: Executor,
+    engine: Arc<Mutex<Option<Arc<Engine>>>>,
+}
+
+impl Stage {
+    /// A world without faults, on an empty store in memory.
+    #[must_use]
+    pub fn new(seed: u64, settings: Settings, bounds: Bounds) -> Self {
+        Self::on(Arc::new(Memory::new()), seed, settings, bounds)
+    }
+
+    /// The same on another store, which must complete every call at its first poll.
+    #[must_use]
+    pub fn on(inner: Arc<dyn Store>, seed: u64, mut settings: Settings, bounds: Bounds) -> Self {
+        settings.routing.set(INSTANT_MODEL, Route::Passthrough);
+        let (clock, dice) = (VirtualClock::default(), Dice::new(seed));
+        let rules = Rules {
+            schedule: settings.schedule.clone(),
+            in_flight_max: settings.in_flight_max,
+            works_max: SLOW_WORKS_MAX,
+        };
+        let witness = Witness::new(clock.clone(), &rules);
+        let generator =
+            |instant, works_max| SimGenerator::new(instant, works_max, clock.clone(), dice.clone(), witness.clone());
+        Self {
+            receivers: Receivers::new(clock.clone(), dice.clone(), witness.clone()),
+            media: SimMedia::new(dice.clone()),
+            fetch: SimFetch::new(dice.clone()),
+            instant: generator(true, INSTANT_WORKS_MAX),
+            slow: generator(false, SLOW_WORKS_MAX),
+            store: FaultyStore::new(inner, clock.clone(), dice.clone(), witness.clone()),
+            executor: Executor::new(dice.clone()),
+            engine: Arc::default(),
+            clock,
+            dice,
+            witness,
+            settings,
+            bounds,
+        }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Engine>>> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The running engine.
+    #[must_use]
+    pub fn engine(&self) -> Option<Arc<Engine>> {
+        self.slot().clone()
+    }
+
+    /// Where tasks of the current life are spawned.
+    #[must_use]
+    pub fn spawner(&self) -> Spawner {
+        self.executor.spawner()
+    }
+
+    /// Begins a process life: the engine starts as soon as its start is polled.
+    pub fn begin_life(&mut self) {
+        self.witness.tell(&Fact::LifeBegan);
+        let (ports, settings, bounds) = (self.ports(), self.settings.clone(), self.bounds);
+        let slot = self.engine.clone();
+        self.spawner().spawn(Box::pin(async move {
+            // A start that fails ends the process; whoever runs it starts another.
+            if let Ok(engine) = Engine::start_within(ports, settings, bounds).await {
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
+            }
+        }));
+    }
+
+    /// Ends the life where it stands.
+    pub fn kill(&mut self) {
+        self.end_life();
+        self.witness.tell(&Fact::Crashed);
+    }
+
+    /// Ends a life whose stop has returned.
+    pub fn exit(&mut self) {
+        self.end_life();
+    }
+
+    fn end_life(&mut self) {
+        let engine = self.slot().take();
+        self.executor.crash();
+        drop(engine);
+    }
+
+    fn ports(&self) -> Ports {
+        Ports {
+            clock: Arc::new(self.clock.clone()),
+            entropy: Arc::new(self.dice.clone()),
+            spawn: Arc::new(self.spawner()),
+            store: self.store.clone(),
+            media: self.media.clone(),
+            sender: self.receivers.clone(),
+            fetch: self.fetch.clone(),
+            generators: BTreeMap::from([
+                (Route::Passthrough, self.instant.clone() as Arc<dyn Generator>),
+                (Route::Builtin, self.slow.clone() as Arc<dyn Generator>),
+            ]),
+        }
+    }
+
+    /// Polls one task. `false` where none is ready.
+    pub fn step(&mut self) -> bool {
+        self.executor.step()
+    }
+
+    /// Lets the next sleeper wake, but moves no further than `to_ms`. `false` where nothing wakes until then.
+    pub fn wake_next(&mut self, to_ms: i64) -> bool {
+        match self.clock.next_timer_ms().filter(|at| *at <= to_ms) {
+            Some(at) => self.clock.advance_to(at),
+            None => return false,
+        }
+        true
+    }
+
+    /// Runs until nothing is ready and `ms` of virtual time have passed.
+    ///
+    /// # Panics
+    /// Where the engine turns in a circle without time passing.
+    pub fn advance(&mut self, ms: i64) {
+        let to_ms = self.clock.mono_ms() + ms;
+        loop {
+            self.run_ready();
+            if !self.wake_next(to_ms) {
+                self.clock.advance_to(to_ms);
+                return;
+            }
+        }
+    }
+
+    /// Polls until nothing is ready; no time passes.
+    ///
+    /// # Panics
+    /// Where the engine turns in a circle.
+    pub fn run_ready(&mut self) {
+        for _ in 0..POLLS_IN_PLACE_MAX {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("the engine turns in a circle without time passing");
+    }
+
+    /// Runs one future of the world to its end, for at most `ms` of virtual time. `None` where it takes longer.
+    pub fn run<T: Send + 'static>(&mut self, ms: i64, future: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let answer = Arc::new(Mutex::new(None));
+        let slot = answer.clone();
+        self.spawner().spawn(Box::pin(async move {
+            let value = future.await;
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        }));
+        let to_ms = self.clock.mono_ms() + ms;
+        loop {
+            self.run_ready();
+            let value = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if value.is_some() || !self.wake_next(to_ms) {
+                return value;
+            }
+        }
+    }
+
+    /// What a client asks for: that model, that webhook.
+    #[must_use]
+    pub fn request(org: &str, model: &str, webhook_url: Option<&str>) -> NewGeneration {
+        let input =
+            r#"[{"type":"video","url":"https://in.example/v.mp4"},{"type":"audio","url":"https://in.example/a.wav"}]"#;
+        NewGeneration {
+            org: OrgId::new(org),
+            request: Request {
+                model: model.to_owned(),
+                input: input.to_owned(),
+                webhook_url: webhook_url.map(str::to_owned),
+                ..Request::default()
+            },
+        }
+    }
+
+    /// Everything on disk, and what is left in memory.
+    #[must_use]
+    pub fn end(&self, orgs: &[&str], settled: bool, took_ms: i64) -> End {
+        let orgs: Vec<OrgId> = orgs.iter().map(|org| OrgId::new(org)).collect();
+        let generations: Vec<Generation> = orgs.iter().flat_map(|org| self.generations(org)).collect();
+        let engine = self.engine();
+        let shown = |id: &GenerationId| engine.as_ref().is_some_and(|engine| engine.progress_percent(*id).is_some());
+        End {
+            at_work: generations.iter().map(|g| g.id).filter(shown).collect(),
+            deliveries: orgs.iter().flat_map(|org| self.deliveries(org)).collect(),
+            generations,
+            folders: self.media.folders(),
+            settled,
+            took_ms,
+        }
+    }
+
+    /// Every generation of an organization on disk, oldest first.
+    #[must_use]
+    pub fn generations(&self, org: &OrgId) -> Vec<Generation> {
+        let mut all = Vec::new();
+        loop {
+            let query = GenerationQuery {
+                org: org.clone(),
+                statuses: Vec::new(),
+                ids: Vec::new(),
+                order: GenerationOrder::OldestFirst,
+                after: all.last().map(|g: &Generation| g.id),
+                limit: PAGE,
+            };
+            let page = now(self.store.inner().generations(query));
+            let last = page.len() < PAGE;
+            all.extend(page);
+            if last {
+                return all;
+            }
+        }
+    }
+
+    /// Every delivery of an organization on disk with its attempts, newest first.
+    #[must_use]
+    pub fn deliveries(&self, org: &OrgId) -> Vec<DeliveryRecord> {
+        let mut ids = Vec::new();
+        loop {
+            let after = ids.last().copied();
+            let query =
+                DeliveryQuery { org: org.clone(), status: None, generation: None, endpoint: None, after, limit: PAGE };
+            let page = now(self.store.inner().deliveries(query));
+            let last = page.len() < PAGE;
+            ids.extend(page.into_iter().map(|due| due.delivery.id));
+            if last {
+                break;
+            }
+        }
+        ids.into_iter().filter_map(|id| now(self.store.inner().delivery(org, id))).collect()
+    }
+
+    /// Whether nothing on disk waits for anything any more.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let inner = self.store.inner();
+        now(inner.open_generations(&[INSTANT_MODEL, SLOW_MODEL], None, 1)).is_empty()
+            && now(inner.due(postsync_core::time::Timestamp(i64::MAX), None, 1)).is_empty()
+            && now(inner.open_attempts(None, 1)).is_empty()
+    }
+}
+
+/// What a store behind the faults answers.
+fn now<T: Default>(call: impl Future<Output = Result<T, postsync_engine::ports::StoreError>>) -> T {
+    use futures::FutureExt as _;
+    call.now_or_never().and_then(Result::ok).unwrap_or_default()
+}

@@ -1,0 +1,170 @@
+//! Files, and where inputs come from. Nothing touches a real disk.
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use postsync_core::ids::{GenerationId, MediaId};
+use postsync_core::outcome::SendError;
+use postsync_engine::ports::{
+    Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore, Resolved,
+};
+
+use super::Yield;
+use crate::dice::Dice;
+
+/// A media store in memory; it survives crashes as a disk does.
+pub struct SimMedia {
+    dice: Dice,
+    state: Mutex<Files>,
+}
+
+#[derive(Default)]
+struct Files {
+    folders: BTreeSet<GenerationId>,
+    kept: BTreeSet<MediaId>,
+    faulty: bool,
+}
+
+impl SimMedia {
+    /// An empty one that works.
+    #[must_use]
+    pub fn new(dice: Dice) -> Arc<Self> {
+        Arc::new(Self { dice, state: Mutex::default() })
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it fails now and then.
+    pub fn set_faulty(&self, faulty: bool) {
+        self.files().faulty = faulty;
+    }
+
+    /// Puts a file there, as an upload would.
+    pub fn put(&self, id: MediaId) {
+        self.files().kept.insert(id);
+    }
+
+    /// The folders of jobs that exist.
+    #[must_use]
+    pub fn folders(&self) -> Vec<GenerationId> {
+        self.files().folders.iter().copied().collect()
+    }
+
+    /// The files that it keeps.
+    #[must_use]
+    pub fn kept(&self) -> Vec<MediaId> {
+        self.files().kept.iter().copied().collect()
+    }
+
+    async fn touch(&self) -> Result<(), MediaError> {
+        let faulty = self.files().faulty;
+        if faulty && self.dice.below(2) == 0 {
+            Yield::default().await;
+        }
+        if faulty && self.dice.per_mille(20) { Err(MediaError::Full) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl MediaStore for SimMedia {
+    async fn job_folder(&self, id: GenerationId) -> Result<PathBuf, MediaError> {
+        self.touch().await?;
+        self.files().folders.insert(id);
+        Ok(PathBuf::from(format!("/jobs/{id}")))
+    }
+
+    async fn drop_job_folder(&self, id: GenerationId) -> Result<(), MediaError> {
+        Yield::default().await;
+        self.files().folders.remove(&id);
+        Ok(())
+    }
+
+    async fn sweep_job_folders(&self) -> Result<usize, MediaError> {
+        Ok(std::mem::take(&mut self.files().folders).len())
+    }
+
+    async fn upload_path(&self) -> Result<PathBuf, MediaError> {
+        Ok(PathBuf::from("/uploads/new"))
+    }
+
+    async fn keep(&self, id: MediaId, _kind: MediaKind, _path: &Path) -> Result<(), MediaError> {
+        self.touch().await?;
+        self.files().kept.insert(id);
+        Ok(())
+    }
+
+    async fn resolve(&self, id: MediaId) -> Result<Resolved, MediaError> {
+        let there = self.files().kept.contains(&id);
+        if there { Ok(Resolved::File(PathBuf::from(format!("/kept/{id}")))) } else { Err(MediaError::Missing) }
+    }
+
+    async fn copy_to(&self, id: MediaId, _to: &Path) -> Result<(), MediaError> {
+        self.touch().await?;
+        if self.files().kept.contains(&id) { Ok(()) } else { Err(MediaError::Missing) }
+    }
+
+    async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
+        self.files().kept.remove(&id);
+        Ok(())
+    }
+
+    fn result_path(&self, generation: GenerationId, media: MediaId) -> String {
+        format!("/r/{generation}/{media}")
+    }
+
+    fn token_fits(&self, _generation: GenerationId, media: MediaId, token: &str) -> bool {
+        token == media.to_string()
+    }
+
+    async fn bytes_free(&self) -> Result<u64, MediaError> {
+        Ok(1 << 40)
+    }
+}
+
+/// Where inputs are fetched from.
+pub struct SimFetch {
+    dice: Dice,
+    state: Mutex<(VecDeque<FetchFailure>, bool)>,
+}
+
+impl SimFetch {
+    /// One that finds everything.
+    #[must_use]
+    pub fn new(dice: Dice) -> Arc<Self> {
+        Arc::new(Self { dice, state: Mutex::default() })
+    }
+
+    /// How the next fetches fail, in turn.
+    pub fn script(&self, failures: impl IntoIterator<Item = FetchFailure>) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.extend(failures);
+    }
+
+    /// Whether it fails now and then.
+    pub fn set_faulty(&self, faulty: bool) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = faulty;
+    }
+
+    fn failure(&self) -> Option<FetchFailure> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_chance = |dice: &Dice| {
+            [FetchFailure::Remote(SendError::ConnectRefused), FetchFailure::TooLarge, FetchFailure::Storage]
+                [dice.below(3)]
+        };
+        let failed = state.1 && self.dice.per_mille(30);
+        state.0.pop_front().or_else(|| failed.then(|| by_chance(&self.dice)))
+    }
+}
+
+#[async_trait]
+impl Fetch for SimFetch {
+    async fn fetch(&self, _request: FetchRequest) -> Result<Fetched, FetchError> {
+        Yield::default().await;
+        match self.failure() {
+            Some(failure) => Err(FetchError { failure, message: "nobody listens there".to_owned() }),
+            None => Ok(Fetched { bytes: 1_000 }),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! A disk with faults in front of a store that works.
+//!
+//! A write takes its time on the way there and on the way back. Dropped on the way there it either happened or did not;
+//! dropped on the way back it happened and nobody was told. For a while everything may be refused as busy or full, and
+//! then nothing of it was written. And who is not the owner any more may write late what it wrote before.
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::asset::Asset;
+use postsync_core::change::Change;
+use postsync_core::generation::Generation;
+use postsync_core::ids::{AssetId, DeliveryId, GenerationId, KeyId, OrgId};
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::{
+    Applied, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
+};
+
+use super::Yield;
+use crate::clock::VirtualClock;
+use crate::dice::Dice;
+use crate::facts::Fact;
+use crate::witness::Witness;
+
+/// Old writes that are kept to be written again.
+const OLD_MAX: usize = 64;
+
+/// The store as the engine sees it.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    clock: VirtualClock,
+    dice: Dice,
+    witness: Witness,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    faulty: bool,
+    refusing: Option<(i64, StoreError)>,
+    old: VecDeque<Change>,
+}
+
+impl FaultyStore {
+    /// In front of a store that completes every call at its first poll. Without faults at first.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>, clock: VirtualClock, dice: Dice, witness: Witness) -> Arc<Self> {
+        Arc::new(Self { inner, clock, dice, witness, state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether calls take time and may be torn by a crash.
+    pub fn set_faulty(&self, faulty: bool) {
+        self.state().faulty = faulty;
+    }
+
+    /// Refuses everything for so long.
+    pub fn refuse_for(&self, ms: i64, error: StoreError) {
+        self.state().refusing = Some((self.clock.mono_ms() + ms, error));
+    }
+
+    /// Works again.
+    pub fn accept(&self) {
+        self.state().refusing = None;
+    }
+
+    /// The store behind the faults.
+    #[must_use]
+    pub fn inner(&self) -> &Arc<dyn Store> {
+        &self.inner
+    }
+
+    /// Writes something again that was written long ago: its fence must refuse it.
+    pub fn write_late(&self) {
+        let change = {
+            let state = self.state();
+            let chosen = self.dice.below(state.old.len());
+            state.old.get(chosen).cloned()
+        };
+        let Some(change) = change else { return };
+        if let Some(Ok(Applied::Done)) = self.inner.apply(vec![change.clone()]).now_or_never() {
+            self.witness.tell(&Fact::ZombieTook(&change));
+        }
+    }
+
+    fn refusal(&self) -> Option<StoreError> {
+        let state = self.state();
+        let (until_ms, error) = state.refusing.as_ref()?;
+        (self.clock.mono_ms() < *until_ms).then(|| error.clone())
+    }
+
+    async fn pass(&self) {
+        if !self.state().faulty {
+            return;
+        }
+        match self.dice.below(16) {
+            0..=8 => {}
+            9..=12 => Yield::default().await,
+            13 | 14 => self.sleep(self.dice.between(1, 20)).await,
+            _ => self.sleep(self.dice.between(1, 400)).await,
+        }
+    }
+
+    async fn sleep(&self, ms: i64) {
+        self.clock.sleep(Duration::from_millis(u64::try_from(ms).unwrap_or(0))).await;
+    }
+
+    async fn look(&self) -> Result<(), StoreError> {
+        self.pass().await;
+        self.refusal().map_or(Ok(()), Err)
+    }
+
+    fn commit(&self, changes: Vec<Change>) -> Result<Applied, StoreError> {
+        let applied = self.inner.apply(changes.clone()).now_or_never();
+        let applied = applied.ok_or_else(|| StoreError::Failed("a simulated store must not wait".to_owned()))??;
+        if applied == Applied::Done {
+            for change in changes {
+                self.witness.tell(&Fact::Committed(&change));
+                self.remember(change);
+            }
+        }
+        Ok(applied)
+    }
+
+    fn remember(&self, change: Change) {
+        // Not the start of a generation: a stop takes it back, so writing it again is another start, not a late one.
+        if matches!(change, Change::StartAttempt { .. } | Change::SettleAttempt(_) | Change::EndGeneration { .. }) {
+            let mut state = self.state();
+            state.old.push_back(change);
+            if state.old.len() > OLD_MAX {
+                state.old.pop_front();
+            }
+        }
+    }
+}
+
+/// A write that has left its writer and is not on disk yet.
+struct OnItsWay<'a> {
+    store: &'a FaultyStore,
+    changes: Option<Vec<Change>>,
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        if let Some(changes) = self.changes.take()
+            && self.store.dice.below(2) == 0
+        {
+            let _ = self.store.commit(changes);
+        }
+    }
+}
+
+macro_rules! reads {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Store for FaultyStore {
+            async fn apply(&self, changes: Vec<Change>) -> Result<Applied, StoreError> {
+                self.pass().await;
+                if let Some(error) = self.refusal() {
+                    self.witness.tell(&Fact::Refused);
+                    return Err(error);
+                }
+                let mut on_its_way = OnItsWay { store: self, changes: Some(changes) };
+                self.pass().await;
+                let done = self.commit(on_its_way.changes.take().unwrap_or_default());
+                self.pass().await;
+                done
+            }
+
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
+                self.look().await?;
+                let answer = self.inner.$name($($arg),*).await;
+                self.pass().await;
+                answer
+            })*
+        }
+    };
+}
+
+reads! {
+    open_generations(models: &[&'static str], after: Option<GenerationId>, limit: usize) -> Vec<Generation>;
+    due(until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery>;
+    next_due(after: Timestamp) -> Option<Timestamp>;
+    open_attempts(after: Option<DeliveryId>, limit: usize) -> Vec<DueDelivery>;
+    last_id() -> i64;
+    generation(org: &OrgId, id: GenerationId) -> Option<Generation>;
+    generation_of_any(id: GenerationId) -> Option<Generation>;
+    generations(query: GenerationQuery) -> Vec<Generation>;
+    delivery(org: &OrgId, id: DeliveryId) -> Option<DeliveryRecord>;
+    deliveries(query: DeliveryQuery) -> Vec<DueDelivery>;
+    asset(org: &OrgId, id: AssetId) -> Option<Asset>;
+    key_by_hash(hash: [u8; 32]) -> Option<ApiKey>;
+    keys(org: &OrgId) -> Vec<ApiKey>;
+    key(id: KeyId) -> Option<ApiKey>;
+    organizations() -> Vec<Organization>;
+    secret(org: &OrgId) -> Option<StoredSecret>;
+    check() -> ();
+}
