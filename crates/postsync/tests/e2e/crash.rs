@@ -29,6 +29,23 @@ async fn nothing_accepted_is_lost_by_kill_9() {
     assert!(cut >= ROUNDS, "kills that cut nothing show nothing: {cut}");
 }
 
+#[tokio::test]
+async fn a_generation_that_takes_the_server_down_three_times_is_given_up() {
+    let receiver = Receiver::friendly().await;
+    let mut server = Setup::new().start().await;
+    let made = server.api().upload(sample("astronaut.png"), speech(4), &receiver.url("/made")).await.expect(201);
+    for _ in 0..3 {
+        let group = processes::rendering(server.pid()).await;
+        let setup = server.kill().await;
+        processes::gone(group).await;
+        server = setup.start().await;
+    }
+    let ended = server.api().ended(&id_of(&made)).await;
+    assert_eq!((&ended["status"], &ended["errorCode"]), (&"FAILED".into(), &"generation_pipeline_failed".into()));
+    let sent = receiver.requests.count("the webhook", 1).await.remove(0).json();
+    assert_eq!(sent, ended);
+}
+
 /// One life and death; gives how many attempts the kill cut.
 async fn round(i: usize) -> usize {
     let count = AtomicUsize::new(0);
@@ -46,6 +63,7 @@ async fn round(i: usize) -> usize {
     let accepting = tokio::spawn(accept(api.clone(), receiver.url("/hook")));
     let enough = 20 + i * 40;
     receiver.requests.count("webhooks are on their way", enough).await;
+    assert!(processes::running(group), "the render is cut in its middle");
     let setup = server.kill().await;
     processes::gone(group).await;
     let mut ids = accepting.await.unwrap();

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::api::id_of;
+use crate::harness::api::{id_of, passthrough};
 use crate::harness::{Api, Certificates, Receiver, Reply, SECRET, Script, Setup};
 
 /// Of each kind.
@@ -83,4 +83,32 @@ async fn the_documented_receivers_verify_every_webhook() {
     let asked = media.requests.all();
     assert_eq!(asked.len(), 2 * EACH, "each failed one was asked for");
     assert!(asked.iter().all(|request| request.line().starts_with("GET /") && request.line().is_ascii()));
+}
+
+#[tokio::test]
+async fn what_is_larger_than_a_receiver_takes_is_cut_until_it_fits() {
+    /// Express takes no larger body unless told so.
+    const EXPRESS_BYTES_MAX: usize = 102_400;
+    let setup = Setup::new();
+    let tls = Certificates::make(setup.home());
+    let express = Script::express(SECRET, &tls).await;
+    let server = setup.with("POSTSYNC_EGRESS_CA_FILE", tls.authority.to_str().unwrap()).start().await;
+    let api = server.api();
+    let mut ids = BTreeSet::new();
+    for (boxes, note) in [(6_000, 10), (10, 200_000), (6_000, 200_000), (0, 97_000)] {
+        let mut body = passthrough(&express.url);
+        let boxes = vec![[1.5, 2.5, 3.5, 4.5]; boxes];
+        body["options"] = json!({
+            "active_speaker_detection": {"auto_detect": false, "bounding_boxes": boxes},
+            "note": "x".repeat(note),
+        });
+        ids.insert(api.create(&body).await);
+    }
+    let said = express.deliveries(ids.len()).await;
+    assert!(said.iter().all(|delivery| delivery["verified"] == true), "{said:?}");
+    assert_eq!(said.iter().map(id_of).collect::<BTreeSet<_>>(), ids);
+    for id in &ids {
+        let shown = api.get(&format!("/v2/generate/{id}")).await;
+        assert!(shown.text.len() > EXPRESS_BYTES_MAX * 9 / 10 && shown.json()["options"].is_object(), "shown whole");
+    }
 }
