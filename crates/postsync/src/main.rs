@@ -2,13 +2,13 @@
 //!
 //! Owns clap's types, the exit codes and nothing else. What a command does is in `commands`, what a setting means is in
 //! `settings`, and how the rooms are put together is in `wiring`.
-#![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
 
 mod bootstrap;
 mod commands;
 mod data;
 mod http;
 mod logging;
+mod out;
 mod settings;
 mod wiring;
 mod world;
@@ -20,6 +20,9 @@ use clap::Parser as _;
 /// What went wrong on the command line itself; clap uses the same.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
+/// Whoever read our output has gone. As if SIGPIPE had ended us; not 0, or a `verify` that nobody hears would be a yes.
+const EXIT_PIPE: u8 = 141;
+
 fn main() -> ExitCode {
     // Before anything else: the media child must not read a setting, open a database or start a thread.
     if std::env::args_os().nth(1).is_some_and(|first| first == postsync_generators::MEDIA_CHILD) {
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let cli = commands::Cli::parse();
     match commands::run(cli) {
         Ok(code) => code,
+        Err(error) if out::is_nobody_listens(&error) => ExitCode::from(EXIT_PIPE),
         Err(error) => {
             eprintln!("postsync: {error:#}");
             ExitCode::FAILURE

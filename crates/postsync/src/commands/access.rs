@@ -12,6 +12,7 @@ use postsync_engine::ports::{Applied, Clock as _, Store as _};
 use super::{StoreArgs, block_on};
 use crate::bootstrap;
 use crate::data::{self, Opened, random};
+use crate::out::say;
 use crate::world::SystemClock;
 
 #[derive(Debug, Subcommand)]
@@ -118,7 +119,7 @@ async fn create_key(name: &str, org: &str, scope: &str, store: &StoreArgs) -> an
     let text = key_text(random());
     let applied = bootstrap::add_key(&mut opened, &org, name, &scopes, &text).await?;
     ensure!(applied == Applied::Done, "the key was not kept; try again");
-    println!("{text}");
+    say!("{text}")?;
     Ok(())
 }
 
@@ -135,20 +136,20 @@ async fn list_keys(org: &str, json: bool, store: &StoreArgs) -> anyhow::Result<(
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", serde_json::to_string_pretty(&rows)?)?;
         return Ok(());
     }
-    println!("{:<18}  {:<16}  {:<24}  {:<9}  NAME", "ID", "SCOPE", "CREATED", "STATE");
+    say!("{:<18}  {:<16}  {:<24}  {:<9}  NAME", "ID", "SCOPE", "CREATED", "STATE")?;
     for key in keys {
         let state = if key.revoked_at.is_some() { "revoked" } else { "works" };
-        println!(
+        say!(
             "{:<18}  {:<16}  {:<24}  {:<9}  {}",
             key.id.to_string(),
             key.scopes.to_string(),
             key.created_at.to_string(),
             state,
             key.name
-        );
+        )?;
     }
     Ok(())
 }
@@ -171,7 +172,7 @@ async fn create_org(name: &str, store: &StoreArgs) -> anyhow::Result<()> {
     ensure!(applied == Applied::Done, "the organization was not kept; try again");
     let secret = new_secret(SecretId(opened.new_id()), &org, random(), SystemClock.now());
     let _ = opened.store.apply(vec![Change::SetSecret(Box::new(secret))]).await?;
-    println!("{org}");
+    say!("{org}")?;
     Ok(())
 }
 
@@ -184,12 +185,12 @@ async fn list_orgs(json: bool, store: &StoreArgs) -> anyhow::Result<()> {
             .iter()
             .map(|org| serde_json::json!({"id": org.id.as_str(), "name": org.name, "createdAt": org.created_at.to_string()}))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", serde_json::to_string_pretty(&rows)?)?;
         return Ok(());
     }
-    println!("{:<20}  {:<24}  NAME", "ID", "CREATED");
+    say!("{:<20}  {:<24}  NAME", "ID", "CREATED")?;
     for org in all {
-        println!("{:<20}  {:<24}  {}", org.id.as_str(), org.created_at.to_string(), org.name);
+        say!("{:<20}  {:<24}  {}", org.id.as_str(), org.created_at.to_string(), org.name)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::StoreArgs;
+use crate::out::say;
 use crate::settings::{self, keys};
 
 #[derive(Debug, Subcommand)]
@@ -28,12 +29,12 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
             .into_iter()
             .map(|(name, value, origin)| (name, serde_json::json!({"value": value, "from": origin})))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&object)?);
+        say!("{}", serde_json::to_string_pretty(&object)?)?;
     } else {
         for (name, value, origin) in rows {
-            println!("{name} = {value:?}  # {origin}; {}", keys::variable(&name));
+            say!("{name} = {value:?}  # {origin}; {}", keys::variable(&name))?;
             if let Some(key) = keys::KEYS.iter().find(|key| key.name == name) {
-                println!("    # {}", key.help);
+                say!("    # {}", key.help)?;
             }
         }
     }

@@ -18,6 +18,7 @@ use super::lipsync::bar;
 use super::receiver::{Received, Receiver};
 use crate::data::random;
 use crate::logging;
+use crate::out::say;
 use crate::settings::{self, Settings, Values};
 use crate::wiring::Server;
 
@@ -94,7 +95,7 @@ async fn one_generation(args: &DemoArgs, client: &Client, receiver: &mut Receive
         error = client.follow(&id, &bar) => return Err(error),
     };
     bar.finish_and_clear();
-    print(&received);
+    print(&received)?;
     if let Err(wrong) = &received.verdict {
         bail!("the webhook's signature is not right: {wrong}");
     }
@@ -103,20 +104,20 @@ async fn one_generation(args: &DemoArgs, client: &Client, receiver: &mut Receive
     let url = body["outputUrl"].as_str().context("the webhook names no outputUrl")?;
     let video = client.download(url).await?;
     std::fs::write(&args.output, &video).with_context(|| format!("{} can't be written", args.output.display()))?;
-    println!(
+    say!(
         "\nverified: the Sync-Signature is right, and {} was written ({} bytes).",
         args.output.display(),
         video.len()
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(received: &Received) {
-    println!("POST /webhook");
+fn print(received: &Received) -> std::io::Result<()> {
+    say!("POST /webhook")?;
     for (name, value) in &received.headers {
-        println!("{name}: {value}");
+        say!("{name}: {value}")?;
     }
-    println!("\n{}", String::from_utf8_lossy(&received.body));
+    say!("\n{}", String::from_utf8_lossy(&received.body))
 }
 
 /// What an application does with the API.

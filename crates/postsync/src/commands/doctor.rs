@@ -6,6 +6,7 @@ use postsync_engine::ports::{Clock as _, Store as _};
 
 use super::{StoreArgs, block_on};
 use crate::data;
+use crate::out::say;
 use crate::settings::Settings;
 use crate::wiring;
 use crate::world::SystemClock;
@@ -31,10 +32,10 @@ pub(crate) fn run(args: &StoreArgs) -> anyhow::Result<ExitCode> {
             Some(false) => "BAD ",
             None => "note",
         };
-        println!("{mark}  {line}");
+        say!("{mark}  {line}")?;
     }
     let bad = findings.iter().filter(|(right, _)| *right == Some(false)).count();
-    println!("{}", if bad == 0 { "all right".to_owned() } else { format!("{bad} to mend") });
+    say!("{}", if bad == 0 { "all right".to_owned() } else { format!("{bad} to mend") })?;
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -11,6 +11,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use postsync_lipsync::{Job, Options, Progress, SyncMode};
 
+use crate::out::say;
+
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  postsync lipsync portrait.png speech.wav -o talking.mp4")]
 pub(crate) struct LipsyncArgs {
@@ -75,7 +77,7 @@ pub(crate) fn run(args: &LipsyncArgs) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     let report = done.map_err(|error| anyhow::anyhow!("{error} ({})", error.error_code()))?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?)?;
     } else {
         eprintln!(
             "{}: {}x{}, {:.2} s, {} frames at {:.2} f/s",

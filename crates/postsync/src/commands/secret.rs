@@ -11,6 +11,7 @@ use postsync_engine::ports::{Clock as _, Store as _};
 
 use super::{StoreArgs, access, block_on};
 use crate::data::{self, random};
+use crate::out::say;
 use crate::world::SystemClock;
 
 #[derive(Debug, Subcommand)]
@@ -56,7 +57,7 @@ async fn show(org: &str, store: &StoreArgs) -> anyhow::Result<()> {
             made.secret
         }
     };
-    println!("{}", secret.expose());
+    say!("{}", secret.expose())?;
     explain(&secret);
     Ok(())
 }

@@ -9,6 +9,7 @@ use postsync_engine::ports::Clock as _;
 use postsync_webhook::{Secret, verify_sync};
 
 use crate::EXIT_USAGE;
+use crate::out::say;
 use crate::world::SystemClock;
 
 /// A webhook's body is under 100 kB; what is longer was not ours.
@@ -52,11 +53,11 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         Err(error) => (false, error.to_string()),
     };
     if args.json {
-        println!("{}", serde_json::json!({"verified": verified, "message": told}));
+        say!("{}", serde_json::json!({"verified": verified, "message": told}))?;
     } else if verified {
-        println!("{told}");
+        say!("{told}")?;
     } else {
-        println!("not verified: {told}");
+        say!("not verified: {told}")?;
     }
     Ok(if verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

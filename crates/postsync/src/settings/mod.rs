@@ -13,6 +13,8 @@ use postsync_core::Secret;
 use postsync_core::egress_rules::{Allow, EgressRules};
 use postsync_core::model::{MODELS, Route, Routing};
 use postsync_core::schedule::{Schedule, parse_duration};
+use postsync_store::MasterKey;
+use tracing_subscriber::EnvFilter;
 
 pub(crate) use sources::{Origin, Values};
 
@@ -105,7 +107,7 @@ impl Judge<'_> {
             ),
             data_dir: PathBuf::from(self.values.text("data_dir")),
             public_url: self.public_url(),
-            master_key: self.optional("master_key"),
+            master_key: self.master_key(),
             bootstrap_api_key: self.bootstrap_api_key(),
             bootstrap_webhook_secret: self.bootstrap_webhook_secret(),
             schedule: self.schedule(),
@@ -124,7 +126,7 @@ impl Judge<'_> {
             json_bytes_max: usize::try_from(self.bytes("limits.json_bytes_max")).unwrap_or(usize::MAX),
             metrics_open: self.flag("metrics.open"),
             shutdown_grace: self.duration("shutdown.grace", 0, 3600),
-            log_level: self.values.text("log.level").to_owned(),
+            log_level: self.log_level(),
             routing: {
                 self.limits_of_later_versions();
                 self.routing()
@@ -175,6 +177,22 @@ impl Judge<'_> {
         self.mistakes
             .push(format!("public_url (POSTSYNC_PUBLIC_URL): {url:?} does not begin with https:// or http://"));
         None
+    }
+
+    fn master_key(&mut self) -> Option<String> {
+        let text = self.optional("master_key")?;
+        if let Err(error) = MasterKey::from_base64(&text) {
+            self.mistakes.push(format!("master_key (POSTSYNC_MASTER_KEY): {error}"));
+        }
+        Some(text)
+    }
+
+    fn log_level(&mut self) -> String {
+        let text = self.values.text("log.level");
+        if let Err(error) = EnvFilter::try_new(text) {
+            self.mistakes.push(format!("log.level (POSTSYNC_LOG_LEVEL): {text:?} is not a filter: {error}"));
+        }
+        text.to_owned()
     }
 
     fn bootstrap_api_key(&mut self) -> Option<String> {

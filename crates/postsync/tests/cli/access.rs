@@ -1,0 +1,109 @@
+//! `keys`, `orgs`, `secret` and `migrate` on a data folder of their own, with no server beside them.
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::run::{Home, Ran};
+
+#[test]
+fn keys_are_made_listed_and_revoked() {
+    let home = Home::new();
+    let made = home.done(&["keys", "create", "--name", "ci", "--scope", "read"]);
+    let (key, err) = (made.line().to_owned(), made.err.as_str());
+    assert!(key.len() > 40 && err.is_empty(), "only the key: {made:?}");
+    let listed = home.done(&["keys", "list", "--json"]);
+    let keys = listed.json();
+    assert_eq!(keys.as_array().unwrap().len(), 1, "{keys}");
+    assert_eq!((keys[0]["name"].as_str(), keys[0]["scope"].as_str()), (Some("ci"), Some("read")));
+    assert!(keys[0]["revokedAt"].is_null() && !listed.out.contains(&key), "{listed:?}");
+    let table = home.done(&["keys", "list"]).out;
+    assert!(table.contains("works") && table.contains("ci") && !table.contains(&key), "{table}");
+
+    let id = keys[0]["id"].as_str().unwrap();
+    assert!(home.done(&["keys", "revoke", id]).err.contains(id));
+    assert!(home.done(&["keys", "list"]).out.contains("revoked"));
+    home.run(&["keys", "revoke", id]).refused(1, &["no working key"]);
+    home.run(&["keys", "revoke", "mine"]).refused(1, &["mine", "keys list"]);
+}
+
+#[test]
+fn two_keys_are_never_the_same() {
+    let home = Home::new();
+    let make = || home.done(&["keys", "create", "--name", "same"]).line().to_owned();
+    assert_ne!(make(), make());
+    let keys = home.done(&["keys", "list", "--json"]).json();
+    assert_eq!(keys[0]["scope"], "generate,read", "the default");
+    assert_eq!(keys.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn organizations_are_made_and_have_keys_of_their_own() {
+    let home = Home::new();
+    let made = home.done(&["orgs", "create", " Second Film "]);
+    let org = made.line().to_owned();
+    assert!(made.err.is_empty() && !org.contains(' '), "only the id: {made:?}");
+    let orgs = home.done(&["orgs", "list", "--json"]).json();
+    let mut names: Vec<_> = orgs.as_array().unwrap().iter().map(|org| org["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Second Film", "default"]);
+    assert!(home.done(&["orgs", "list"]).out.contains(&org));
+
+    home.done(&["keys", "create", "--name", "theirs", "--org", &org]);
+    assert!(home.done(&["keys", "list", "--org", &org]).out.contains("theirs"));
+    assert!(!home.done(&["keys", "list"]).out.contains("theirs"));
+    let secret = |org: &str| home.done(&["secret", "show", "--org", org]).line().to_owned();
+    assert_ne!(secret(&org), secret("default"));
+}
+
+#[test]
+fn what_there_is_not_is_refused_in_a_sentence() {
+    let home = Home::new();
+    home.run(&["keys", "create", "--name", "x", "--scope", "king"]).refused(1, &["king", "admin, generate, read"]);
+    for command in [&["keys", "create", "--name", "x"][..], &["keys", "list"], &["secret", "show"]] {
+        home.run(&[command, &["--org", "nobody"]].concat()).refused(1, &["nobody", "orgs list"]);
+    }
+    home.run(&["orgs", "create", "  "]).refused(1, &["1 to 100 characters"]);
+}
+
+#[test]
+fn a_secret_is_shown_and_imported_with_what_one_should_know() {
+    const NOTE: &str = "Standard Webhooks headers";
+    let home = Home::new();
+    let first = home.done(&["secret", "show"]);
+    assert!(first.line().starts_with("whsec_") && first.err.is_empty(), "{first:?}");
+    assert_eq!(home.done(&["secret", "show"]).line(), first.line(), "made once");
+
+    let odd = home.done(&["secret", "import", "whsec_from-elsewhere"]);
+    assert!(odd.out.is_empty() && odd.err.contains("Imported") && odd.err.contains(NOTE), "{odd:?}");
+    assert!(!odd.err.contains("from-elsewhere"), "masked: {odd:?}");
+    let shown = home.done(&["secret", "show"]);
+    assert_eq!(shown.line(), "whsec_from-elsewhere");
+    assert!(shown.err.contains(NOTE), "{shown:?}");
+
+    let plain = home.done(&["secret", "import", first.line()]);
+    assert!(!plain.err.contains(NOTE), "{plain:?}");
+    assert_eq!(home.done(&["secret", "show"]).line(), first.line());
+    home.run(&["secret", "import", "from-elsewhere"]).refused(1, &["whsec_"]);
+}
+
+#[test]
+fn migrate_makes_the_database_and_changes_nothing_twice() {
+    let home = Home::new();
+    assert!(home.done(&["migrate", "--data-dir", "here"]).err.contains("postsync.db"));
+    assert!(home.file("here/postsync.db").is_file());
+    let mode = |name: &str| fs::metadata(home.file(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("here"), mode("here/master.key")), (0o700, 0o600), "for its owner only");
+    let secret = home.done(&["secret", "show", "--data-dir", "here"]).line().to_owned();
+    home.done(&["migrate", "--data-dir", "here"]);
+    assert_eq!(home.done(&["secret", "show", "--data-dir", "here"]).line(), secret);
+}
+
+#[test]
+fn a_lost_master_key_is_no_new_one() {
+    let home = Home::new();
+    home.done(&["secret", "show"]);
+    fs::remove_file(home.file("postsync-data/master.key")).unwrap();
+    home.run(&["secret", "show"]).refused(1, &["master key"]);
+    assert!(!home.file("postsync-data/master.key").exists());
+    let other = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    Ran::of(home.command(&["migrate"]).env("POSTSYNC_MASTER_KEY", other)).refused(1, &["master key"]);
+}

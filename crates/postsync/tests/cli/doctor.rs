@@ -1,0 +1,32 @@
+//! `postsync doctor`: 0 where all is right, 1 where something is to be mended, and what.
+use super::run::{Home, Ran};
+
+#[test]
+fn a_machine_that_is_right_is_called_right() {
+    let ran = Home::new().run(&["doctor"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.ends_with("all right\n") && !ran.out.contains("BAD"), "{}", ran.out);
+    for word in ["ffmpeg version", "ffprobe version", "database", "MB free", "clock", "egress", "media process"] {
+        assert!(ran.out.contains(word), "{word} in {}", ran.out);
+    }
+}
+
+#[test]
+fn a_machine_without_ffmpeg_is_told_what_to_install() {
+    let home = Home::new();
+    let ran = Ran::of(home.command(&["doctor"]).env("PATH", home.path()));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let bad = |word: &str| ran.out.lines().any(|line| line.starts_with("BAD") && line.contains(word));
+    assert!(bad("ffmpeg is not there: apt-get install ffmpeg") && bad("ffprobe"), "{}", ran.out);
+    assert!(ran.out.ends_with("3 to mend\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_wrong_master_key_is_found() {
+    let home = Home::new();
+    home.done(&["migrate"]);
+    let other = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let ran = Ran::of(home.command(&["doctor"]).env("POSTSYNC_MASTER_KEY", other));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.lines().any(|line| line.starts_with("BAD") && line.contains("master key")), "{}", ran.out);
+}

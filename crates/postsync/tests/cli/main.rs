@@ -1,0 +1,10 @@
+//! The command line as people and scripts use it: what is printed where, and the exit codes. No server is spoken to.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod access;
+mod config;
+mod doctor;
+mod help;
+mod lipsync;
+mod run;
+mod verify;
