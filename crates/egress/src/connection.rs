@@ -28,6 +28,9 @@ const HEADERS_MAX: usize = 128;
 
 type Driver = http1::Connection<TokioIo<Wire>, Payload>;
 
+/// All heads of an answer together, the interim ones (1xx) too: each alone may be small, and they may never end.
+const HEADS_BYTES_MAX: u64 = 4 * HEAD_BYTES_MAX as u64;
+
 pub(crate) struct Connection {
     sender: SendRequest<Payload>,
     /// `None` once it has ended: polling it again would panic. Boxed, because the pool moves connections about.
@@ -43,6 +46,8 @@ pub(crate) enum NoHead {
     Unwritten,
     /// It broke.
     Broken(hyper::Error),
+    /// Interim answers without an end.
+    TooLarge,
     /// A deadline passed.
     Late(Late),
 }
@@ -100,6 +105,9 @@ impl Connection {
                     None if !self.meter.wrote() => NoHead::Unwritten,
                     None => NoHead::Broken(error.into_error()),
                 }));
+            }
+            if self.meter.read_bytes() > HEADS_BYTES_MAX {
+                return Poll::Ready(Err(NoHead::TooLarge));
             }
             patience.poll(cx, &self.meter).map(|late| Err(NoHead::Late(late)))
         })

@@ -65,7 +65,7 @@ impl Dialler {
 
     async fn addresses(&self, target: &Target, phases: &mut Phases) -> Result<Vec<IpAddr>, Trouble> {
         if let Some(literal) = &target.addresses {
-            return Ok(literal.clone());
+            return Ok(in_order(literal));
         }
         let start = Instant::now();
         let found = self.resolver.resolve(&target.host).await;
@@ -118,7 +118,7 @@ impl Dialler {
     }
 }
 
-/// IPv4 first: a server without an IPv6 route is common, one without IPv4 is not, and there is one deadline for all.
+/// An IPv4 address in IPv6's clothes (`::ffff:...`) is dialled as what it is. IPv4 first: a server without an IPv6 route is common, one without IPv4 is not, and there is one deadline for all.
 fn in_order(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let mut ordered: Vec<IpAddr> = addresses.iter().map(IpAddr::to_canonical).collect();
     ordered.sort_by_key(IpAddr::is_ipv6);

@@ -136,6 +136,7 @@ fn no_answer(no_head: NoHead, connection: &Connection) -> Trouble {
     match no_head {
         NoHead::Broken(error) => io_errors::trouble(&error, &connection.meter),
         NoHead::Unwritten => Trouble::new(SendError::ConnectReset, "the server closed the connection at once"),
+        NoHead::TooLarge => io_errors::too_large(),
         NoHead::Late(Late::Writing) => Trouble::new(SendError::WriteReset, "the server did not take the request"),
         NoHead::Late(Late::Answering) => {
             Trouble::new(SendError::ResponseTimeout, "the server did not begin to answer in time")

@@ -10,10 +10,7 @@ use crate::wire::Meter;
 /// Why no complete head came over a connection that was open.
 pub(crate) fn trouble(error: &hyper::Error, meter: &Meter) -> Trouble {
     if error.is_parse_too_large() {
-        return Trouble::new(
-            SendError::ResponseTooLarge,
-            "the head of the answer is larger than 16 KiB or has too many headers; send fewer or smaller ones",
-        );
+        return too_large();
     }
     if error.is_parse_version_h2() {
         return Trouble::new(
@@ -28,6 +25,14 @@ pub(crate) fn trouble(error: &hyper::Error, meter: &Meter) -> Trouble {
         );
     }
     broken(io_cause(error), meter)
+}
+
+/// A head over its cap, or interim ones without an end.
+pub(crate) fn too_large() -> Trouble {
+    Trouble::new(
+        SendError::ResponseTooLarge,
+        "the head of the answer is larger than 16 KiB or has too many headers; send fewer or smaller ones",
+    )
 }
 
 fn broken(cause: Option<&io::Error>, meter: &Meter) -> Trouble {

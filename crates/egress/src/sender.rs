@@ -127,6 +127,7 @@ impl Inner {
         Unanswered::Trouble(match no_head {
             NoHead::Unwritten => return Unanswered::Unwritten,
             NoHead::Broken(error) => io_errors::trouble(&error, &connection.meter),
+            NoHead::TooLarge => io_errors::too_large(),
             NoHead::Late(Late::Writing) => Trouble::new(
                 SendError::WriteReset,
                 format!(

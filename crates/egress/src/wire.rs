@@ -61,7 +61,12 @@ impl Meter {
 
     /// Whether any byte of an answer came.
     pub(crate) fn heard(&self) -> bool {
-        self.read_bytes.load(Relaxed) > 0
+        self.read_bytes() > 0
+    }
+
+    /// What came of an answer so far.
+    pub(crate) fn read_bytes(&self) -> u64 {
+        self.read_bytes.load(Relaxed)
     }
 
     /// When the whole request was with the system.

@@ -1,7 +1,8 @@
 //! Our own resolver on the system's configuration: asynchronous, and it tells apart why there is no answer.
 //!
-//! Whose fault silence is decides whether an attempt uses a step: a resolver that lately answered anything, or answers for the
-//! root now, is up, and a name without an answer is its owner's to mend. One that does not is ours.
+//! Whose fault a failure is decides whether an attempt uses a step: a resolver that lately knew anything, or knows the root now,
+//! is up, and a name without an answer is its owner's to mend. One that does not is ours: it is silent, or it answers SERVFAIL or
+//! REFUSED for all names, as local forwarders do while the network behind them is down.
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,14 +13,14 @@ use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts,
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::proto::rr::{Name, RecordType};
 use tokio::time::{Instant, timeout};
 
 use super::hosts::HostsFile;
 use super::{Answer, Resolve, ResolveFailure};
 use crate::Error;
 
-/// An answer to anything within this time says that the resolver is up.
+/// Knowing anything within this time says that the resolver is up.
 const HEARD_LATELY: Duration = Duration::from_secs(10);
 
 /// What a name from the hosts file is worth: the cache's least.
@@ -70,15 +71,15 @@ impl Dns {
         heard_at.is_some_and(|at| at.elapsed() < HEARD_LATELY)
     }
 
-    /// What no answer for one name means.
-    async fn silence(&self) -> ResolveFailure {
+    /// What it means that one name has no answer: `failure` where the resolver is up.
+    async fn judged(&self, failure: ResolveFailure) -> ResolveFailure {
         if self.heard_lately() {
-            return ResolveFailure::Timeout;
+            return failure;
         }
         match timeout(self.probe_max, self.resolver.lookup(".", RecordType::NS)).await {
-            Ok(answer) if answer.as_ref().map_or_else(|error| verdict(error).is_some(), |_| true) => {
+            Ok(answer) if answer.as_ref().map_or_else(|error| verdict(error).is_ok(), |_| true) => {
                 self.heard();
-                ResolveFailure::Timeout
+                failure
             }
             _ => ResolveFailure::ResolverDown,
         }
@@ -93,8 +94,10 @@ impl Resolve for Dns {
             return Ok(Answer { addresses, ttl: HOSTS_TTL });
         }
         // The final dot says that the name is whole: search domains would turn a typo into a name of our own network.
-        let Ok(looked_up) = timeout(self.lookup_max, self.resolver.lookup_ip(format!("{name}."))).await else {
-            return Err(self.silence().await);
+        // What is no name (an empty label, one that is too long) can't exist.
+        let name = Name::from_ascii(format!("{name}.")).map_err(|_| ResolveFailure::NotFound)?;
+        let Ok(looked_up) = timeout(self.lookup_max, self.resolver.lookup_ip(name)).await else {
+            return Err(self.judged(ResolveFailure::Timeout).await);
         };
         match looked_up {
             Ok(found) => {
@@ -103,28 +106,29 @@ impl Resolve for Dns {
                 Ok(Answer { addresses: found.iter().collect(), ttl })
             }
             Err(error) => match verdict(&error) {
-                Some(failure) => {
+                Ok(known) => {
                     self.heard();
-                    Err(failure)
+                    Err(known)
                 }
-                None => Err(self.silence().await),
+                Err(unknown) => Err(self.judged(unknown).await),
             },
         }
     }
 }
 
-/// What a resolver has answered; `None` where none did.
-fn verdict(error: &NetError) -> Option<ResolveFailure> {
+/// `Ok` is what a resolver knows of a name; `Err` that it knows nothing, which may be its own fault.
+fn verdict(error: &NetError) -> Result<ResolveFailure, ResolveFailure> {
     match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) => Some(match none.response_code {
-            ResponseCode::NXDomain => ResolveFailure::NotFound,
-            ResponseCode::NoError => ResolveFailure::NoAddress,
-            _ => ResolveFailure::Servfail,
-        }),
-        NetError::Dns(_) => Some(ResolveFailure::Servfail),
-        // A label that is too long, or empty: no such name can exist.
-        NetError::Proto(_) | NetError::Msg(_) | NetError::Message(_) => Some(ResolveFailure::NotFound),
-        _ => None,
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => Ok(ResolveFailure::NotFound),
+            ResponseCode::NoError => Ok(ResolveFailure::NoAddress),
+            _ => Err(ResolveFailure::Servfail),
+        },
+        // SERVFAIL, REFUSED and the like, or an answer that can't be read.
+        NetError::Dns(_) | NetError::Proto(_) | NetError::Msg(_) | NetError::Message(_) | NetError::Truncated => {
+            Err(ResolveFailure::Servfail)
+        }
+        _ => Err(ResolveFailure::Timeout),
     }
 }
 
@@ -136,14 +140,23 @@ mod tests {
 
     use super::*;
 
-    /// A name server with a zone of four names: `a` has an address, `empty` none, `broken` fails, `silent` says nothing.
-    async fn name_server(root_answers: bool) -> SocketAddr {
+    /// How a name server answers for the root.
+    #[derive(Clone, Copy)]
+    enum Root {
+        Known,
+        Servfail,
+        Silent,
+    }
+
+    /// A name server with a zone of five names: `a` has an address, `empty` none, `broken` fails, `closed` is refused, `silent`
+    /// says nothing.
+    async fn name_server(root: Root) -> SocketAddr {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         tokio::spawn(async move {
             let mut buffer = [0u8; 1500];
             while let Ok((_, from)) = socket.recv_from(&mut buffer).await {
-                if let Some(answer) = reply(&buffer, root_answers) {
+                if let Some(answer) = reply(&buffer, root) {
                     socket.send_to(&answer, from).await.unwrap();
                 }
             }
@@ -151,7 +164,7 @@ mod tests {
         address
     }
 
-    fn reply(query: &[u8], root_answers: bool) -> Option<Vec<u8>> {
+    fn reply(query: &[u8], root: Root) -> Option<Vec<u8>> {
         let end = 12 + query[12..].iter().position(|&byte| byte == 0).unwrap() + 5;
         let first = query[13..13 + usize::from(query[12])].to_ascii_lowercase();
         let is_a = query[end - 3] == 1;
@@ -160,7 +173,12 @@ mod tests {
             b"empty" => (0, false),
             b"broken" => (2, false),
             b"silent" => return None,
-            b"" if !root_answers => return None,
+            b"closed" => (5, false),
+            b"" => match root {
+                Root::Known => (0, false),
+                Root::Servfail => (2, false),
+                Root::Silent => return None,
+            },
             _ => (3, false),
         };
         let mut answer = vec![query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, u8::from(has_answer), 0, 0, 0, 0];
@@ -180,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn tells_apart_why_there_is_no_answer() {
-        let dns = dns(name_server(true).await, 5_000);
+        let dns = dns(name_server(Root::Known).await, 5_000);
         let found = dns.resolve("a.example").await.unwrap();
         assert_eq!(found.addresses, [IpAddr::from([192, 0, 2, 7])]);
         assert!(found.ttl > Duration::from_secs(70) && found.ttl <= Duration::from_secs(77), "{:?}", found.ttl);
@@ -188,6 +206,7 @@ mod tests {
             ("nowhere.example", ResolveFailure::NotFound),
             ("empty.example", ResolveFailure::NoAddress),
             ("broken.example", ResolveFailure::Servfail),
+            ("closed.example", ResolveFailure::Servfail),
             ("a..b", ResolveFailure::NotFound),
         ] {
             assert_eq!(dns.resolve(name).await, Err(want), "{name}");
@@ -197,11 +216,23 @@ mod tests {
     #[tokio::test]
     async fn silence_for_one_name_is_its_owners_and_for_all_is_ours() {
         // Long enough for the probe to be answered on a busy machine.
-        let up = dns(name_server(true).await, 3_000);
+        let up = dns(name_server(Root::Known).await, 3_000);
         assert_eq!(up.resolve("silent.example").await, Err(ResolveFailure::Timeout));
-        let down = dns(name_server(false).await, 500);
+        let down = dns(name_server(Root::Silent).await, 500);
         assert_eq!(down.resolve("silent.example").await, Err(ResolveFailure::ResolverDown));
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         assert_eq!(dns(closed, 500).resolve("a.example").await, Err(ResolveFailure::ResolverDown));
+    }
+    #[tokio::test]
+    async fn a_failure_for_one_name_is_its_owners_and_for_all_is_ours() {
+        for name in ["broken.example", "closed.example"] {
+            let up = dns(name_server(Root::Known).await, 5_000);
+            assert_eq!(up.resolve(name).await, Err(ResolveFailure::Servfail), "{name}");
+            let cut_off = dns(name_server(Root::Servfail).await, 5_000);
+            assert_eq!(cut_off.resolve(name).await, Err(ResolveFailure::ResolverDown), "{name}");
+            // It knows another name: so it is up.
+            assert_eq!(cut_off.resolve("nowhere.example").await, Err(ResolveFailure::NotFound));
+            assert_eq!(cut_off.resolve(name).await, Err(ResolveFailure::Servfail), "{name}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
 mod fetch;
+mod interim;
 mod reuse;
 mod send;
 mod support;
 mod tls;
+mod way;

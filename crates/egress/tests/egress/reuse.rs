@@ -36,13 +36,16 @@ async fn posts_at_the_same_time_do_not_share_one() {
 
 #[tokio::test]
 async fn what_is_to_be_closed_is_not_used_again() {
-    for head in ["Connection: close\r\n", "Keep-Alive: timeout=1\r\n", ""] {
-        let answer = format!("HTTP/1.1 200 OK\r\n{head}Content-Length: 0\r\n\r\n");
+    for head in
+        ["1 200 OK\r\nConnection: close", "1 200 OK\r\nKeep-Alive: timeout=1", "0 200 OK", "1 101 Up", "1 200 OK"]
+    {
+        let answer = format!("HTTP/1.{head}\r\nContent-Length: 0\r\n\r\n");
         let mut server = plain(move |_, _| say(&answer)).await;
-        let idle_max = if head.is_empty() { 0 } else { 8 };
+        let idle_max = if head == "1 200 OK" { 0 } else { 8 };
         let egress = Egress::new(EgressSettings { idle_max, ..settings() }).unwrap();
         for connection in 0..3 {
-            assert_eq!(egress.send(post(server.http("/"))).await.outcome, DELIVERED);
+            let status = egress.send(post(server.http("/"))).await.outcome.status();
+            assert_eq!(status, Some(if head == "1 101 Up" { 101 } else { 200 }), "{head}");
             assert_eq!(server.request().await.0, connection, "{head}");
             assert_eq!(server.seen().await, Seen::Closed(connection));
         }

@@ -273,3 +273,26 @@ async fn the_next_address_is_tried_where_one_refuses() {
     let Phases { dns_us, connect_us, tls_us, first_byte_us, .. } = report.phases;
     assert!(dns_us.is_some() && connect_us.is_some() && tls_us.is_none() && first_byte_us.is_some());
 }
+
+#[tokio::test]
+async fn what_goes_out_verifies_as_it_stands() {
+    let mut server = plain(|_, _| say(OK)).await;
+    let sent = Post { body: Bytes::from("{\"text\":\"caf\u{e9} \u{1f3ac}\"}"), ..post(server.http("/")) };
+    let secrets = [sent.secret.clone()];
+    send(&egress(), sent).await;
+    let (_, request) = server.request().await;
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let header = |name: &str| {
+        let found: Vec<&str> = head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect();
+        assert_eq!(found.len(), 1, "{name} in {head}");
+        Some(found[0].as_bytes())
+    };
+    let (now, tolerance) = (1_795_422_077, Duration::ZERO);
+    let standard = postsync_webhook::StandardHeaders {
+        id: header("Webhook-Id"),
+        timestamp: header("Webhook-Timestamp"),
+        signature: header("Webhook-Signature"),
+    };
+    postsync_webhook::verify_sync(header("Sync-Signature"), body.as_bytes(), &secrets, now, tolerance).unwrap();
+    postsync_webhook::verify_standard(standard, body.as_bytes(), &secrets, now, tolerance).unwrap();
+}

@@ -113,6 +113,36 @@ async fn what_is_not_tls_is_named() {
 }
 
 #[tokio::test]
+async fn a_server_for_tls_1_0_only_is_named() {
+    let address = raw(|mut stream| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        // A record with one ServerHello: version 1.0, random, no session, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, no compression.
+        let mut hello = vec![0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+        hello.extend([7; 32]);
+        hello.extend([0, 0xc0, 0x13, 0]);
+        stream.write_all(&hello).await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+    })
+    .await;
+    let report =
+        Egress::new(settings()).unwrap().send(post(format!("https://app.example.com:{}/", address.port()))).await;
+    assert_eq!(report.outcome, Outcome::Failed(SendError::TlsVersion), "{}", report.message);
+    assert!(report.message.contains("enable TLS 1.2 or 1.3"), "{}", report.message);
+}
+
+#[tokio::test]
+async fn a_reset_in_the_handshake_is_named() {
+    let address = raw(|mut stream| async move {
+        let _ = stream.read(&mut [0; 16]).await;
+        stream.set_zero_linger().unwrap();
+    })
+    .await;
+    let report = Egress::new(settings()).unwrap().send(post(format!("https://{address}/"))).await;
+    assert_eq!(report.outcome, Outcome::Failed(SendError::ConnectReset), "{}", report.message);
+    assert_eq!(report.address, Some(address));
+}
+
+#[tokio::test]
 async fn a_handshake_that_hangs_ends_with_its_deadline() {
     let address = raw(|stream| async move {
         let _held = stream;
