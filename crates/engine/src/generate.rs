@@ -103,20 +103,7 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
 async fn attempt(world: &World, generator: &dyn Generator, generation: &Generation) -> Result<Output, GeneratorError> {
     let at_work = AtWork::default();
     locked(&world.at_work).insert(generation.id, at_work.clone());
-    let mut making = std::pin::pin!(make(world, generator, generation, &at_work));
-    let made = tokio::select! {
-        biased;
-        made = &mut making => made,
-        why = must_end(world) => {
-            // Told, not dropped: it has children of its own, which must be gone before its folder is.
-            at_work.cancel.cancel();
-            tokio::select! {
-                biased;
-                made = &mut making => made.or(Err(why)),
-                () = world.ports.clock.sleep(END_WAIT) => Err(why),
-            }
-        }
-    };
+    let made = in_time(world, generator, generation, &at_work).await;
     if rule::holds("work_shown_is_work_under_way") {
         locked(&world.at_work).remove(&generation.id);
     }
@@ -127,6 +114,30 @@ async fn attempt(world: &World, generator: &dyn Generator, generation: &Generati
         tracing::warn!(generation = %generation.id, %error, "a folder was left behind; the next start sweeps it");
     }
     made
+}
+
+/// The work itself. When this is over so is the work, and its children with it: it may leave nothing behind that would
+/// write into a folder that is not there any more.
+async fn in_time(
+    world: &World,
+    generator: &dyn Generator,
+    generation: &Generation,
+    at_work: &AtWork,
+) -> Result<Output, GeneratorError> {
+    let mut making = std::pin::pin!(make(world, generator, generation, at_work));
+    tokio::select! {
+        biased;
+        made = &mut making => made,
+        why = must_end(world) => {
+            // Told, not dropped: so it can end what it has begun.
+            at_work.cancel.cancel();
+            tokio::select! {
+                biased;
+                made = &mut making => made.or(Err(why)),
+                () = world.ports.clock.sleep(END_WAIT) => Err(why),
+            }
+        }
+    }
 }
 
 /// Resolves when the work must end: the grace of a stop is over, or `generation.timeout` is.

@@ -94,6 +94,11 @@ pub enum Fact<'a> {
         /// How.
         how: WorkEnd,
     },
+    /// A job's folder is removed with all in it.
+    FolderDropped {
+        /// Whose.
+        generation: GenerationId,
+    },
     /// A POST leaves.
     PostBegan(&'a PostSeen),
     /// The receiver has all of it.
@@ -136,6 +141,7 @@ impl fmt::Display for Fact<'_> {
             Self::Committed(change) => write!(f, "committed {}", Short(change)),
             Self::ZombieTook(change) => write!(f, "ZOMBIE TOOK {}", Short(change)),
             Self::WorkBegan { generation, .. } => write!(f, "work began {generation}"),
+            Self::FolderDropped { generation } => write!(f, "folder dropped {generation}"),
             Self::WorkEnded { generation, how } => write!(f, "work ended {generation} {how:?}"),
             Self::PostBegan(post) => write!(f, "post began {} attempt {} to {}", post.delivery, post.attempt, post.url),
             Self::PostReceived { delivery, attempt } => write!(f, "post received {delivery} attempt {attempt}"),

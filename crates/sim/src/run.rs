@@ -221,8 +221,9 @@ impl Run {
         self.set_faulty(false);
         self.stage.store.accept();
         self.step_the_wall_clock(0);
-        // One more work than usual that never ends by itself: its time limit must.
-        self.stage.slow.script([Work { takes_ms: 0, result: WorkResult::Hangs }]);
+        // Two works that never end by themselves: their time limit must end them.
+        let never = |result| Work { takes_ms: 0, result };
+        self.stage.slow.script([never(WorkResult::Hangs), never(WorkResult::IsDeaf)]);
         self.stage.begin_life();
         self.stage.witness.tell(&Fact::FaultsStopped);
         // Time enough for the loops to be in the middle of what the last life has left.

@@ -82,6 +82,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<posts::OneSecret>::default(),
         Box::new(posts::InFlightBounded::new(rules)),
         Box::<work::DiesThreeTimesEndsFailed>::default(),
+        Box::<work::WorkEndsBeforeItsFolder>::default(),
         Box::<stops::StopHandsBack>::default(),
         Box::<stops::WaitsAreTold>::default(),
     ]

@@ -1,5 +1,5 @@
 //! Whether work that dies is counted, and what is handed back is not.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postsync_core::change::Change;
 use postsync_core::error_code::GENERATION_PIPELINE_FAILED;
@@ -53,6 +53,31 @@ impl Checker for DiesThreeTimesEndsFailed {
                 return ensure(!gives_up(ending) || life.deaths >= DEATHS_MAX, || {
                     format!("{id} was given up after {} deaths", life.deaths)
                 });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Work is over, its children with it, before its folder goes: or they would write into a folder that is not there.
+#[derive(Default)]
+pub(super) struct WorkEndsBeforeItsFolder {
+    works: BTreeSet<GenerationId>,
+}
+
+impl Checker for WorkEndsBeforeItsFolder {
+    fn name(&self) -> &'static str {
+        "work_ends_before_its_folder"
+    }
+
+    fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+        match fact {
+            Fact::WorkBegan { generation, .. } => _ = self.works.insert(*generation),
+            Fact::WorkEnded { generation, .. } => _ = self.works.remove(generation),
+            Fact::FolderDropped { generation } => {
+                let over = !self.works.contains(generation);
+                return ensure(over, || format!("the folder of {generation} went while it was at work"));
             }
             _ => {}
         }

@@ -1,9 +1,11 @@
 //! Generators: an instant one like passthrough, and a slow one whose work dies, fails, hangs and gets cut off.
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::{Either, select};
 use postsync_core::error_code::GENERATION_INPUT_VALIDATION_FAILED;
 use postsync_core::generation::Failure;
 use postsync_core::ids::GenerationId;
@@ -32,8 +34,10 @@ pub enum WorkResult {
     Failed,
     /// The child dies.
     Died,
-    /// Never.
+    /// Never by itself, but when it is told to.
     Hangs,
+    /// Never, whatever it is told.
+    IsDeaf,
 }
 
 /// How works go that nobody has scripted.
@@ -95,7 +99,7 @@ impl SimGenerator {
         let result = match self.dice.below(20) {
             0..=3 => WorkResult::Died,
             4 | 5 => WorkResult::Failed,
-            6 => WorkResult::Hangs,
+            6 => [WorkResult::Hangs, WorkResult::IsDeaf][self.dice.below(2)],
             _ => WorkResult::Done,
         };
         Work { takes_ms: self.dice.between(1, 8_000), result }
@@ -128,14 +132,22 @@ impl Generator for SimGenerator {
         self.instant
     }
 
-    async fn generate(&self, job: Job, progress: Progress, _cancel: Cancel) -> Result<JobOutput, GeneratorError> {
+    async fn generate(&self, job: Job, progress: Progress, cancel: Cancel) -> Result<JobOutput, GeneratorError> {
         let work = self.work();
         self.witness.tell(&Fact::WorkBegan { generation: job.id, instant: self.instant });
         let mut at_work = AtWork { witness: &self.witness, generation: job.id, how: WorkEnd::Cut };
         progress.set(0.5);
-        self.clock.sleep(Duration::from_millis(u64::try_from(work.takes_ms).unwrap_or(0))).await;
-        if work.result == WorkResult::Hangs {
-            std::future::pending::<()>().await;
+        let takes = self.clock.sleep(Duration::from_millis(u64::try_from(work.takes_ms).unwrap_or(0)));
+        let done = async {
+            takes.await;
+            if matches!(work.result, WorkResult::Hangs | WorkResult::IsDeaf) {
+                std::future::pending::<()>().await;
+            }
+        };
+        if work.result == WorkResult::IsDeaf {
+            done.await;
+        } else if let Either::Right(_) = select(pin!(done), pin!(cancel.cancelled())).await {
+            return Err(GeneratorError::Cancelled);
         }
         at_work.how = if work.result == WorkResult::Died { WorkEnd::Died } else { WorkEnd::Verdict };
         match work.result {

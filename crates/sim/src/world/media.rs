@@ -12,10 +12,13 @@ use postsync_engine::ports::{
 
 use super::Yield;
 use crate::dice::Dice;
+use crate::facts::Fact;
+use crate::witness::Witness;
 
 /// A media store in memory; it survives crashes as a disk does.
 pub struct SimMedia {
     dice: Dice,
+    witness: Witness,
     state: Mutex<Files>,
 }
 
@@ -29,8 +32,8 @@ struct Files {
 impl SimMedia {
     /// An empty one that works.
     #[must_use]
-    pub fn new(dice: Dice) -> Arc<Self> {
-        Arc::new(Self { dice, state: Mutex::default() })
+    pub fn new(dice: Dice, witness: Witness) -> Arc<Self> {
+        Arc::new(Self { dice, witness, state: Mutex::default() })
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
@@ -77,6 +80,7 @@ impl MediaStore for SimMedia {
     }
 
     async fn drop_job_folder(&self, id: GenerationId) -> Result<(), MediaError> {
+        self.witness.tell(&Fact::FolderDropped { generation: id });
         Yield::default().await;
         self.files().folders.remove(&id);
         Ok(())
