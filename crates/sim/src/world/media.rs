@@ -131,7 +131,7 @@ impl MediaStore for SimMedia {
 /// Where inputs are fetched from.
 pub struct SimFetch {
     dice: Dice,
-    state: Mutex<(VecDeque<FetchFailure>, bool)>,
+    state: Mutex<(VecDeque<Option<FetchFailure>>, bool)>,
 }
 
 impl SimFetch {
@@ -141,8 +141,8 @@ impl SimFetch {
         Arc::new(Self { dice, state: Mutex::default() })
     }
 
-    /// How the next fetches fail, in turn.
-    pub fn script(&self, failures: impl IntoIterator<Item = FetchFailure>) {
+    /// How the next fetches fail, in turn; `None` is a success.
+    pub fn script(&self, failures: impl IntoIterator<Item = Option<FetchFailure>>) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).0.extend(failures);
     }
 
@@ -158,7 +158,7 @@ impl SimFetch {
                 [dice.below(3)]
         };
         let failed = state.1 && self.dice.per_mille(30);
-        state.0.pop_front().or_else(|| failed.then(|| by_chance(&self.dice)))
+        state.0.pop_front().unwrap_or_else(|| failed.then(|| by_chance(&self.dice)))
     }
 }
 
