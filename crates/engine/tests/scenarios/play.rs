@@ -23,7 +23,10 @@ pub(crate) struct Play {
 
 impl Play {
     pub(crate) fn new(schedule: &str) -> Self {
-        Self::with(Settings { schedule: Schedule::parse(schedule).unwrap(), ..Settings::default() }, Bounds::default())
+        Self::with(
+            Settings { schedule: Schedule::parse(schedule).expect("a schedule"), ..Settings::default() },
+            Bounds::default(),
+        )
     }
 
     pub(crate) fn with(settings: Settings, bounds: Bounds) -> Self {
