@@ -69,12 +69,24 @@ impl Folder {
     }
 }
 
-/// Writes a new file that only its owner can read.
+/// Writes a new file that only its owner can read. Whole or not at all: half a key after a crash or on a full disk would
+/// refuse every later start.
 ///
 /// # Errors
 /// Also when it exists.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let written = write_draft(&draft, bytes);
+    // A link, not a rename: it fails where the name is taken.
+    let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    linked
+}
+
+fn write_draft(draft: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

@@ -104,15 +104,18 @@ fn read(file: &Path) -> std::io::Result<String> {
 /// Whole or not at all under its name, and on disk before anything is encrypted with it.
 fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
     let draft = draft_of(file);
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    writeln!(out, "{text}")?;
-    out.sync_all()?;
     // A link, not a rename: it fails where the name is taken, so that two first starts can't both believe in their own key.
-    let linked = std::fs::hard_link(&draft, file);
+    let linked = write_draft(&draft, text).and_then(|()| std::fs::hard_link(&draft, file));
     std::fs::remove_file(&draft)?;
     linked?;
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
+}
+
+fn write_draft(draft: &Path, text: &str) -> std::io::Result<()> {
+    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+    writeln!(out, "{text}")?;
+    out.sync_all()
 }
 
 fn draft_of(file: &Path) -> PathBuf {

@@ -4,7 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::api::passthrough;
-use crate::harness::{Api, Receiver, Reply, Setup, poll, sample};
+use crate::harness::{Api, Receiver, Reply, Server, Setup, poll, sample};
+
+const DISK_BYTES: u64 = 8 << 20;
+
+/// What the disk gives at once.
+const PAGE_BYTES: usize = 4096;
+
+/// A start needs less than this.
+const ROOM_BYTES_MAX: u64 = 1 << 20;
 
 /// A small disk; unmounted when it is dropped.
 struct Disk(PathBuf);
@@ -15,8 +23,14 @@ impl Disk {
         let at = home.join("disk");
         fs::create_dir(&at).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs"]).arg(&at);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES},mode=0700"), "tmpfs"]).arg(&at);
         mount.output().is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+
+    /// Makes that much room on the full disk.
+    fn leave(&self, bytes: u64) {
+        let ballast = fs::File::options().write(true).open(self.0.join("ballast")).unwrap();
+        ballast.set_len(ballast.metadata().unwrap().len() - bytes).unwrap();
     }
 
     /// Fills it to the last byte, or empties it again.
@@ -62,6 +76,42 @@ async fn create_until_full(api: &Api, webhook: &str) -> Vec<String> {
     })
     .await;
     accepted
+}
+
+/// Starts a server with a little more room each time, so that it runs out at each of the steps of a start.
+async fn start_in_little_room(setup: &Setup, disk: &Disk) -> Server {
+    for room_bytes in (0..ROOM_BYTES_MAX).step_by(PAGE_BYTES) {
+        disk.fill(true);
+        disk.leave(room_bytes);
+        let started = setup.try_start().await;
+        disk.fill(false);
+        match started {
+            Ok(server) => return server,
+            Err(said) => assert!(said.contains("postsync: "), "refused, not crashed: {said}"),
+        }
+    }
+    panic!("{ROOM_BYTES_MAX} bytes are not enough for a start");
+}
+
+/// What was made must be whole: half a key would refuse every later start.
+#[tokio::test]
+async fn a_start_without_room_spoils_nothing() {
+    let setup = Setup::bare().with("POSTSYNC_LISTEN", "127.0.0.1:0");
+    let Some(disk) = Disk::mount(setup.home()) else {
+        eprintln!("skipped: this user can't mount a small disk");
+        return;
+    };
+    let setup = setup.with_data(disk.0.join("data"));
+    start_in_little_room(&setup, &disk).await.stop().await;
+    // Once more with the database there already: then this one is what there is no room for.
+    fs::remove_file(setup.data().join("token.key")).unwrap();
+    let server = start_in_little_room(&setup, &disk).await;
+    let key = fs::read_to_string(setup.data().join("first-api-key")).unwrap();
+    Api::new(server.address, key.trim()).get("/v2/generations").await.expect(200);
+    let names = fs::read_dir(setup.data()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let drafts: Vec<String> = names.filter(|name| name.contains("key.")).collect();
+    assert!(drafts.is_empty(), "no draft of a key is left: {drafts:?}");
+    drop(server.kill().await);
 }
 
 #[tokio::test]

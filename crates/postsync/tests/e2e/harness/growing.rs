@@ -46,7 +46,12 @@ impl<T: Clone + Debug> Growing<T> {
     }
 
     /// Looks at the whole list, again each time that it has grown, until there is what is looked for.
-    pub(crate) async fn until<R>(&self, what: &str, mut look: impl FnMut(&[T]) -> Option<R>) -> R {
+    pub(crate) async fn until<R>(&self, what: &str, look: impl FnMut(&[T]) -> Option<R>) -> R {
+        self.until_closed(what, look).await.unwrap_or_else(|| panic!("{what}: it ended before; {}", self.tail()))
+    }
+
+    /// The same; `None` where nothing will come any more.
+    pub(crate) async fn until_closed<R>(&self, what: &str, mut look: impl FnMut(&[T]) -> Option<R>) -> Option<R> {
         let mut changes = self.0.subscribe();
         let found = timeout(PATIENCE, async {
             loop {
@@ -62,9 +67,8 @@ impl<T: Clone + Debug> Growing<T> {
                     return None;
                 }
             }
-        })
-        .await;
-        found.ok().flatten().unwrap_or_else(|| panic!("in vain: {what}; seen until then:\n{}", self.tail()))
+        });
+        found.await.unwrap_or_else(|_| panic!("in vain: {what}; {}", self.tail()))
     }
 
     /// The first item that fits.
@@ -81,7 +85,7 @@ impl<T: Clone + Debug> Growing<T> {
         let all = self.all();
         let skipped = all.len().saturating_sub(SHOWN_MAX);
         let lines = all.iter().skip(skipped).map(|item| format!("  {item:?}\n"));
-        std::iter::once(format!("  ({skipped} more before)\n")).chain(lines).collect()
+        std::iter::once(format!("seen until then ({skipped} more before):\n")).chain(lines).collect()
     }
 }
 

@@ -104,10 +104,18 @@ impl Setup {
 
     /// Starts a server and waits until it takes requests.
     pub(crate) async fn start(&self) -> Server {
+        self.try_start().await.unwrap_or_else(|said| panic!("the server did not start: {said}"))
+    }
+
+    /// The same; or what a server says that ends instead.
+    pub(crate) async fn try_start(&self) -> Result<Server, String> {
         let mut child = self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = growing::lines(child.stderr.take().unwrap());
-        let ready = log.until("the server takes requests", |lines| lines.iter().find_map(|line| listening(line))).await;
-        Server { child, log, address: ready, setup: self.clone() }
+        let look = |lines: &[String]| lines.iter().find_map(|line| listening(line));
+        match log.until_closed("the server takes requests", look).await {
+            Some(address) => Ok(Server { child, log, address, setup: self.clone() }),
+            None => Err(log.all().join("\n")),
+        }
     }
 }
 
