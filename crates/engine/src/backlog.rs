@@ -89,8 +89,8 @@ impl Backlog {
         let read_to = page.last().map(|last| last.id);
         front.reading = match (is_last, front.overflowed) {
             (false, _) => Reading::From(read_to),
-            (true, true) => Reading::From(None),
-            (true, false) => Reading::NothingLeft,
+            (true, true) if rule::holds("what_overflows_meanwhile_is_read_back") => Reading::From(None),
+            (true, _) => Reading::NothingLeft,
         };
         for generation in page {
             if front.known.insert(generation.id) {

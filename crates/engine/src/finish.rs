@@ -2,7 +2,7 @@
 //! ended and its webhook is not on disk.
 //!
 //! The first attempt's start rides in the same commit where the dispatcher has a free slot for it; then the POST goes out
-//! right after the commit, and nothing is read back.
+//! right after the commit, and nothing is read back. A schedule whose first point is not 0 has it wait on disk instead.
 use std::sync::Arc;
 
 use postsync_core::generation::{self, Ending, Finished, Generation, Output};
@@ -14,10 +14,12 @@ use crate::world::World;
 
 pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending) {
     let (id, media) = (generation.id, stored_media(&ending));
-    let slot = generation.request.webhook_url.as_ref().and_then(|_| world.dispatcher.reserve());
+    let schedule = &world.settings.schedule;
+    let sent_at_once = generation.request.webhook_url.is_some() && schedule.point_ms(0) == Some(0);
+    let slot = if sent_at_once { world.dispatcher.reserve() } else { None };
     let now = world.now();
     let Finished { mut changes, webhook } =
-        generation::finish(&mut generation, ending, now, world.new_event_id(), world.new_delivery_id());
+        generation::finish(&mut generation, ending, now, schedule, world.new_event_id(), world.new_delivery_id());
     let due = webhook.map(|(event, mut delivery)| {
         if slot.is_some() && rule::holds("a_start_is_on_record_first") {
             changes.push(delivery.start(now));

@@ -134,7 +134,12 @@ async fn in_time(
             tokio::select! {
                 biased;
                 made = &mut making => made.or(Err(why)),
-                () = world.ports.clock.sleep(END_WAIT) => Err(why),
+                () = world.ports.clock.sleep(END_WAIT) => {
+                    if !rule::holds("work_ends_before_its_folder") {
+                        let _ = world.ports.media.drop_job_folder(generation.id).await;
+                    }
+                    Err(why)
+                }
             }
         }
     }

@@ -14,17 +14,20 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 31] = [
-    mutant("ids_go_above_what_is_on_disk", "accepted_ends"),
+pub const MUTANTS: [Mutant; 34] = [
+    mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
+    mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
     mutant("work_left_open_is_taken_up", "accepted_ends"),
     mutant("deaths_are_counted", "dies_three_times_ends_failed"),
     mutant("what_is_handed_back_is_not_counted", "stop_hands_back"),
     mutant("work_is_bounded_in_time", "settles_within_bound"),
     mutant("works_are_bounded", "in_flight_bounded"),
     mutant("job_folders_are_removed", "nothing_left"),
+    mutant("work_ends_before_its_folder", "work_ends_before_its_folder"),
     mutant("work_shown_is_work_under_way", "nothing_left"),
     mutant("the_end_is_one_commit", "event_reaches_or_exhausts"),
+    mutant("the_first_point_counts", "schedule_respected"),
     mutant("the_end_is_fenced", "final_stays_final"),
     mutant("waits_are_told", "waits_are_told"),
     mutant("attempts_in_flight_are_bounded", "in_flight_bounded"),

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use postsync_core::ids::OrgId;
 use postsync_core::schedule::Schedule;
 use postsync_engine::ports::{Spawn as _, Store, StoreError};
 use postsync_engine::{Bounds, Engine, Settings};
 
+use crate::dice::Dice;
 use crate::facts::Fact;
 use crate::stage::{INSTANT_MODEL, SLOW_MODEL, Stage};
 use crate::witness::{Violation, Witness};
 use crate::world::{Mood, Pace, Work, WorkResult};
 
-/// Whose generations they are.
-const ORGS: [&str; 2] = ["default", "o2"];
+/// So many lives have the same two organizations; then one is new, and its first webhook is its first.
+const LIVES_PER_ORG: usize = 20;
 
 /// Whom webhooks go to. The last two never take anything.
 const URLS: [&str; 7] = [
@@ -71,7 +73,8 @@ pub fn run(plan: Plan) -> Report {
 /// Runs a plan on another store, which must complete every call at its first poll.
 #[must_use]
 pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
-    let mut run = Run { stage: stage(plan.seed, store), stopping: Arc::default(), stopped: Arc::default(), polls: 0 };
+    let mut run =
+        Run { stage: stage(plan.seed, store), stopping: Arc::default(), stopped: Arc::default(), polls: 0, lives: 0 };
     run.set_faulty(true);
     for _ in 0..plan.crashes {
         run.life();
@@ -81,14 +84,17 @@ pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
 }
 
 fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
+    // Other seeds, other settings: some faults need much room, others little.
+    let dice = Dice::new(!seed);
+    let schedules = ["0s,2s,10s,1m,5m", "0s", "0s,1s,1s,2s", "5s,30s,10m"];
     let settings = Settings {
-        schedule: Schedule::from_steps(&["0s", "2s", "10s", "1m", "5m"]).unwrap_or_default(),
-        in_flight_max: 4,
+        schedule: Schedule::parse(schedules[dice.below(schedules.len())]).unwrap_or_default(),
+        in_flight_max: 1 + dice.below(6),
         generation_timeout: Duration::from_secs(60),
         shutdown_grace: Duration::from_secs(4),
         ..Settings::default()
     };
-    Stage::on(store, seed, settings, Bounds { waiting_max: 3, read_max: 2 })
+    Stage::on(store, seed, settings, Bounds { waiting_max: 1 + dice.below(5), read_max: 1 + dice.below(4) })
 }
 
 struct Run {
@@ -96,6 +102,7 @@ struct Run {
     stopping: Arc<AtomicBool>,
     stopped: Arc<AtomicBool>,
     polls: u64,
+    lives: usize,
 }
 
 impl Run {
@@ -117,6 +124,7 @@ impl Run {
 
     /// A life that ends badly, and the time until somebody starts the next one.
     fn life(&mut self) {
+        self.lives += 1;
         self.stage.begin_life();
         let dice = self.stage.dice.clone();
         let polls_max = match dice.below(20) {
@@ -197,7 +205,7 @@ impl Run {
         let dice = &self.stage.dice;
         let model = if dice.below(3) == 0 { SLOW_MODEL } else { INSTANT_MODEL };
         let url = (dice.below(10) > 0).then(|| URLS[dice.below(URLS.len())]);
-        let request = Stage::request(ORGS[dice.below(ORGS.len())], model, url);
+        let request = Stage::request(&org(self.lives / LIVES_PER_ORG + dice.below(2)), model, url);
         let waits = dice.below(4) == 0;
         self.stage.spawner().spawn(Box::pin(client(engine, request, waits, self.stage.witness.clone())));
     }
@@ -220,17 +228,21 @@ impl Run {
     fn last_life(&mut self) {
         self.set_faulty(false);
         self.stage.store.accept();
-        self.step_the_wall_clock(0);
+        self.step_the_wall_clock(WALL_AHEAD_MS_MAX);
         // Two works that never end by themselves: their time limit must end them.
         let never = |result| Work { takes_ms: 0, result };
         self.stage.slow.script([never(WorkResult::Hangs), never(WorkResult::IsDeaf)]);
         self.stage.begin_life();
-        self.stage.witness.tell(&Fact::FaultsStopped);
-        // Time enough for the loops to be in the middle of what the last life has left.
-        for _ in 0..6 {
+        // A last burst, with the loops in the middle of what the last life has left and the wall clock set back: whatever
+        // is forgotten now stays forgotten, because nobody starts again.
+        for burst in 0..12 {
             self.stage.advance(40);
             (0..4).for_each(|_| self.submit());
+            if burst == 6 {
+                self.step_the_wall_clock(0);
+            }
         }
+        self.stage.witness.tell(&Fact::FaultsStopped);
         let began_ms = self.stage.clock.mono_ms();
         let mut settled = false;
         while !settled && self.stage.clock.mono_ms() - began_ms < SETTLE_MS_MAX {
@@ -240,13 +252,17 @@ impl Run {
         // What is on disk may be ahead of its acknowledgement by as much as that.
         self.stage.advance(1_000);
         let took_ms = self.stage.clock.mono_ms() - began_ms;
-        let end = self.stage.end(&ORGS, settled, took_ms);
+        let end = self.stage.end(&self.orgs(), settled, took_ms);
         self.stage.witness.end(&end);
+    }
+
+    fn orgs(&self) -> Vec<OrgId> {
+        (0..=self.lives / LIVES_PER_ORG + 1).map(|n| OrgId::new(&org(n))).collect()
     }
 
     fn report(&self, seed: u64) -> Report {
         let (trace_hash, facts) = self.stage.witness.trace();
-        let end = self.stage.end(&ORGS, true, 0);
+        let end = self.stage.end(&self.orgs(), true, 0);
         Report {
             seed,
             violations: self.stage.witness.violations(),
@@ -257,6 +273,10 @@ impl Run {
             attempts: end.deliveries.iter().map(|record| record.attempts.len()).sum(),
         }
     }
+}
+
+fn org(n: usize) -> String {
+    format!("o{n}")
 }
 
 async fn client(engine: Arc<Engine>, new: postsync_core::generation::NewGeneration, waits: bool, witness: Witness) {

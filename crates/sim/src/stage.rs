@@ -240,8 +240,7 @@ impl Stage {
 
     /// Everything on disk, and what is left in memory.
     #[must_use]
-    pub fn end(&self, orgs: &[&str], settled: bool, took_ms: i64) -> End {
-        let orgs: Vec<OrgId> = orgs.iter().map(|org| OrgId::new(org)).collect();
+    pub fn end(&self, orgs: &[OrgId], settled: bool, took_ms: i64) -> End {
         let generations: Vec<Generation> = orgs.iter().flat_map(|org| self.generations(org)).collect();
         let engine = self.engine();
         let shown = |id: &GenerationId| engine.as_ref().is_some_and(|engine| engine.progress_percent(*id).is_some());

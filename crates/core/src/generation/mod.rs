@@ -11,6 +11,7 @@ use crate::delivery::Delivery;
 use crate::error_code::{self, ErrorCode};
 use crate::event::{Event, EventType};
 use crate::ids::{DeliveryId, EventId, GenerationId, MediaId, OrgId};
+use crate::schedule::Schedule;
 use crate::target::{Destination, implicit_endpoint};
 use crate::time::Timestamp;
 use crate::{delivery, limits, rule};
@@ -239,12 +240,13 @@ pub struct Finished {
     pub webhook: Option<(Event, Delivery)>,
 }
 
-/// Ends a generation: final state, event with its body frozen, delivery.
+/// Ends a generation: final state, event with its body frozen, delivery, due at the schedule's first point.
 #[must_use]
 pub fn finish(
     generation: &mut Generation,
     ending: Ending,
     now: Timestamp,
+    schedule: &Schedule,
     event: EventId,
     delivery: DeliveryId,
 ) -> Finished {
@@ -261,7 +263,9 @@ pub fn finish(
         Change::EndGeneration { id: generation.id, tries: generation.tries, at: now, ending },
         Change::AddEvent(Box::new(event.clone())),
     ];
-    let webhook = delivery_of(generation, &event, delivery).map(|delivery| {
+    let webhook = delivery_of(generation, &event, delivery).map(|mut delivery| {
+        let first_ms = if rule::holds("the_first_point_counts") { schedule.point_ms(0).unwrap_or(0) } else { 0 };
+        delivery.state = delivery::State::Due(now.plus_ms(first_ms));
         changes.push(Change::AddDelivery(Box::new(delivery.clone())));
         (event, delivery)
     });

@@ -22,7 +22,7 @@ fn end(g: &mut Generation, ending: Ending) -> Finished {
     let mut ids = IdSequence::after(0);
     let now = Timestamp(1_795_420_900_000);
     let (event, delivery) = (EventId(ids.next(now)), DeliveryId(ids.next(now)));
-    finish(g, ending, now, event, delivery)
+    finish(g, ending, now, &Schedule::default(), event, delivery)
 }
 
 fn completed() -> Ending {

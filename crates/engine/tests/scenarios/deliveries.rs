@@ -66,6 +66,16 @@ fn retry_after_is_kept_and_one_last_attempt_follows_a_long_one() {
 }
 
 #[test]
+fn a_schedule_may_begin_later_than_at_once() {
+    let mut play = Play::new("5s,10s");
+    play.stage.receivers.set_mood(URL, Mood::Broken);
+    play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.advance(HOUR_MS);
+    let times_ms = play.post_times_ms();
+    assert_eq!((times_ms.len(), times_ms[0]), (2, 5_000));
+}
+
+#[test]
 fn one_step_is_one_attempt() {
     let mut play = Play::new("0s");
     play.stage.receivers.script(URL, [later(503, 1_000)]);

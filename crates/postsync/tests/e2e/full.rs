@@ -1,7 +1,9 @@
 //! A full disk: what can't be kept is refused with a 503 that says when to come back, and nothing that was accepted is lost.
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use tempfile::TempDir;
 
 use crate::harness::api::passthrough;
 use crate::harness::{Api, Receiver, Reply, Server, Setup, poll, sample};
@@ -15,33 +17,35 @@ const PAGE_BYTES: usize = 4096;
 const ROOM_BYTES_MAX: u64 = 1 << 20;
 
 /// A small disk; unmounted when it is dropped.
-struct Disk(PathBuf);
+struct Disk(TempDir);
 
 impl Disk {
     /// `None` where this user may not mount.
-    fn mount(home: &Path) -> Option<Self> {
-        let at = home.join("disk");
-        fs::create_dir(&at).unwrap();
+    fn mount() -> Option<Self> {
+        let at = tempfile::Builder::new().prefix("postsync-e2e-disk-").tempdir().unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES},mode=0700"), "tmpfs"]).arg(&at);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES},mode=0700"), "tmpfs"]).arg(at.path());
         mount.output().is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.path().join("ballast")
     }
 
     /// Makes that much room on the full disk.
     fn leave(&self, bytes: u64) {
-        let ballast = fs::File::options().write(true).open(self.0.join("ballast")).unwrap();
+        let ballast = fs::File::options().write(true).open(self.ballast()).unwrap();
         ballast.set_len(ballast.metadata().unwrap().len() - bytes).unwrap();
     }
 
     /// Fills it to the last byte, or empties it again.
     fn fill(&self, full: bool) {
-        let ballast = self.0.join("ballast");
         if full {
-            let mut file = fs::File::create(&ballast).unwrap();
+            let mut file = fs::File::create(self.ballast()).unwrap();
             let error = std::io::copy(&mut std::io::repeat(0), &mut file).unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
         } else {
-            fs::remove_file(ballast).unwrap();
+            fs::remove_file(self.ballast()).unwrap();
         }
     }
 }
@@ -49,7 +53,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily: the server that has it open ends at the same moment.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
     }
 }
 
@@ -97,11 +101,11 @@ async fn start_in_little_room(setup: &Setup, disk: &Disk) -> Server {
 #[tokio::test]
 async fn a_start_without_room_spoils_nothing() {
     let setup = Setup::bare().with("POSTSYNC_LISTEN", "127.0.0.1:0");
-    let Some(disk) = Disk::mount(setup.home()) else {
+    let Some(disk) = Disk::mount() else {
         eprintln!("skipped: this user can't mount a small disk");
         return;
     };
-    let setup = setup.with_data(disk.0.join("data"));
+    let setup = setup.with_data(disk.0.path().join("data"));
     start_in_little_room(&setup, &disk).await.stop().await;
     // Once more with the database there already: then this one is what there is no room for.
     fs::remove_file(setup.data().join("token.key")).unwrap();
@@ -117,11 +121,11 @@ async fn a_start_without_room_spoils_nothing() {
 #[tokio::test]
 async fn a_full_disk_loses_nothing_that_was_accepted() {
     let setup = Setup::new();
-    let Some(disk) = Disk::mount(setup.home()) else {
+    let Some(disk) = Disk::mount() else {
         eprintln!("skipped: this user can't mount a small disk");
         return;
     };
-    let setup = setup.with_data(disk.0.join("data"));
+    let setup = setup.with_data(disk.0.path().join("data"));
     let receiver = Receiver::start(None, |_| Reply::Hold).await;
     let server = setup.start().await;
     let api = server.api();

@@ -78,6 +78,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<attempts::PostHasStart>::default(),
         Box::<attempts::OneOwner>::default(),
         Box::new(schedule::ScheduleRespected::new(rules)),
+        Box::<posts::IdsRise>::default(),
         Box::<posts::SameBytes>::default(),
         Box::<posts::OneSecret>::default(),
         Box::new(posts::InFlightBounded::new(rules)),

@@ -8,6 +8,34 @@ use postsync_core::ids::{DeliveryId, EventId, GenerationId, OrgId};
 use super::{Checker, Rules, ensure};
 use crate::facts::{Fact, Moment};
 
+/// Ids go on above everything that an earlier life has left on disk, whatever the wall clock says.
+#[derive(Default)]
+pub(super) struct IdsRise {
+    highest: i64,
+    floor: i64,
+}
+
+impl Checker for IdsRise {
+    fn name(&self) -> &'static str {
+        "ids_rise"
+    }
+
+    fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+        let id = match fact {
+            Fact::Committed(Change::AddEvent(event)) => event.id.0,
+            Fact::Committed(Change::AddDelivery(delivery)) => delivery.id.0,
+            Fact::Committed(Change::SetSecret(secret)) => secret.id.0,
+            Fact::LifeBegan => {
+                self.floor = self.highest;
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        self.highest = self.highest.max(id);
+        ensure(id > self.floor, || format!("{id} was given, and an earlier life has given {}", self.floor))
+    }
+}
+
 /// Every POST of an event carries the bytes that were frozen with it, under the same event id, to the URL it was made for.
 #[derive(Default)]
 pub(super) struct SameBytes {

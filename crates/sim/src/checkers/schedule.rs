@@ -144,7 +144,8 @@ impl Checker for ScheduleRespected {
                 }
             }
             Fact::Committed(Change::AddDelivery(d)) => {
-                let (born_ms, due_ms) = (d.created_at.0, d.created_at.0);
+                let born_ms = d.created_at.0;
+                let due_ms = born_ms + self.points_ms.first().copied().unwrap_or(0);
                 self.of.insert(d.id, Place { born_ms, due_ms, step: 0, interrupted: 0, heard: None });
             }
             Fact::Committed(Change::StartAttempt { delivery, step, started_at, .. }) => {

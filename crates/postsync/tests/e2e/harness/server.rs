@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::growing::{self, Growing};
-use super::{Api, PATIENCE};
+use super::{Api, LOOK_EVERY, PATIENCE};
 
 /// The bootstrap key of every test server.
 pub(crate) const KEY: &str = "psk-e2e-0123456789abcdef";
@@ -162,7 +163,7 @@ impl Server {
     pub(crate) async fn kill(mut self) -> Setup {
         self.child.start_kill().unwrap();
         self.child.wait().await.unwrap();
-        self.setup
+        self.setup()
     }
 
     /// What it was started with.
@@ -187,5 +188,16 @@ impl Server {
         self.terminate();
         assert_eq!(self.ended().await.code(), Some(0));
         setup
+    }
+}
+
+impl Drop for Server {
+    /// Not before it is gone: it would write in the folder that is about to be removed.
+    fn drop(&mut self) {
+        let _ = self.child.start_kill();
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 }
