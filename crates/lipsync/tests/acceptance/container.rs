@@ -1,8 +1,12 @@
 //! The produced file as a file: codecs, lengths, order of boxes, metadata, and whether a browser plays it.
 
 use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
 use postsync_lipsync::{Limits, PROVENANCE, Role, SyncMode, Tools, probe};
@@ -11,6 +15,9 @@ use serde_json::Value;
 use crate::make::{
     arctic, astronaut, attempt, ffmpeg, librivox, moving_librivox, once, produced, small, speech_of, still_librivox,
 };
+
+/// How long a browser may take to start and to play a moment.
+const BROWSER_PATIENCE: Duration = Duration::from_secs(60);
 
 fn ffprobe(path: &Path) -> Value {
     let arguments = ["-v", "error", "-print_format", "json", "-show_streams", "-show_format", "-count_packets"];
@@ -167,26 +174,45 @@ fn plays_in_a_browser() {
     }
     let dir = tempfile::tempdir().unwrap();
     std::fs::copy(still_librivox(), dir.path().join("v.mp4")).unwrap();
-    let page = r"<video id=v src=v.mp4 muted></video><p id=r>waiting</p><script>
-        const say = t => { r.textContent = t };
-        v.onerror = () => say('error ' + v.error.message);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // The page says what it saw by asking for a picture of that name.
+    let page = r"<video id=v src=v.mp4 muted></video><script>
+        const say = t => { new Image().src = 'http://HOST/' + t };
+        v.onerror = () => say('error-' + encodeURIComponent(v.error.message));
         v.onloadedmetadata = () => v.play();
-        v.ontimeupdate = () => { if (v.currentTime > 0.2) say(`played ${v.videoWidth}x${v.videoHeight} ${v.duration.toFixed(2)}`) };
-        </script>";
+        v.ontimeupdate = () => { if (v.currentTime > 0.2) say(`played-${v.videoWidth}x${v.videoHeight}-${v.duration.toFixed(2)}`) };
+        </script>"
+        .replace("HOST", &listener.local_addr().unwrap().to_string());
     let file = dir.path().join("page.html");
     std::fs::write(&file, page).unwrap();
-    let profile = dir.path().join("profile");
-    let out = Command::new(chromium)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let asked = listener.accept().and_then(|(stream, _)| BufReader::new(stream).read_line(&mut line));
+        // Nobody listens any more once the test has lost its patience.
+        let _ = tell.send(asked.map(|_| line));
+    });
+    let mut browser = Command::new(chromium)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+        ])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--autoplay-policy=no-user-gesture-required", "--virtual-time-budget=4000", "--timeout=20000"])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg("--dump-dom")
+        .args(["--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0"])
+        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
         .arg(format!("file://{}", file.display()))
-        .output()
+        .stderr(Stdio::null())
+        .spawn()
         .unwrap();
-    let dom = String::from_utf8_lossy(&out.stdout);
-    assert!(dom.contains("played 512x512 7.1"), "{dom}\n{}", String::from_utf8_lossy(&out.stderr));
+    let said = told.recv_timeout(BROWSER_PATIENCE);
+    browser.kill().unwrap();
+    browser.wait().unwrap();
+    let said = said.expect("the browser said nothing").unwrap();
+    assert!(said.starts_with("GET /played-512x512-7.1"), "{said}");
 }
 
 #[test]
