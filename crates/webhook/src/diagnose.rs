@@ -9,15 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::canonical;
+use crate::difference::{Difference, first_difference};
 use crate::error::{BodyEncoding, VerifyError};
 use crate::secret::{SECRET_PREFIX, Secret};
 use crate::verify::{Claim, Scheme};
 
 /// The largest body that is diagnosed, in bytes. Webhooks stay below 100 kB; ten times that leaves room for one printed in a wider form.
 const DIAGNOSED_BYTES_MAX: usize = 1024 * 1024;
-
-/// How many bytes of context are shown around the first difference.
-const SNIPPET_BYTES: usize = 24;
 
 /// Explains a signature that fits no key.
 pub(crate) fn mismatch(claim: &Claim, body: &[u8], secrets: &[Secret]) -> VerifyError {
@@ -93,13 +91,8 @@ fn from_latin1(body: &[u8]) -> Option<Vec<u8>> {
 fn reserialised(claim: &Claim, body: &[u8]) -> Option<VerifyError> {
     let signed = canonical::reprint(body).ok()?;
     claim.fitting_key(&signed)?;
-    let offset = signed.iter().zip(body).take_while(|(left, right)| left == right).count();
-    Some(VerifyError::BodyReserialised {
-        offset,
-        signed: snippet(&signed, offset),
-        found: snippet(body, offset),
-        cause: cause(&signed, body, offset),
-    })
+    let Difference { offset, sent, found } = first_difference(&signed, body)?;
+    Some(VerifyError::BodyReserialised { offset, signed: sent, found, cause: cause(&signed, body, offset) })
 }
 
 /// What the first differing byte tells about the printer.
@@ -113,12 +106,6 @@ fn cause(signed: &[u8], found: &[u8], offset: usize) -> &'static str {
         (_, Some(b'"')) => "members in another order",
         _ => "another spelling of the same JSON",
     }
-}
-
-fn snippet(bytes: &[u8], offset: usize) -> String {
-    let start = offset.saturating_sub(SNIPPET_BYTES / 2);
-    let end = bytes.len().min(start + SNIPPET_BYTES);
-    String::from_utf8_lossy(bytes.get(start..end).unwrap_or_default()).into_owned()
 }
 
 /// A body that is no JSON document was cut, or is something else altogether.

@@ -12,6 +12,7 @@
 
 pub mod canonical;
 mod diagnose;
+mod difference;
 mod error;
 mod header;
 mod mac;
@@ -19,6 +20,7 @@ mod secret;
 pub mod sign;
 pub mod verify;
 
+pub use difference::{Difference, first_difference};
 pub use error::{BodyEncoding, Direction, VerifyError};
 pub use header::HeaderFault;
 pub use secret::{SECRET_BYTES_MAX, SECRET_PREFIX, Secret, SecretError};

@@ -7,7 +7,7 @@ use postsync_core::change::Change;
 use postsync_core::delivery::Delivery;
 use postsync_core::event::Event;
 use postsync_core::generation::{Generation, Status};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId};
 use postsync_core::time::Timestamp;
 
 /// What became of a list of changes.
@@ -171,6 +171,9 @@ pub trait Store: Send + Sync {
 
     /// A page of deliveries (their attempts are counted, not listed) with their events' types and times.
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// One event, whoever it belongs to: for an operator who compares what came with what was sent.
+    async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError>;
 
     /// One asset of an organization.
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError>;

@@ -3,12 +3,17 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
+use postsync_core::event::Event;
+use postsync_core::ids::EventId;
 use postsync_core::schedule::parse_duration;
-use postsync_engine::ports::Clock as _;
-use postsync_webhook::{Secret, verify_sync};
+use postsync_engine::ports::{Clock as _, Store as _};
+use postsync_webhook::{Secret, first_difference, verify_sync};
 
+use super::{StoreArgs, block_on};
 use crate::EXIT_USAGE;
+use crate::data;
 use crate::out::say;
 use crate::world::SystemClock;
 
@@ -23,35 +28,51 @@ pub(crate) struct VerifyArgs {
     /// The Sync-Signature header as it came. An empty one is a missing header.
     #[arg(long, value_name = "HEADER")]
     signature: String,
-    /// The signing secret, whsec_ included.
+    /// The signing secret, whsec_ included. With --event the one in the data folder, where none is given.
     #[arg(long, env = "POSTSYNC_WEBHOOK_SECRET", hide_env_values = true)]
     secret: Option<String>,
     /// How old the signature may be; `none` checks no time.
     #[arg(long, default_value = "5m")]
     tolerance: String,
+    /// The event's id (the webhook-id header): compares the body with the bytes that the data folder has on record.
+    #[arg(long, value_name = "ID")]
+    event: Option<EventId>,
     /// As JSON: {"verified": ..., "message": ...}.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// What there is to check a body against.
+struct Against {
+    secret: Secret,
+    tolerance: Duration,
+    /// With the bytes that were sent.
+    event: Option<Event>,
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let (secret, tolerance) = match usage(args) {
-        Ok(usage) => usage,
+    let against = match against(args) {
+        Ok(against) => against,
         Err(wrong) => {
-            eprintln!("postsync verify: {wrong}");
+            eprintln!("postsync verify: {wrong:#}");
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
     let mut body = Vec::new();
     std::io::stdin().lock().take(BODY_BYTES_MAX).read_to_end(&mut body)?;
     let header = Some(args.signature.as_bytes()).filter(|header| !header.is_empty());
-    let verdict = verify_sync(header, &body, &[secret], SystemClock.now().unix_s(), tolerance);
-    let (verified, told) = match verdict {
+    let verdict = verify_sync(header, &body, &[against.secret], SystemClock.now().unix_s(), against.tolerance);
+    let (verified, mut told) = match verdict {
         Ok(verified) => {
             (true, format!("verified: signed at {} (Unix time) with this secret", verified.signed_at_unix_s))
         }
         Err(error) => (false, error.to_string()),
     };
+    if let Some(event) = against.event {
+        told = format!("{told} {}", compared(&event, &body));
+    }
     if args.json {
         say!("{}", serde_json::json!({"verified": verified, "message": told}))?;
     } else if verified {
@@ -62,12 +83,32 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     Ok(if verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn usage(args: &VerifyArgs) -> Result<(Secret, Duration), String> {
-    let text = args.secret.as_ref().ok_or("--secret or POSTSYNC_WEBHOOK_SECRET is wanted")?;
-    let secret = Secret::new(text.trim()).map_err(|error| error.to_string())?;
+/// What the bytes on record say to the bytes that came.
+fn compared(event: &Event, body: &[u8]) -> String {
+    match first_difference(&event.body, body) {
+        None => format!("The body is that of {}, byte for byte.", event.id),
+        Some(difference) => format!("Compared with the bytes of {}, {difference}.", event.id),
+    }
+}
+
+fn against(args: &VerifyArgs) -> anyhow::Result<Against> {
     let tolerance = match args.tolerance.as_str() {
         "none" => Duration::MAX,
-        text => parse_duration(text).ok_or(format!("--tolerance: {text:?} is not a duration like 5m"))?,
+        text => parse_duration(text).with_context(|| format!("--tolerance: {text:?} is not a duration like 5m"))?,
     };
-    Ok((secret, tolerance))
+    let given = args.secret.as_ref().map(|text| Secret::new(text.trim())).transpose()?;
+    let (event, kept) = match args.event {
+        Some(id) => block_on(on_record(args, id)).map(|(event, secret)| (Some(event), secret))?,
+        None => (None, None),
+    };
+    let secret = given.or(kept).context("--secret or POSTSYNC_WEBHOOK_SECRET is wanted")?;
+    Ok(Against { secret, tolerance, event })
+}
+
+async fn on_record(args: &VerifyArgs, id: EventId) -> anyhow::Result<(Event, Option<Secret>)> {
+    let opened = data::open(&args.store.settings()?).await?;
+    let event = opened.store.event_of_any(id).await?;
+    let event = event.with_context(|| format!("--event: {} has no {id}", opened.folder.database().display()))?;
+    let secret = opened.store.secret(&event.org).await?;
+    Ok((event, secret.map(|stored| stored.secret)))
 }

@@ -91,6 +91,33 @@ async fn an_imported_secret_signs_and_stays() {
     assert!(verified(&setup, IMPORTED, &request).await, "the bootstrap variable does not bring the old one back");
 }
 
+#[tokio::test]
+async fn a_body_is_compared_with_the_bytes_on_record() {
+    let setup = Setup::new();
+    let receiver = Receiver::friendly().await;
+    let server = setup.start().await;
+    let request = webhook(&server, &receiver).await;
+    let event = request.header("webhook-id");
+    let told = compared(&setup, event, &request, &request.body).await;
+    assert_eq!(told.0, Some(0));
+    assert!(told.1.ends_with(&format!("The body is that of {event}, byte for byte.\n")), "{told:?}");
+    let changed = String::from_utf8(request.body.clone()).unwrap().replace("COMPLETED", "COMPLETeD");
+    let told = compared(&setup, event, &request, changed.as_bytes()).await;
+    assert_eq!(told.0, Some(1));
+    assert!(told.1.contains("content was changed") && told.1.contains("the first difference is at byte"), "{told:?}");
+    assert_eq!(compared(&setup, "evt_0000000000000", &request, b"").await.0, Some(2));
+    assert_eq!(compared(&setup, "7", &request, b"").await.0, Some(2));
+}
+
+/// What `postsync verify --event` says, without a secret.
+async fn compared(setup: &Setup, event: &str, request: &Request, body: &[u8]) -> (Option<i32>, String) {
+    let file = setup.home().join("body");
+    std::fs::write(&file, body).unwrap();
+    let mut command = setup.command(&["verify", "--signature", request.header("Sync-Signature"), "--event", event]);
+    let output = command.stdin(std::fs::File::open(&file).unwrap()).output().await.unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
 /// A new generation's webhook.
 async fn webhook(server: &Server, receiver: &Receiver) -> Request {
     let id = server.api().create(&passthrough(&receiver.url("/hook"))).await;

@@ -12,8 +12,9 @@ use futures::FutureExt as _;
 use postsync_core::access::{ApiKey, Organization, StoredSecret};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
+use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -194,6 +195,7 @@ reads! {
     generations(query: GenerationQuery) -> Vec<Generation>;
     delivery(org: &OrgId, id: DeliveryId) -> Option<DeliveryRecord>;
     deliveries(query: DeliveryQuery) -> Vec<DueDelivery>;
+    event_of_any(id: EventId) -> Option<Event>;
     asset(org: &OrgId, id: AssetId) -> Option<Asset>;
     key_by_hash(hash: [u8; 32]) -> Option<ApiKey>;
     keys(org: &OrgId) -> Vec<ApiKey>;

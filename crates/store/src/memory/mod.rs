@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use postsync_core::access::{ApiKey, Organization, StoredSecret};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
+use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -96,6 +97,10 @@ impl Store for Memory {
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DueDelivery>, StoreError> {
         Ok(self.tables().find_deliveries(&query))
+    }
+
+    async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError> {
+        Ok(self.tables().events.get(&id).cloned())
     }
 
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {

@@ -3,8 +3,9 @@ use async_trait::async_trait;
 use postsync_core::access::{ApiKey, Organization, StoredSecret};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
+use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -85,6 +86,10 @@ impl Store for Sqlite {
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DueDelivery>, StoreError> {
         self.query(move |conn| deliveries::page(conn, &query)).await
+    }
+
+    async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError> {
+        self.query(move |conn| deliveries::event(conn, id)).await
     }
 
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {

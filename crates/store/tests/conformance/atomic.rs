@@ -28,6 +28,7 @@ pub(crate) async fn a_stale_fence_takes_its_whole_list_with_it(store: &dyn Store
         assert_eq!(store.generation_of_any(gen_id(2)).await.unwrap(), None);
         assert_eq!(store.generation_of_any(gen_id(1)).await.unwrap(), Some(generation(1, "default", "mesh-1")));
         assert_eq!(store.delivery(&org("default"), DeliveryId(8)).await.unwrap(), None);
+        assert_eq!(store.event_of_any(event.id).await.unwrap(), None);
         assert_eq!(store.due(at(9_999), None, 9).await.unwrap(), []);
         assert_eq!(store.open_attempts(None, 9).await.unwrap(), []);
         assert!(store.secret(&org("default")).await.unwrap().is_none());
@@ -37,6 +38,7 @@ pub(crate) async fn a_stale_fence_takes_its_whole_list_with_it(store: &dyn Store
     }
     done(store, news()).await;
     assert_eq!(numbers(&store.open_attempts(None, 9).await.unwrap()), [8]);
+    assert_eq!(store.event_of_any(event.id).await.unwrap(), Some(event));
 }
 
 pub(crate) async fn a_failed_list_writes_nothing(store: &dyn Store) {

@@ -1,5 +1,6 @@
 //! Deliveries: what is due, what is open, one with its attempts, a page.
-use postsync_core::ids::DeliveryId;
+use postsync_core::event::Event;
+use postsync_core::ids::{DeliveryId, EventId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
@@ -40,6 +41,8 @@ const LISTED: &str = concat!(
      WHERE d.id = ?1"
 );
 
+const EVENT: &str = "SELECT id, body, org, kind, generation, created_at FROM events WHERE id = ?1";
+
 const ATTEMPTS: &str = concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE delivery = ?1 ORDER BY attempt");
 
 const OPEN_ATTEMPT: &str = "SELECT id, attempts, start_step, started_at FROM due WHERE open = 1 AND id = ?1";
@@ -73,6 +76,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     OPEN,
     ONE,
     LISTED,
+    EVENT,
     ATTEMPTS,
     OPEN_ATTEMPT,
     IDS_BY_STATUS,
@@ -102,6 +106,10 @@ pub(in crate::sqlite) fn open(conn: &Connection, after: Option<DeliveryId>, limi
 
 pub(in crate::sqlite) fn last_id(conn: &Connection) -> Result<i64> {
     conn.prepare_cached(LAST_ID)?.query_row([], |row| row.get(0))
+}
+
+pub(in crate::sqlite) fn event(conn: &Connection, id: EventId) -> Result<Option<Event>> {
+    conn.prepare_cached(EVENT)?.query_row([id.0], rows::event).optional()
 }
 
 pub(in crate::sqlite) fn one(conn: &mut Connection, org: &str, id: DeliveryId) -> Result<Option<DeliveryRecord>> {

@@ -103,15 +103,25 @@ pub(super) fn listed_delivery(row: &Row<'_>) -> Result<DueDelivery> {
 
 fn with_body(row: &Row<'_>, body: Bytes) -> Result<DueDelivery> {
     let delivery = delivery(row)?;
-    let event = Event {
-        id: delivery.event,
-        org: org(row, 15)?,
-        kind: word(row, 16, EventType::parse)?,
-        generation: GenerationId(uuid(row, 17)?),
-        created_at: time(row, 18)?,
-        body,
-    };
+    let event = event_at(row, delivery.event, 15, body)?;
     Ok(DueDelivery { delivery, event })
+}
+
+/// One event alone: its id and body, then what [`event_at`] reads.
+pub(super) fn event(row: &Row<'_>) -> Result<Event> {
+    event_at(row, EventId(row.get(0)?), 2, Bytes::from(row.get::<_, Vec<u8>>(1)?))
+}
+
+/// Its organization, kind, generation and time, from that column on.
+fn event_at(row: &Row<'_>, id: EventId, first: usize, body: Bytes) -> Result<Event> {
+    Ok(Event {
+        id,
+        org: org(row, first)?,
+        kind: word(row, first + 1, EventType::parse)?,
+        generation: GenerationId(uuid(row, first + 2)?),
+        created_at: time(row, first + 3)?,
+        body,
+    })
 }
 
 fn delivery(row: &Row<'_>) -> Result<Delivery> {
