@@ -1,7 +1,7 @@
 //! How fast, and with how much memory: a 512x512 still, 720p video with a face of about 400 pixels, and a minute of 1080p.
 //!
 //! `cargo run --release -p postsync-lipsync --example speed` makes its inputs with ffmpeg and prints one line each:
-//! frames per second from door to door (probe to finished file), and this process's peak memory (the ffmpeg children's is their own).
+//! frames per second from door to door (probe to finished file), this process's peak memory, and that of its ffmpeg children together.
 //! With `VISUAL AUDIO OUTPUT` it measures that one job.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
@@ -10,10 +10,17 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::Command,
-    time::Instant,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use postsync_lipsync::{Job, Progress, run};
+
+/// Between two looks at the children's memory.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -30,13 +37,49 @@ fn main() -> Done {
 fn measure(visual: &Path, audio: &Path, output: &Path) -> Done {
     let start = Instant::now();
     let job = Job::new(visual, audio, output, std::env::temp_dir());
+    let done = Arc::new(AtomicBool::new(false));
+    let children = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || children_peak_kb(&done)
+    });
     let report = run(&job, &mut |_: Progress| ControlFlow::Continue(()))?;
     let seconds = start.elapsed().as_secs_f64();
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).map_or("unknown", str::trim);
+    done.store(true, Ordering::Relaxed);
+    let own_mb = status_kb("self", "VmHWM:").unwrap_or(0) / 1000;
+    let ffmpeg_mb = children.join().map_err(|_| "the children's memory could not be read")? / 1000;
     let (size, frames) = (format!("{}x{}", report.width, report.height), report.frames);
-    println!("{size:>10} {frames:>5} frames {seconds:>7.2} s {:>7.1} f/s  peak {peak}", frames as f64 / seconds);
+    let rate = frames as f64 / seconds;
+    println!(
+        "{size:>10} {frames:>5} frames {seconds:>7.2} s {rate:>7.1} f/s  peak {own_mb} MB, ffmpeg beside it {ffmpeg_mb} MB"
+    );
     Ok(())
+}
+
+/// The most that this process's children held together, each counted with its own peak so far.
+fn children_peak_kb(done: &AtomicBool) -> u64 {
+    let own = std::process::id().to_string();
+    let mut peak_kb = 0;
+    while !done.load(Ordering::Relaxed) {
+        let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let children = pids.filter_map(|pid| pid.into_string().ok()).filter(|pid| is_child(pid, &own));
+        peak_kb = peak_kb.max(children.filter_map(|pid| status_kb(&pid, "VmHWM:")).sum());
+        std::thread::sleep(LOOK_EVERY);
+    }
+    peak_kb
+}
+
+fn is_child(pid: &str, parent: &str) -> bool {
+    status(pid, "PPid:").is_some_and(|found| found == parent)
+}
+
+fn status_kb(pid: &str, field: &str) -> Option<u64> {
+    status(pid, field)?.strip_suffix(" kB")?.parse().ok()
+}
+
+/// One field of a process's status; `None` where it is gone.
+fn status(pid: &str, field: &str) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(field)).map(|value| value.trim().to_owned())
 }
 
 /// Every scenario in a process of its own, because a peak is a process's.

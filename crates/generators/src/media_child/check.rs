@@ -11,12 +11,18 @@ use rustix::process::{getppid, test_kill_process};
 use super::limits;
 use crate::order::{Check, ChildLimits};
 
+const WRITES: &str = "can write in its own folder";
+const STARTS: &str = "ffmpeg starts within these limits";
+
+/// Of the names that are tried, those without which no video is made. The others only bound what a hostile file could do.
+pub const NEEDED: [&str; 2] = [WRITES, STARTS];
+
 /// Every limit with whether it holds.
 pub(super) fn try_all(limits: &ChildLimits, check: &Check) -> Vec<(String, bool)> {
     let beside = check.canary.with_extension("written");
     let mut tried = limits::in_force(limits);
     let mut tell = |name: &str, holds: bool| tried.push((name.to_owned(), holds));
-    tell("can write in its own folder", fs::write("own", b"own").is_ok());
+    tell(WRITES, fs::write("own", b"own").is_ok());
     tell("cannot write elsewhere", is_refused(&File::create_new(&beside)));
     tell("cannot read the data folder", is_refused(&File::open(&check.canary)));
     tell("cannot list the data folder", check.canary.parent().is_some_and(|data| is_refused(&fs::read_dir(data))));
@@ -24,7 +30,7 @@ pub(super) fn try_all(limits: &ChildLimits, check: &Check) -> Vec<(String, bool)
     tell("cannot connect by TCP", is_refused(&TcpStream::connect((Ipv4Addr::LOCALHOST, 1))));
     tell("cannot listen on TCP", is_refused(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0))));
     tell("cannot signal the server", getppid().is_some_and(|server| test_kill_process(server) == Err(Errno::PERM)));
-    tell("ffmpeg starts within these limits", starts(&check.tools.ffmpeg) && starts(&check.tools.ffprobe));
+    tell(STARTS, starts(&check.tools.ffmpeg) && starts(&check.tools.ffprobe));
     // Only there if the limit does not hold.
     let _ = fs::remove_file(&beside);
     tried

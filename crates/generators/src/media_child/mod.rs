@@ -10,6 +10,8 @@ mod fence;
 mod limits;
 mod report;
 
+pub use check::NEEDED;
+
 use std::io::{self, BufRead, Read};
 use std::process::ExitCode;
 use std::thread;

@@ -3,6 +3,7 @@ use std::process::{Command, ExitCode};
 
 use postsync_egress::Egress;
 use postsync_engine::ports::{Clock as _, Store as _};
+use postsync_generators::media_child::NEEDED;
 
 use super::{StoreArgs, block_on};
 use crate::data;
@@ -114,7 +115,7 @@ fn egress(settings: &Settings) -> Finding {
     }
 }
 
-/// A limit that this kernel does not know is a note, not a fault: the others hold.
+/// A limit that this kernel does not know is a note, not a fault: the others hold. What the child needs is no limit.
 async fn media_child(settings: &Settings) -> Vec<Finding> {
     match postsync_generators::limits_in_force(&wiring::builtin_settings(settings), &settings.data_dir).await {
         Ok(limits) => limits.into_iter().map(|(name, holds)| limit(&name, holds)).collect(),
@@ -125,6 +126,8 @@ async fn media_child(settings: &Settings) -> Vec<Finding> {
 fn limit(name: &str, holds: bool) -> Finding {
     if holds {
         (Some(true), format!("media process: {name}"))
+    } else if NEEDED.contains(&name) {
+        (Some(false), format!("media process: {name} does NOT hold, and the built-in model needs it"))
     } else {
         (None, format!("media process: {name} does NOT hold here"))
     }
