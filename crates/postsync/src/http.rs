@@ -9,12 +9,17 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 /// Connections at once. Each costs about 20 kB; the bound keeps a flood from taking the memory of the deliveries.
 const CONNECTIONS_MAX: usize = 10_000;
+
+/// The part of the process's file descriptors that connections from clients may take. The rest is for deliveries, the
+/// database and the media process, which a flood of connections must not stop.
+const DESCRIPTORS_SHARE: u64 = 2;
 
 /// For the head of a request, also of the next one on a connection kept alive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,7 +29,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` resolves, then lets open requests end for at most `grace`.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, grace: Duration) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(connections_max()));
     let open = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -56,6 +61,22 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
     if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end within the grace and were cut");
     }
+}
+
+/// As many as the system allows: the soft limit of 1,024 that many shells set is for programs that know no better.
+fn connections_max() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    let descriptors = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files could not be raised");
+            limit.current
+        }
+    };
+    let share =
+        descriptors.map_or(CONNECTIONS_MAX, |all| usize::try_from(all / DESCRIPTORS_SHARE).unwrap_or(CONNECTIONS_MAX));
+    share.min(CONNECTIONS_MAX)
 }
 
 fn connection(

@@ -30,6 +30,7 @@ pub(crate) struct Setup {
     home: Arc<TempDir>,
     data: PathBuf,
     variables: BTreeMap<String, String>,
+    open_files_max: Option<u32>,
 }
 
 impl Setup {
@@ -48,11 +49,17 @@ impl Setup {
     pub(crate) fn bare() -> Self {
         let home = tempfile::Builder::new().prefix("postsync-e2e-").tempdir().unwrap();
         let data = home.path().join("data");
-        Self { home: Arc::new(home), data, variables: BTreeMap::new() }
+        Self { home: Arc::new(home), data, variables: BTreeMap::new(), open_files_max: None }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same, on a system that lets a process have so many files and connections open.
+    pub(crate) fn with_open_files_max(mut self, max: u32) -> Self {
+        self.open_files_max = Some(max);
         self
     }
 
@@ -72,7 +79,14 @@ impl Setup {
 
     /// A command on this folder, with none of the variables of whoever runs the tests.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(POSTSYNC);
+        let mut command = match self.open_files_max {
+            None => Command::new(POSTSYNC),
+            Some(max) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", r#"ulimit -n "$0" && exec "$@""#, &max.to_string(), POSTSYNC]);
+                shell
+            }
+        };
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("POSTSYNC_")) {
             command.env_remove(name);
         }
