@@ -147,6 +147,9 @@ impl EgressRules {
 
     /// A host that is a name. `localhost` and what is below it never goes to DNS, where somebody could answer for it.
     fn name(&self, name: &str, port: u16) -> Result<(String, Option<Vec<IpAddr>>, bool), UrlRefused> {
+        if name.split('.').any(str::is_empty) {
+            return Err(UrlRefused::EmptyLabel);
+        }
         let named = self.names(name, port);
         if name != "localhost" && !name.ends_with(".localhost") {
             return Ok((name.to_owned(), None, named));

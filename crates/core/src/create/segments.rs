@@ -1,5 +1,7 @@
 //! `segments`: parts of the clip with a voice of their own. The shape is judged for every model; the built-in one does not
 //! cut by segments, and says so rather than make the whole clip with one voice.
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::Refusal;
@@ -14,13 +16,15 @@ pub(super) fn judge(segments: &Value, items: &[Item], route: Route) -> Result<()
     if route == Route::Builtin && !segments.is_empty() {
         return Err(refused("segments", "are not supported by the built-in model: send one generation for each part"));
     }
+    let voices = items.iter().filter(|item| !item.kind.is_visual());
+    let ref_ids: HashSet<&str> = voices.filter_map(|item| item.ref_id.as_deref()).collect();
     for (i, segment) in segments.iter().enumerate() {
-        judge_one(&format!("segments[{i}]"), segment, items)?;
+        judge_one(&format!("segments[{i}]"), segment, &ref_ids)?;
     }
     Ok(())
 }
 
-fn judge_one(field: &str, segment: &Value, items: &[Item]) -> Result<(), Refusal> {
+fn judge_one(field: &str, segment: &Value, ref_ids: &HashSet<&str>) -> Result<(), Refusal> {
     if !segment.is_object() {
         return Err(refused(field, "must be an object with startTime, endTime and audioInput"));
     }
@@ -31,11 +35,7 @@ fn judge_one(field: &str, segment: &Value, items: &[Item]) -> Result<(), Refusal
     span(&audio_field, audio, false)?;
     let ref_field = format!("{audio_field}.refId");
     let ref_id = audio.get("refId").and_then(Value::as_str).ok_or_else(|| refused(&ref_field, "must be a string"))?;
-    if items.iter().any(|item| !item.kind.is_visual() && item.ref_id.as_deref() == Some(ref_id)) {
-        Ok(())
-    } else {
-        Err(refused(&ref_field, "is not the refId of an audio input"))
-    }
+    if ref_ids.contains(ref_id) { Ok(()) } else { Err(refused(&ref_field, "is not the refId of an audio input")) }
 }
 
 /// `startTime` and `endTime`: a pair of seconds, the second one later.

@@ -20,6 +20,9 @@ pub enum UrlRefused {
     /// No URL at all, or one that readers disagree about.
     #[error("is not a URL; write it in full, like https://app.example.com/webhook")]
     Syntax,
+    /// `https://a..b/`: resolvers disagree about what that is.
+    #[error("names a host with nothing between two dots, or before the first one; correct it")]
+    EmptyLabel,
     /// `ftp:`, `file:` and the like.
     #[error("has a scheme that is not taken; use https")]
     Scheme,
