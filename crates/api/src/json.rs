@@ -1,5 +1,7 @@
 //! JSON in and out. In: strict, because what is echoed must come out of JavaScript unchanged, and a key that stands twice,
-//! a lone surrogate or a number beyond a double would not.
+//! a lone surrogate or a number beyond a double would not; and bounded in what it takes in memory, where an empty object
+//! weighs a hundred times its text.
+use std::cell::Cell;
 use std::fmt;
 
 use axum::body::Body;
@@ -15,10 +17,20 @@ pub(crate) const CONTENT_TYPE_JSON: HeaderValue = HeaderValue::from_static("appl
 /// How much of a key an error sentence shows.
 const SHOWN_CHARS_MAX: usize = 60;
 
+/// What one body may come to in memory. Bounding boxes for half an hour of video take a quarter of it.
+const PARSED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// About what a value takes, beside its text.
+const VALUE_BYTES: usize = size_of::<Value>();
+
+/// About what a member of an object takes beside its key and value: its place in the table and in the list, an allocation.
+const MEMBER_BYTES: usize = 200;
+
 /// Reads one JSON text. The error is a plain ASCII sentence.
 pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
     let mut source = serde_json::Deserializer::from_slice(text);
-    let value = Strict.deserialize(&mut source).and_then(|value| source.end().map(|()| value));
+    let left = Cell::new(PARSED_BYTES_MAX);
+    let value = Strict { left: &left }.deserialize(&mut source).and_then(|value| source.end().map(|()| value));
     value.map_err(|error| plain(&error.to_string()))
 }
 
@@ -41,9 +53,20 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// A value without a key that stands twice. (`serde_json` would keep the last one, JavaScript too, others the first.)
-struct Strict;
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    left: &'a Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl Strict<'_> {
+    fn take<E: serde::de::Error>(self, bytes: usize) -> Result<(), E> {
+        let left = self.left.get().checked_sub(bytes);
+        self.left.set(left.ok_or_else(|| E::custom("it holds too many values"))?);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Value, D::Error> {
@@ -51,7 +74,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,7 +111,8 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Strict)? {
+        while let Some(item) = items.next_element_seed(self)? {
+            self.take(VALUE_BYTES)?;
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -101,7 +125,8 @@ impl<'de> Visitor<'de> for Strict {
                 let shown: String = key.chars().take(SHOWN_CHARS_MAX).collect();
                 return Err(A::Error::custom(format!("the key {shown} stands twice in one object")));
             }
-            let value = members.next_value_seed(Strict)?;
+            self.take(VALUE_BYTES + MEMBER_BYTES)?;
+            let value = members.next_value_seed(self)?;
             map.insert(key, value);
         }
         Ok(Value::Object(map))
@@ -118,6 +143,16 @@ mod tests {
         {
             assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap());
         }
+    }
+
+    #[test]
+    fn refuses_what_would_swell_in_memory() {
+        let many = |item: &str, count: usize| format!("[{}0]", format!("{item},").repeat(count));
+        for text in [many("{\"a\":0}", 1_300_000), many("0", 5_000_000)] {
+            assert!(parse(text.as_bytes()).unwrap_err().starts_with("it holds too many values"));
+        }
+        let boxes = many("[10.25,20.5,300.75,400.5]", 45_000);
+        assert!(parse(boxes.as_bytes()).is_ok(), "half an hour of bounding boxes");
     }
 
     #[test]
