@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use postsync_core::ids::DeliveryId;
 use postsync_core::rule;
+use postsync_core::time::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::ports::{DueCursor, DueDelivery, StoreError};
@@ -69,11 +70,15 @@ impl Dispatcher {
 pub(crate) async fn run(world: Arc<World>) {
     loop {
         let round = async {
-            if let Err(error) = attempt_all_due(&world).await {
+            // One for the whole round: with a new one for each page, arrivals that keep up make a round without end, and
+            // what comes to lie behind its cursor waits for as long.
+            let early = if rule::holds("only_what_is_due_is_sent") { Duration::ZERO } else { Duration::from_secs(60) };
+            let until = world.now().plus(early);
+            if let Err(error) = attempt_all_due(&world, until).await {
                 world.pause_after(&error, "due deliveries").await;
                 return;
             }
-            wait_for_more(&world).await;
+            wait_for_more(&world, until).await;
         };
         tokio::select! {
             biased;
@@ -83,12 +88,11 @@ pub(crate) async fn run(world: Arc<World>) {
     }
 }
 
-async fn attempt_all_due(world: &Arc<World>) -> Result<(), StoreError> {
+async fn attempt_all_due(world: &Arc<World>, until: Timestamp) -> Result<(), StoreError> {
     let dispatcher = &world.dispatcher;
     let mut read_to = None;
     loop {
-        let early = if rule::holds("only_what_is_due_is_sent") { Duration::ZERO } else { Duration::from_secs(60) };
-        let page = world.ports.store.due(world.now().plus(early), read_to, PAGE).await?;
+        let page = world.ports.store.due(until, read_to, PAGE).await?;
         let Some(cursor) = page.last().map(cursor_of) else { return Ok(()) };
         for due in page {
             if !dispatcher.take_off(due.delivery.id) {
@@ -101,8 +105,8 @@ async fn attempt_all_due(world: &Arc<World>) -> Result<(), StoreError> {
     }
 }
 
-async fn wait_for_more(world: &World) {
-    let until_next = match world.ports.store.next_due(world.now()).await {
+async fn wait_for_more(world: &World, attempted_until: Timestamp) {
+    let until_next = match world.ports.store.next_due(attempted_until).await {
         Ok(Some(at)) => at.since(world.now()).min(LOOK_EVERY),
         Ok(None) => LOOK_EVERY,
         Err(error) => return world.pause_after(&error, "the next due time").await,

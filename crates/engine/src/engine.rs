@@ -10,6 +10,7 @@ use postsync_core::model::Route;
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
+use crate::backlog::Backlog;
 use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError};
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
@@ -120,6 +121,12 @@ impl Engine {
     }
 
     /// Whether creates are taken.
+    /// What waits for a generator in memory, in bytes of its requests. The rest waits in the store.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.world.backlogs.values().map(Backlog::bytes).sum()
+    }
+
     #[must_use]
     pub fn is_accepting(&self) -> bool {
         !self.world.stopping.is_cancelled()

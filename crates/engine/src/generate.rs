@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use postsync_core::error_code::{GENERATION_INFRA_STORAGE_ERROR, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
 use postsync_core::generation::{self, Ending, Failure, Generation, Output, Take};
 use postsync_core::model::Route;
@@ -70,6 +71,8 @@ async fn work(
 
 /// Tries until there is an ending. `None` where there is none to write: handed back, or somebody else was first.
 async fn tries(world: &World, generator: &dyn Generator, generation: &mut Generation) -> Option<Ending> {
+    // One for all tries: work that dies late each time would otherwise have the limit three times.
+    let mut time_is_over = world.ports.clock.sleep(world.settings.generation_timeout);
     loop {
         if !generator.instant() {
             match generation::take(generation, world.now()) {
@@ -80,7 +83,7 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
                 },
             }
         }
-        match attempt(world, generator, generation).await {
+        match attempt(world, generator, generation, &mut time_is_over).await {
             Ok(output) => return Some(Ending::Completed(output)),
             Err(GeneratorError::Failed(failure)) => return Some(Ending::Failed(failure)),
             Err(GeneratorError::Died(why)) if generator.instant() => {
@@ -99,11 +102,16 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
     }
 }
 
-/// One try, with its folder made before and removed after, bounded by `generation.timeout`.
-async fn attempt(world: &World, generator: &dyn Generator, generation: &Generation) -> Result<Output, GeneratorError> {
+/// One try, with its folder made before and removed after, bounded by what is left of `generation.timeout`.
+async fn attempt(
+    world: &World,
+    generator: &dyn Generator,
+    generation: &Generation,
+    time_is_over: &mut BoxFuture<'static, ()>,
+) -> Result<Output, GeneratorError> {
     let at_work = AtWork::default();
     locked(&world.at_work).insert(generation.id, at_work.clone());
-    let made = in_time(world, generator, generation, &at_work).await;
+    let made = in_time(world, generator, generation, &at_work, time_is_over).await;
     if rule::holds("work_shown_is_work_under_way") {
         locked(&world.at_work).remove(&generation.id);
     }
@@ -123,12 +131,13 @@ async fn in_time(
     generator: &dyn Generator,
     generation: &Generation,
     at_work: &AtWork,
+    time_is_over: &mut BoxFuture<'static, ()>,
 ) -> Result<Output, GeneratorError> {
     let mut making = std::pin::pin!(make(world, generator, generation, at_work));
     tokio::select! {
         biased;
         made = &mut making => made,
-        why = must_end(world) => {
+        why = must_end(world, time_is_over) => {
             // Told, not dropped: so it can end what it has begun.
             at_work.cancel.cancel();
             tokio::select! {
@@ -146,11 +155,11 @@ async fn in_time(
 }
 
 /// Resolves when the work must end: the grace of a stop is over, or `generation.timeout` is.
-async fn must_end(world: &World) -> GeneratorError {
+async fn must_end(world: &World, time_is_over: &mut BoxFuture<'static, ()>) -> GeneratorError {
     tokio::select! {
         biased;
         _ = world.cut.cancelled() => GeneratorError::Cancelled,
-        () = world.ports.clock.sleep(world.settings.generation_timeout), if rule::holds("work_is_bounded_in_time") => {
+        () = time_is_over, if rule::holds("work_is_bounded_in_time") => {
             GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT))
         }
     }

@@ -46,12 +46,14 @@ impl Default for Settings {
 pub struct Bounds {
     /// Generations that wait in memory, in front of one generator; the rest wait in the store.
     pub waiting_max: usize,
+    /// The same in bytes of their requests: each may bring options of a megabyte.
+    pub waiting_bytes_max: usize,
     /// Generations that are read from the store at once.
     pub read_max: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { waiting_max: 4_096, read_max: 256 }
+        Self { waiting_max: 4_096, waiting_bytes_max: 16 * 1024 * 1024, read_max: 256 }
     }
 }

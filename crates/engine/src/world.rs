@@ -48,7 +48,7 @@ pub(crate) struct AtWork {
 
 impl World {
     pub(crate) fn new(ports: Ports, settings: Settings, bounds: Bounds, last_id: i64) -> Arc<Self> {
-        let backlogs = ports.generators.keys().map(|route| (*route, Backlog::new(bounds.waiting_max))).collect();
+        let backlogs = ports.generators.keys().map(|route| (*route, Backlog::new(bounds))).collect();
         Arc::new(Self {
             dispatcher: Dispatcher::new(settings.in_flight_max),
             secrets: Secrets::default(),

@@ -94,7 +94,8 @@ fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
         shutdown_grace: Duration::from_secs(4),
         ..Settings::default()
     };
-    Stage::on(store, seed, settings, Bounds { waiting_max: 1 + dice.below(5), read_max: 1 + dice.below(4) })
+    let bounds = Bounds { waiting_max: 1 + dice.below(5), read_max: 1 + dice.below(4), ..Bounds::default() };
+    Stage::on(store, seed, settings, bounds)
 }
 
 struct Run {
@@ -233,6 +234,8 @@ impl Run {
         let never = |result| Work { takes_ms: 0, result };
         self.stage.slow.script([never(WorkResult::Hangs), never(WorkResult::IsDeaf)]);
         self.stage.begin_life();
+        // Nothing fails, but the disk takes its time a little longer: what arrives while it is read must not be forgotten.
+        self.stage.store.set_faulty(true);
         // A last burst, with the loops in the middle of what the last life has left and the wall clock set back: whatever
         // is forgotten now stays forgotten, because nobody starts again.
         for burst in 0..12 {
@@ -242,6 +245,7 @@ impl Run {
                 self.step_the_wall_clock(0);
             }
         }
+        self.stage.store.set_faulty(false);
         self.stage.witness.tell(&Fact::FaultsStopped);
         let began_ms = self.stage.clock.mono_ms();
         let mut settled = false;

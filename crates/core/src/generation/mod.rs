@@ -36,6 +36,16 @@ pub struct Request {
     pub output_file_name: Option<String>,
 }
 
+impl Request {
+    /// What its texts weigh: who holds or lists many bounds them by this as well as by their number.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let optional = [&self.options, &self.segments, &self.webhook_url, &self.output_file_name];
+        let optional_bytes: usize = optional.into_iter().flatten().map(String::len).sum();
+        self.model.len() + self.input.len() + optional_bytes
+    }
+}
+
 /// A generation before it is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewGeneration {

@@ -124,6 +124,28 @@ fn no_more_are_under_way_than_there_are_slots_and_the_rest_follows() {
 }
 
 #[test]
+fn what_comes_to_lie_behind_the_cursor_waits_for_one_round_at_most() {
+    let mut play = Play::with(Settings { in_flight_max: 1, ..Settings::default() }, Bounds::default());
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(1_000); 2_000]);
+    // More than a page, so that the round goes on behind a cursor.
+    for _ in 0..300 {
+        play.submit(INSTANT_MODEL, Some(URL));
+    }
+    play.stage.clock.set_wall_ahead_ms(-10_000);
+    let behind = play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.run_ready();
+    play.stage.clock.set_wall_ahead_ms(0);
+    // Two arrive where one is sent: a round that took them in as well would never end.
+    for _ in 0..310 {
+        for _ in 0..2 {
+            play.submit(INSTANT_MODEL, Some(URL));
+        }
+        play.stage.advance(1_000);
+    }
+    assert!(play.is_delivered(behind));
+}
+
+#[test]
 fn a_wall_clock_that_is_set_back_delays_and_loses_nothing() {
     let mut play = Play::new("0s,5s");
     play.stage.receivers.script(URL, [Reply::status(500)]);

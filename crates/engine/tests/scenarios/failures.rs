@@ -73,6 +73,19 @@ fn work_is_bounded_from_its_start_and_not_from_its_create() {
 }
 
 #[test]
+fn all_tries_of_one_start_share_one_time_limit() {
+    let generation_timeout = Duration::from_secs(60);
+    let mut play = Play::with(Settings { generation_timeout, ..Settings::default() }, Bounds::default());
+    play.stage.slow.script([works(25_000, WorkResult::Died); 2]);
+    play.stage.slow.script([works(0, WorkResult::Hangs)]);
+    let id = play.submit(SLOW_MODEL, None);
+    play.stage.advance(59_000);
+    assert!(!play.generation(id).is_final());
+    play.stage.advance(2_000);
+    assert_eq!(play.failed_with(id), GENERATION_TIMEOUT);
+}
+
+#[test]
 fn what_could_not_be_fetched_names_its_input() {
     let refused = Some(FetchFailure::Remote(SendError::ConnectRefused));
     for (fetches, code, names) in [

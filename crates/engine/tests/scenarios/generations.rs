@@ -5,7 +5,7 @@ use postsync_core::generation::{Ending, State, Status};
 use postsync_core::ids::OrgId;
 use postsync_engine::{Bounds, Settings};
 use postsync_sim::world::{Work, WorkResult};
-use postsync_sim::{INSTANT_MODEL, SLOW_MODEL};
+use postsync_sim::{INSTANT_MODEL, SLOW_MODEL, Stage};
 
 use crate::play::{ORG, Play, URL, body};
 
@@ -78,7 +78,7 @@ fn a_wait_for_what_is_not_there_is_answered_at_once() {
 
 #[test]
 fn what_does_not_fit_into_memory_is_read_back() {
-    let mut play = Play::with(Settings::default(), Bounds { waiting_max: 3, read_max: 2 });
+    let mut play = Play::with(Settings::default(), Bounds { waiting_max: 3, read_max: 2, ..Bounds::default() });
     play.stage.slow.script([DONE_IN_3_S; 40]);
     let ids: Vec<_> = (0..20).map(|_| play.submit(SLOW_MODEL, None)).collect();
     play.stage.advance(3_000);
@@ -89,8 +89,49 @@ fn what_does_not_fit_into_memory_is_read_back() {
 }
 
 #[test]
+fn who_waits_in_the_store_is_not_overtaken_by_what_keeps_arriving() {
+    for restarts in [false, true] {
+        let mut play = Play::with(Settings::default(), Bounds { waiting_max: 3, read_max: 2, ..Bounds::default() });
+        play.stage.slow.script([DONE_IN_3_S; 400]);
+        let old: Vec<_> = (0..20).map(|_| play.submit(SLOW_MODEL, None)).collect();
+        if restarts {
+            play.crash_and_restart();
+        }
+        // Three arrive where two are done: the line never ends.
+        for _ in 0..12 {
+            for _ in 0..3 {
+                play.submit(SLOW_MODEL, None);
+            }
+            play.stage.advance(3_000);
+        }
+        let waiting = old.iter().filter(|id| !play.generation(**id).is_final()).count();
+        assert_eq!(waiting, 0, "of the oldest, in spite of as much time as they need (restarts: {restarts})");
+    }
+}
+
+#[test]
+fn memory_holds_so_many_bytes_of_what_waits_and_leaves_the_rest_to_the_store() {
+    let bounds = Bounds { waiting_bytes_max: 100_000, ..Bounds::default() };
+    let mut play = Play::with(Settings::default(), bounds);
+    play.stage.slow.script([DONE_IN_3_S; 40]);
+    let ids: Vec<_> = (0..20)
+        .map(|_| {
+            let mut new = Stage::request(ORG, SLOW_MODEL, None);
+            new.request.options = Some(format!("{{\"x\":\"{}\"}}", "x".repeat(40_000)));
+            play.submit_this(new)
+        })
+        .collect();
+    play.stage.run_ready();
+    let held_bytes = play.engine().waiting_bytes();
+    assert!((1..=100_000).contains(&held_bytes), "{held_bytes} bytes are held");
+    play.stage.advance(11 * 3_000);
+    assert!(ids.iter().all(|id| play.generation(*id).is_final()), "a generation was forgotten");
+    assert_eq!(play.engine().waiting_bytes(), 0);
+}
+
+#[test]
 fn what_overflows_while_the_store_is_read_is_read_as_well() {
-    let mut play = Play::with(Settings::default(), Bounds { waiting_max: 3, read_max: 2 });
+    let mut play = Play::with(Settings::default(), Bounds { waiting_max: 3, read_max: 2, ..Bounds::default() });
     play.stage.slow.script([DONE_IN_3_S; 60]);
     for _ in 0..12 {
         play.submit(SLOW_MODEL, None);
