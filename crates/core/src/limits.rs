@@ -10,6 +10,9 @@ pub const WEBHOOK_ECHO_BYTES_MAX: usize = 90_000;
 /// A JSON request body (`limits.json_bytes_max`).
 pub const JSON_BYTES_MAX: usize = 10 * 1024 * 1024;
 
+/// `options` and `segments` of a create together, as they are kept: every answer that shows the generation echoes them.
+pub const OPTIONS_BYTES_MAX: usize = 1024 * 1024;
+
 /// One uploaded or fetched media file (`media.input_bytes_max`).
 pub const INPUT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 
@@ -26,8 +29,27 @@ pub const GENERATION_TRIES_MAX: u32 = 3;
 /// with it must run out of attempts one day.
 pub const INTERRUPTED_FREE: u32 = 3;
 
+/// How long our own fault (no resolver answers) first holds a delivery back; twice as long with each one that follows.
+pub const OWN_FAULT_WAIT_MS: i64 = 5_000;
+
+/// The longest of these waits.
+pub const OWN_FAULT_WAIT_MS_MAX: i64 = 5 * 60 * 1000;
+
+/// So long after the schedule's last point a delivery that our own faults hold back ends: a fault for ever is a bug or a
+/// machine that nobody looks after.
+pub const OWN_FAULT_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// But not before so many of them: a server that was off for longer must have had its chance to send.
+pub const OWN_FAULTS_MIN: u32 = 100;
+
 /// A `Retry-After` is honoured in full up to here.
 pub const RETRY_AFTER_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
 /// Rows of a list in one answer.
 pub const LIST_MAX: usize = 1_000;
+
+/// A page of generations ends with the row that brings its texts to this many bytes, however many rows were asked for.
+pub const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Attempts that are shown of one delivery: its newest ones.
+pub const ATTEMPTS_SHOWN_MAX: usize = 1_000;

@@ -11,9 +11,12 @@
 mod error;
 mod master_key;
 pub mod memory;
+mod page;
+mod private_file;
 mod refusal;
 pub mod sqlite;
 mod vault;
 
 pub use error::Error;
 pub use master_key::{MASTER_KEY_VARIABLE, MasterKey};
+pub use private_file::write_private;

@@ -3,15 +3,15 @@
 //! Promise: never printed (`Debug` is masked), and never made anew beside a database that was made with another one: that
 //! would turn a lost file into lost secrets without a word.
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::Error;
+use crate::private_file::write_private;
 use crate::sqlite::wants_master_key;
 
 /// Where it can be given instead of the file.
@@ -78,7 +78,7 @@ impl MasterKey {
         aws_lc_rs::rand::fill(&mut bytes)
             .map_err(|_| Error::Key("the system gave no randomness for a master key".to_owned()))?;
         let key = Self(bytes);
-        match write_new(file, &key.to_base64()) {
+        match write_private(file, format!("{}\n", key.to_base64()).as_bytes()) {
             // Another process that starts at the same time has just made it: its key counts.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::load_or_create(file, database),
             done => done.map(|()| key).map_err(at(file)),
@@ -99,29 +99,6 @@ fn read(file: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     File::open(file)?.take(TEXT_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
-}
-
-/// Whole or not at all under its name, and on disk before anything is encrypted with it.
-fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
-    let draft = draft_of(file);
-    // A link, not a rename: it fails where the name is taken, so that two first starts can't both believe in their own key.
-    let linked = write_draft(&draft, text).and_then(|()| std::fs::hard_link(&draft, file));
-    std::fs::remove_file(&draft)?;
-    linked?;
-    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
-}
-
-fn write_draft(draft: &Path, text: &str) -> std::io::Result<()> {
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
-    writeln!(out, "{text}")?;
-    out.sync_all()
-}
-
-fn draft_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    PathBuf::from(name)
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ pub fn judge(mut body: Map<String, Value>, rules: &Rules<'_>) -> Result<Judged, 
         output_file_name: output_file_name(body.get("outputFileName"))?,
     };
     fits_a_webhook(&request)?;
+    fits_a_list(&request)?;
     Ok(Judged { request, items })
 }
 
@@ -183,6 +184,21 @@ fn fits_a_webhook(request: &Request) -> Result<(), Refusal> {
     let message = "input is too large: a webhook that echoes it would be over the 100 kB that receivers take; \
                    shorten its URLs or send fewer items";
     Err(Refusal::new("input", message))
+}
+
+/// The webhook may drop them, but every list and every look at the generation echoes them, and the server's memory pays for it.
+fn fits_a_list(request: &Request) -> Result<(), Refusal> {
+    let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let (options, segments) = (bytes(&request.options), bytes(&request.segments));
+    if options.saturating_add(segments) <= limits::OPTIONS_BYTES_MAX {
+        return Ok(());
+    }
+    let field = if options >= segments { "options" } else { "segments" };
+    let message = format!(
+        "{field} is too large: options and segments together may take {} bytes as JSON without spaces",
+        limits::OPTIONS_BYTES_MAX
+    );
+    Err(Refusal::new(field, message))
 }
 
 #[cfg(test)]

@@ -200,7 +200,21 @@ fn what_no_webhook_could_carry_is_refused() {
     let ballast = "x".repeat(limits::WEBHOOK_ECHO_BYTES_MAX / 2);
     let input = json!([video(), {"type": "audio", "url": "https://a.example/x", "note": ballast}]);
     assert_eq!(refused(json!({"input": input})).0, "input");
-    // Options may weigh anything: a webhook leaves them out.
+    // Options may weigh more: a webhook leaves them out.
     let options = json!({"note": "x".repeat(500_000)});
     assert!(judged(body(json!({"options": options}))).is_ok());
+}
+
+#[test]
+fn options_and_segments_have_one_limit_together() {
+    let of = |options: usize, segments: usize| {
+        let segment = json!({"startTime": 0, "endTime": 1, "audioInput": {"refId": "a"}, "note": "x".repeat(segments)});
+        json!({"model": "sync-3", "options": {"note": "x".repeat(options)}, "segments": [segment]})
+    };
+    let frame = judged(body(of(0, 0))).unwrap().request;
+    let room = limits::OPTIONS_BYTES_MAX - frame.options.unwrap().len() - frame.segments.unwrap().len();
+    assert!(judged(body(of(room / 4, room - room / 4))).is_ok());
+    let refused_as = |field: &str| (field.to_owned(), "generation_input_validation_failed");
+    assert_eq!(refused(of(room / 4, room - room / 4 + 1)), refused_as("segments"));
+    assert_eq!(refused(of(room - room / 4 + 1, room / 4)), refused_as("options"));
 }

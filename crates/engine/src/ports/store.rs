@@ -7,7 +7,7 @@ use postsync_core::change::Change;
 use postsync_core::delivery::Delivery;
 use postsync_core::event::Event;
 use postsync_core::generation::{Generation, Status};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::time::Timestamp;
 
 /// What became of a list of changes.
@@ -29,6 +29,9 @@ pub enum StoreError {
     /// Another process holds it too long: try again.
     #[error("the database is busy")]
     Busy,
+    /// A list took longer than a list may: ask for less, or later.
+    #[error("the database took too long for a list")]
+    TooSlow,
     /// The store is closing down.
     #[error("the store is closed")]
     Closed,
@@ -80,7 +83,7 @@ pub struct GenerationQuery {
     pub order: GenerationOrder,
     /// Behind this one, in that order.
     pub after: Option<GenerationId>,
-    /// At most so many.
+    /// At most so many; fewer where their texts come to [`LIST_BYTES_MAX`](postsync_core::limits::LIST_BYTES_MAX) before.
     pub limit: usize,
 }
 
@@ -119,7 +122,7 @@ pub struct DeliveryRecord {
     pub delivery: Delivery,
     /// What it delivers.
     pub event: Event,
-    /// Its attempts, in order.
+    /// Its attempts, in order: the newest [`ATTEMPTS_SHOWN_MAX`](postsync_core::limits::ATTEMPTS_SHOWN_MAX).
     pub attempts: Vec<Attempt>,
 }
 
@@ -163,7 +166,7 @@ pub trait Store: Send + Sync {
     /// One generation whoever it belongs to: for token URLs.
     async fn generation_of_any(&self, id: GenerationId) -> Result<Option<Generation>, StoreError>;
 
-    /// A page of generations.
+    /// A page of generations: at least one wherever one is left.
     async fn generations(&self, query: GenerationQuery) -> Result<Vec<Generation>, StoreError>;
 
     /// One delivery of an organization, with its attempts.
@@ -177,6 +180,9 @@ pub trait Store: Send + Sync {
 
     /// One asset of an organization.
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError>;
+
+    /// Those of these media files that a row names: an asset's, a generation's video.
+    async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError>;
 
     /// The key with that hash, revoked ones too.
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;

@@ -14,7 +14,7 @@ use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -197,6 +197,7 @@ reads! {
     deliveries(query: DeliveryQuery) -> Vec<DueDelivery>;
     event_of_any(id: EventId) -> Option<Event>;
     asset(org: &OrgId, id: AssetId) -> Option<Asset>;
+    named_media(ids: Vec<MediaId>) -> Vec<MediaId>;
     key_by_hash(hash: [u8; 32]) -> Option<ApiKey>;
     keys(org: &OrgId) -> Vec<ApiKey>;
     key(id: KeyId) -> Option<ApiKey>;

@@ -58,6 +58,8 @@ CREATE TABLE generations (
     segments         TEXT
 ) STRICT;
 CREATE INDEX generations_by_status ON generations (org, status, id);
+-- Tells whether a file is a generation's video.
+CREATE INDEX generations_by_media ON generations (output_media) WHERE output_media IS NOT NULL;
 
 -- The generations that have not ended: all that the loops read.
 CREATE TABLE work (
@@ -95,7 +97,7 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_by_status ON deliveries (org, status, id);
 CREATE INDEX deliveries_by_generation ON deliveries (generation, id);
-CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint, id);
+CREATE INDEX deliveries_by_endpoint ON deliveries (org, endpoint, status, id);
 
 -- The only hot table: what is to be delivered, clustered in the order in which it is read. A row goes when its delivery ends.
 CREATE TABLE due (
@@ -155,6 +157,7 @@ CREATE TABLE assets (
     bytes      INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX assets_by_media ON assets (media);
 
 -- feed: the last place given, kept here so that it never falls when old events are deleted. checks: moved by each check
 -- that the disk takes writes.

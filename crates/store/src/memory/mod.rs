@@ -17,7 +17,7 @@ use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -105,6 +105,10 @@ impl Store for Memory {
 
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {
         Ok(self.tables().assets.get(&id).filter(|asset| asset.org == *org).cloned())
+    }
+
+    async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError> {
+        Ok(self.tables().named_media(&ids))
     }
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {

@@ -1,18 +1,22 @@
 //! What the memory store answers. The order of each answer is part of the port.
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::ops::Bound;
 
 use bytes::Bytes;
 use postsync_core::access::Organization;
 use postsync_core::delivery::{Delivery, State as DeliveryState};
 use postsync_core::event::Event;
-use postsync_core::generation::Generation;
-use postsync_core::ids::{DeliveryId, GenerationId, OrgId};
+use postsync_core::generation::{Ending, Generation, State};
+use postsync_core::ids::{DeliveryId, GenerationId, MediaId, OrgId};
+use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationOrder, GenerationQuery,
 };
 
 use super::tables::{Row, Tables};
+use crate::page::cut;
 
 impl Tables {
     pub(super) fn open_generations(
@@ -67,16 +71,30 @@ impl Tables {
             (GenerationOrder::NewestFirst, Some(id)) => (Bound::Unbounded, Bound::Excluded(id)),
         };
         let rows = self.generations.range(rows).map(|(_, g)| g);
-        match query.order {
-            GenerationOrder::OldestFirst => rows.filter(fits).take(query.limit).cloned().collect(),
-            GenerationOrder::NewestFirst => rows.rev().filter(fits).take(query.limit).cloned().collect(),
-        }
+        let found = |g: &Generation| Ok::<_, Infallible>(g.clone());
+        let Ok(page) = match query.order {
+            GenerationOrder::OldestFirst => cut(rows.filter(fits).map(found), query.limit),
+            GenerationOrder::NewestFirst => cut(rows.rev().filter(fits).map(found), query.limit),
+        };
+        page
     }
 
     pub(super) fn delivery(&self, org: &OrgId, id: DeliveryId) -> Option<DeliveryRecord> {
         let DueDelivery { delivery, event } = self.with_event(self.deliveries.get(&id)?)?;
         let attempts = self.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone());
-        (delivery.org == *org).then(|| DeliveryRecord { delivery, event, attempts: attempts.collect() })
+        let mut newest: Vec<_> = attempts.rev().take(ATTEMPTS_SHOWN_MAX).collect();
+        newest.reverse();
+        (delivery.org == *org).then_some(DeliveryRecord { delivery, event, attempts: newest })
+    }
+
+    /// Those that a row names.
+    pub(super) fn named_media(&self, ids: &[MediaId]) -> Vec<MediaId> {
+        let outputs = self.generations.values().filter_map(|g| match &g.state {
+            State::Ended(_, Ending::Completed(output)) => output.media,
+            _ => None,
+        });
+        let named: BTreeSet<MediaId> = outputs.chain(self.assets.values().map(|asset| asset.media)).collect();
+        ids.iter().copied().filter(|id| named.contains(id)).collect()
     }
 
     pub(super) fn find_deliveries(&self, query: &DeliveryQuery) -> Vec<DueDelivery> {

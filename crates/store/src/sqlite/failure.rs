@@ -11,6 +11,7 @@ pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,
         _ if extended == SQLITE_IOERR_SHMSIZE => StoreError::Full,
+        Some(ErrorCode::OperationInterrupted) => StoreError::TooSlow,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
         _ => StoreError::Failed(error.to_string()),
     }
@@ -41,6 +42,7 @@ mod tests {
         assert_eq!(said(ffi::SQLITE_IOERR_SHMSIZE), StoreError::Full);
         assert_eq!(said(ffi::SQLITE_BUSY), StoreError::Busy);
         assert_eq!(said(ffi::SQLITE_LOCKED), StoreError::Busy);
+        assert_eq!(said(ffi::SQLITE_INTERRUPT), StoreError::TooSlow);
         assert!(matches!(said(ffi::SQLITE_IOERR_FSYNC), StoreError::Failed(_)));
     }
 }

@@ -1,7 +1,7 @@
 //! The store in one SQLite file.
 //!
 //! Promise: `apply` answers `Done` only when the commit is on disk (WAL, `synchronous=FULL`); see `commit` for what one
-//! commit holds. One thread writes, a few read. Other processes may open the same file beside a server for short writes
+//! commit holds. One thread writes, a few read, those for lists apart from the others. Other processes may open the same file beside a server for short writes
 //! (keys, secrets); [`Sqlite::own`] keeps a second server from running the loops.
 //!
 //! How it fails: a full disk and a busy database are answers, and the writer lives on; a commit whose fate is unknown ends
@@ -69,9 +69,18 @@ pub struct Sqlite {
 /// Who does the work.
 enum Side {
     /// Threads of its own; the readers end before the writer, so that the log is folded into the file.
-    Threads { readers: Readers, writer: WriterThread },
+    Threads { readers: Readers, lists: Readers, writer: WriterThread },
     /// Whoever calls.
     Caller(Mutex<Writer>),
+}
+
+/// Who waits for a read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// A create or a webhook: a few rows, found by their keys.
+    ForTheEngine,
+    /// A client that wants to see many rows. It must hold up neither of those.
+    Lists,
 }
 
 impl Sqlite {
@@ -88,7 +97,8 @@ impl Sqlite {
         drop(setting_up);
         let counters = Arc::new(Counters::default());
         let writer = writer_of(conn, &vault, &counters, options);
-        let side = Side::Threads { readers: Readers::start(path)?, writer: WriterThread::start(writer)? };
+        let (readers, lists) = (Readers::for_the_engine(path)?, Readers::for_lists(path)?);
+        let side = Side::Threads { readers, lists, writer: WriterThread::start(writer)? };
         Ok(Self { path: Some(path.to_path_buf()), vault, counters, side })
     }
 
@@ -154,9 +164,11 @@ impl Sqlite {
 
     async fn read<T: Send + 'static>(
         &self,
+        who: Reads,
         read: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match &self.side {
+            Side::Threads { lists, .. } if who == Reads::Lists => lists.read(read).await,
             Side::Threads { readers, .. } => readers.read(read).await,
             Side::Caller(writer) => read(&mut lock(writer).conn),
         }

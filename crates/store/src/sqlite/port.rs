@@ -5,24 +5,31 @@ use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
 };
 use rusqlite::Connection;
 
-use super::Sqlite;
 use super::commit::Work;
 use super::failure::store_error;
 use super::read::{access, deliveries, generations};
+use super::{Reads, Sqlite};
 
 impl Sqlite {
     async fn query<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.read(move |conn| read(conn).map_err(|error| store_error(&error))).await
+        self.read(Reads::ForTheEngine, move |conn| read(conn).map_err(|error| store_error(&error))).await
+    }
+
+    async fn list<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read(Reads::Lists, move |conn| read(conn).map_err(|error| store_error(&error))).await
     }
 }
 
@@ -76,16 +83,16 @@ impl Store for Sqlite {
     }
 
     async fn generations(&self, query: GenerationQuery) -> Result<Vec<Generation>, StoreError> {
-        self.query(move |conn| generations::page(conn, &query)).await
+        self.list(move |conn| generations::page(conn, &query)).await
     }
 
     async fn delivery(&self, org: &OrgId, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
         let org = org.clone();
-        self.query(move |conn| deliveries::one(conn, org.as_str(), id)).await
+        self.list(move |conn| deliveries::one(conn, org.as_str(), id)).await
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DueDelivery>, StoreError> {
-        self.query(move |conn| deliveries::page(conn, &query)).await
+        self.list(move |conn| deliveries::page(conn, &query)).await
     }
 
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -97,13 +104,17 @@ impl Store for Sqlite {
         self.query(move |conn| access::asset(conn, &org, id)).await
     }
 
+    async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError> {
+        self.query(move |conn| access::named_media(conn, &ids)).await
+    }
+
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
         self.query(move |conn| access::key_by_hash(conn, hash)).await
     }
 
     async fn keys(&self, org: &OrgId) -> Result<Vec<ApiKey>, StoreError> {
         let org = org.clone();
-        self.query(move |conn| access::keys(conn, &org)).await
+        self.list(move |conn| access::keys(conn, &org)).await
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
@@ -111,15 +122,75 @@ impl Store for Sqlite {
     }
 
     async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
-        self.query(|conn| access::organizations(conn)).await
+        self.list(|conn| access::organizations(conn)).await
     }
 
     async fn secret(&self, org: &OrgId) -> Result<Option<StoredSecret>, StoreError> {
         let (org, vault) = (org.clone(), self.vault.clone());
-        self.read(move |conn| access::secret(conn, &vault, &org)).await
+        self.read(Reads::ForTheEngine, move |conn| access::secret(conn, &vault, &org)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         self.write(Work::Touch).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use futures::FutureExt as _;
+    use futures::executor::block_on;
+    use postsync_engine::ports::GenerationOrder;
+
+    use super::*;
+    use crate::MasterKey;
+    use crate::sqlite::Options;
+
+    /// Only a failing test waits so long.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// More than there are threads for lists.
+    const LISTS: usize = 16;
+
+    #[test]
+    fn what_a_create_or_a_webhook_waits_for_does_not_stand_behind_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("postsync.db"), &MasterKey::generate([7; 32]), Options::default());
+        let store = std::sync::Arc::new(store.unwrap());
+        // Each list is held until the sender of its signal is gone.
+        let holds: Vec<_> = (0..LISTS).map(|_| channel::<()>()).collect();
+        let (signals, held): (Vec<_>, Vec<_>) = holds.into_iter().unzip();
+        let mut lists: Vec<_> = held
+            .into_iter()
+            .map(|signal| Box::pin(store.list(move |_| Ok(signal.recv_timeout(PATIENCE).is_err()))))
+            .collect();
+        assert!(lists.iter_mut().all(|list| list.now_or_never().is_none()));
+
+        let (read, all_read) = channel();
+        let reader = store.clone();
+        std::thread::spawn(move || read.send(block_on(engine_reads(&reader))));
+        assert_eq!(all_read.recv_timeout(PATIENCE), Ok(Ok(())), "the engine's reads stand behind lists");
+
+        let org = OrgId::new("default");
+        let (order, after) = (GenerationOrder::NewestFirst, None);
+        let query = GenerationQuery { org, statuses: vec![], ids: vec![], order, after, limit: 1 };
+        assert!(store.generations(query).now_or_never().is_none(), "a list stands behind lists");
+        drop(signals);
+        assert!(lists.into_iter().all(|list| block_on(list) == Ok(true)));
+    }
+
+    async fn engine_reads(store: &Sqlite) -> Result<(), StoreError> {
+        let (org, generation) = (OrgId::new("default"), GenerationId::new(Timestamp(0), [0; 10]));
+        store.due(Timestamp(0), None, 1).await?;
+        store.next_due(Timestamp(0)).await?;
+        store.open_generations(&["mesh-1"], None, 1).await?;
+        store.open_attempts(None, 1).await?;
+        store.generation(&org, generation).await?;
+        store.asset(&org, AssetId::new(Timestamp(0), [0; 10])).await?;
+        store.key_by_hash([0; 32]).await?;
+        store.secret(&org).await?;
+        store.check().await
     }
 }

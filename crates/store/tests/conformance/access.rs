@@ -2,6 +2,7 @@
 use postsync_core::access::ApiKey;
 use postsync_core::asset::{Asset, AssetKind};
 use postsync_core::change::Change;
+use postsync_core::generation::{Ending, Output};
 use postsync_core::ids::{AssetId, KeyId, MediaId};
 use postsync_engine::ports::{Store, StoreError};
 use uuid::Uuid;
@@ -68,4 +69,18 @@ pub(crate) async fn assets_read_back(store: &dyn Store) {
     assert_eq!(store.asset(&org("acme"), asset.id).await.unwrap(), None);
     assert_eq!(store.asset(&org("default"), AssetId(Uuid::from_u128(9))).await.unwrap(), None);
     assert!(matches!(store.apply(vec![Change::AddAsset(Box::new(asset))]).await, Err(StoreError::Failed(_))));
+}
+
+pub(crate) async fn media_that_rows_name_is_told_apart(store: &dyn Store) {
+    let media = |number| MediaId(Uuid::from_u128(number));
+    let (org, name) = (org("default"), "v.mp4".to_owned());
+    let id = AssetId(Uuid::from_u128(1));
+    let asset = Asset { id, org, kind: AssetKind::Video, name, media: media(2), bytes: 1, created_at: at(1) };
+    let Ending::Completed(Output { media: Some(output), .. }) = completed() else { panic!("it has a video") };
+    done(store, vec![Change::AddAsset(Box::new(asset)), add(&generation(1, "acme", "mesh-1"))]).await;
+    let asked = vec![media(1), media(2), output, media(3)];
+    assert_eq!(store.named_media(asked.clone()).await, Ok(vec![media(2)]));
+    done(store, vec![end(1, 0, completed())]).await;
+    assert_eq!(store.named_media(asked).await, Ok(vec![media(2), output]));
+    assert_eq!(store.named_media(vec![]).await, Ok(vec![]));
 }

@@ -2,6 +2,7 @@
 use postsync_core::attempt::{Attempt, Word};
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::ids::DeliveryId;
+use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
 use postsync_engine::ports::{DeliveryRecord, Store};
 
 use super::world::*;
@@ -101,4 +102,18 @@ pub(crate) async fn a_start_may_ride_with_its_delivery(store: &dyn Store) {
     assert_eq!(numbers(&store.open_attempts(None, 9).await.unwrap()), [8]);
     done(store, vec![settle(8, 1, State::Due(at(2)))]).await;
     assert_eq!(numbers(&store.due(at(2), None, 9).await.unwrap()), [8]);
+}
+
+pub(crate) async fn of_many_attempts_the_newest_are_shown(store: &dyn Store) {
+    deliver(store, 5, 0).await;
+    let last = u32::try_from(ATTEMPTS_SHOWN_MAX).unwrap() + 2;
+    let mut changes = Vec::new();
+    for attempt in 1..last {
+        changes.extend([start_attempt(5, attempt), settle(5, attempt, State::Due(at(50)))]);
+    }
+    done(store, changes).await;
+    let numbers = async || read(store, 5).await.attempts.iter().map(|a| a.attempt).collect::<Vec<u32>>();
+    assert_eq!(numbers().await, (2..last).collect::<Vec<u32>>());
+    done(store, vec![start_attempt(5, last)]).await;
+    assert_eq!(numbers().await, (3..=last).collect::<Vec<u32>>(), "an open one counts");
 }

@@ -5,6 +5,7 @@ use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::event::Event;
 use postsync_core::generation::Status;
 use postsync_core::ids::{DeliveryId, EndpointId, GenerationId};
+use postsync_core::limits::LIST_BYTES_MAX;
 use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DueDelivery, GenerationOrder, GenerationQuery, Store};
 
 use super::world::*;
@@ -45,6 +46,27 @@ pub(crate) async fn generations_by_status_order_and_cursor(store: &dyn Store) {
     assert_eq!(listed(store, of(OLDEST, &[Status::Rejected])).await, [0u128; 0]);
     let page = GenerationQuery { after: Some(gen_id(3)), ..of(OLDEST, &[Status::Completed, Status::Failed]) };
     assert_eq!(listed(store, page).await, [4, 5]);
+}
+
+/// A page of rows as large as clients can make them ends early, and the cursor goes on behind it.
+pub(crate) async fn a_page_ends_where_its_texts_are_long(store: &dyn Store) {
+    let large = |number: u128, bytes: usize| {
+        let mut large = generation(number, "default", "mesh-1");
+        large.request.options = Some(format!(r#"{{"note":"{}"}}"#, "x".repeat(bytes)));
+        large
+    };
+    for number in 1..=9 {
+        done(store, vec![add(&large(number, LIST_BYTES_MAX / 4))]).await;
+    }
+    done(store, vec![add(&large(10, LIST_BYTES_MAX * 2))]).await;
+    assert_eq!(listed(store, query(OLDEST)).await, [1, 2, 3, 4]);
+    let after = |number| GenerationQuery { after: Some(gen_id(number)), ..query(OLDEST) };
+    assert_eq!(listed(store, after(4)).await, [5, 6, 7, 8]);
+    assert_eq!(listed(store, after(8)).await, [9, 10]);
+    assert_eq!(listed(store, after(9)).await, [10], "one that is larger than a page is a page");
+    assert_eq!(listed(store, GenerationQuery { limit: 2, ..query(NEWEST) }).await, [10]);
+    let ids = (1..=10).map(gen_id).collect();
+    assert_eq!(listed(store, GenerationQuery { ids, ..query(OLDEST) }).await, [1, 2, 3, 4]);
 }
 
 pub(crate) async fn generations_by_id(store: &dyn Store) {

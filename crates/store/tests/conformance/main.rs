@@ -47,10 +47,13 @@ suite! {
     generations: a_generation_reads_back_whole, starts_are_fenced, releases_are_fenced, ends_are_fenced, final_stays_final,
         open_ones_come_in_id_order_by_model, an_id_is_given_once;
     attempts: a_start_wants_the_next_number, an_end_wants_the_open_attempt, an_attempt_reads_back_whole,
-        a_delivery_lives_through_retries, an_exhausted_one_says_why, a_start_may_ride_with_its_delivery;
+        a_delivery_lives_through_retries, an_exhausted_one_says_why, a_start_may_ride_with_its_delivery,
+        of_many_attempts_the_newest_are_shown;
     due: comes_in_order_behind_the_cursor, open_ones_are_left_out_and_found_after_a_crash, next_due_looks_past_now,
         what_ended_is_due_no_more;
-    lists: generations_by_status_order_and_cursor, generations_by_id, deliveries_by_every_filter,
+    lists: generations_by_status_order_and_cursor, a_page_ends_where_its_texts_are_long, generations_by_id,
+        deliveries_by_every_filter,
         organizations_see_only_their_own, last_id_is_the_highest_of_all;
-    access: organizations_and_keys_are_made_once, a_key_is_revoked_once, the_newest_secret_counts, assets_read_back;
+    access: organizations_and_keys_are_made_once, a_key_is_revoked_once, the_newest_secret_counts, assets_read_back,
+        media_that_rows_name_is_told_apart;
 }

@@ -1,7 +1,7 @@
 //! Organizations, keys, secrets, assets.
 use postsync_core::access::{ApiKey, Organization, StoredSecret};
 use postsync_core::asset::Asset;
-use postsync_core::ids::{AssetId, KeyId, OrgId, SecretId};
+use postsync_core::ids::{AssetId, KeyId, MediaId, OrgId, SecretId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::StoreError;
 use rusqlite::{Connection, OptionalExtension as _, Result as SqlResult, Row, params};
@@ -16,11 +16,13 @@ const KEY: &str = concat!("SELECT ", key_columns!(), " FROM keys WHERE id = ?1")
 const KEYS: &str = concat!("SELECT ", key_columns!(), " FROM keys WHERE org = ?1 ORDER BY id");
 const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDER BY created_at, id";
 const ASSET: &str = "SELECT id, org, kind, name, media, bytes, created_at FROM assets WHERE id = ?1 AND org = ?2";
+const MEDIA_IS_NAMED: &str = "SELECT EXISTS (SELECT 1 FROM assets WHERE media = ?1)
+    OR EXISTS (SELECT 1 FROM generations WHERE output_media = ?1)";
 const SECRET: &str = "SELECT id, key_id, sealed, created_at FROM secrets WHERE org = ?1 AND superseded_at IS NULL";
 
 /// All but the list of organizations, for the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[KEY_BY_HASH, KEY, KEYS, ASSET, SECRET];
+pub(super) const STATEMENTS: &[&str] = &[KEY_BY_HASH, KEY, KEYS, ASSET, MEDIA_IS_NAMED, SECRET];
 
 pub(in crate::sqlite) fn key_by_hash(conn: &Connection, hash: [u8; 32]) -> SqlResult<Option<ApiKey>> {
     conn.prepare_cached(KEY_BY_HASH)?.query_row([hash], rows::key).optional()
@@ -40,6 +42,17 @@ pub(in crate::sqlite) fn organizations(conn: &Connection) -> SqlResult<Vec<Organ
 
 pub(in crate::sqlite) fn asset(conn: &Connection, org: &OrgId, id: AssetId) -> SqlResult<Option<Asset>> {
     conn.prepare_cached(ASSET)?.query_row(params![id.0.as_bytes(), org.as_str()], rows::asset).optional()
+}
+
+pub(in crate::sqlite) fn named_media(conn: &Connection, ids: &[MediaId]) -> SqlResult<Vec<MediaId>> {
+    let mut statement = conn.prepare_cached(MEDIA_IS_NAMED)?;
+    let mut named = Vec::new();
+    for id in ids {
+        if statement.query_row([id.0.as_bytes()], |row| row.get::<_, bool>(0))? {
+            named.push(*id);
+        }
+    }
+    Ok(named)
 }
 
 /// A row of `secrets`, still encrypted.

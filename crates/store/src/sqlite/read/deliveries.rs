@@ -1,6 +1,7 @@
 //! Deliveries: what is due, what is open, one with its attempts, a page.
 use postsync_core::event::Event;
 use postsync_core::ids::{DeliveryId, EventId};
+use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
@@ -43,7 +44,8 @@ const LISTED: &str = concat!(
 
 const EVENT: &str = "SELECT id, body, org, kind, generation, created_at FROM events WHERE id = ?1";
 
-const ATTEMPTS: &str = concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE delivery = ?1 ORDER BY attempt");
+const ATTEMPTS: &str =
+    concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE delivery = ?1 ORDER BY attempt DESC LIMIT ?2");
 
 const OPEN_ATTEMPT: &str = "SELECT id, attempts, start_step, started_at FROM due WHERE open = 1 AND id = ?1";
 
@@ -62,11 +64,20 @@ macro_rules! ids_by {
 }
 const IDS_BY_STATUS: &str = ids_by!("deliveries_by_status", "status = ?4");
 const IDS_BY_GENERATION: &str = ids_by!("deliveries_by_generation", "generation = ?5");
-const IDS_BY_ENDPOINT: &str = ids_by!("deliveries_by_endpoint", "endpoint = ?6");
+const IDS_BY_ENDPOINT: &str = ids_by!("deliveries_by_endpoint", "endpoint = ?6 AND status = ?4");
 
 const LAST_ID: &str = "SELECT max(
     (SELECT coalesce(max(id), 0) FROM events), (SELECT coalesce(max(id), 0) FROM deliveries),
     (SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(id), 0) FROM secrets))";
+
+/// Those of lists that may be long, and by what each must find its rows: a filter that is only asked of each row reads past
+/// all that it does not want.
+#[cfg(test)]
+pub(super) const SEARCHES: &[(&str, &str)] = &[
+    (IDS_BY_STATUS, "(org=? AND status=? AND id<?)"),
+    (IDS_BY_GENERATION, "(generation=? AND id<?)"),
+    (IDS_BY_ENDPOINT, "(org=? AND endpoint=? AND status=? AND id<?)"),
+];
 
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
@@ -116,26 +127,30 @@ pub(in crate::sqlite) fn one(conn: &mut Connection, org: &str, id: DeliveryId) -
     let snapshot = conn.transaction()?;
     let found = snapshot.prepare_cached(ONE)?.query_row(params![id.0, org], rows::due_delivery).optional()?;
     let Some(DueDelivery { delivery, event }) = found else { return Ok(None) };
-    let mut attempts = all(&snapshot, ATTEMPTS, [id.0], rows::attempt)?;
-    attempts.extend(all(&snapshot, OPEN_ATTEMPT, [id.0], rows::open_attempt)?);
+    let mut attempts = all(&snapshot, OPEN_ATTEMPT, [id.0], rows::open_attempt)?;
+    let room = at_most(ATTEMPTS_SHOWN_MAX.saturating_sub(attempts.len()));
+    attempts.extend(all(&snapshot, ATTEMPTS, params![id.0, room], rows::attempt)?);
+    attempts.reverse();
     Ok(Some(DeliveryRecord { delivery, event, attempts }))
 }
 
 pub(in crate::sqlite) fn page(conn: &mut Connection, query: &DeliveryQuery) -> Result<Vec<DueDelivery>> {
     let snapshot = conn.transaction()?;
     let mut ids: Vec<i64> = Vec::new();
-    match (query.generation, &query.endpoint, query.status) {
-        (Some(_), _, status) => ids.extend(find(&snapshot, IDS_BY_GENERATION, query, status)?),
-        // Delivered is what most of an endpoint's are; the others are few, and are found among the organization's own.
-        (None, Some(_), None | Some(DeliveryFilter::Delivered)) => {
-            ids.extend(find(&snapshot, IDS_BY_ENDPOINT, query, query.status)?);
-        }
-        (None, _, Some(status)) => ids.extend(find(&snapshot, IDS_BY_STATUS, query, Some(status))?),
-        (None, None, None) => {
+    let sql = match (query.generation, &query.endpoint) {
+        // A generation has few: what else is asked is asked of each of them.
+        (Some(_), _) => IDS_BY_GENERATION,
+        (None, Some(_)) => IDS_BY_ENDPOINT,
+        (None, None) => IDS_BY_STATUS,
+    };
+    match query.status {
+        None if query.generation.is_some() => ids.extend(find(&snapshot, sql, query, None)?),
+        None => {
             for status in [DeliveryFilter::Due, DeliveryFilter::Delivered, DeliveryFilter::Exhausted] {
-                ids.extend(find(&snapshot, IDS_BY_STATUS, query, Some(status))?);
+                ids.extend(find(&snapshot, sql, query, Some(status))?);
             }
         }
+        status => ids.extend(find(&snapshot, sql, query, status)?),
     }
     ids.sort_unstable_by(|a, b| b.cmp(a));
     ids.truncate(query.limit);

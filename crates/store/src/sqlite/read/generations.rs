@@ -6,8 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::rows::{self, generation_columns};
 use super::{all, at_most};
+use crate::page::cut;
 
 const BY_ID: &str = concat!("SELECT ", generation_columns!(), " FROM generations WHERE id = ?1");
+
+const STATUS_OF: &str = "SELECT status FROM generations WHERE id = ?1 AND org = ?2";
 
 const OPEN_OF_MODEL: &str = "SELECT id FROM work WHERE model = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 
@@ -23,7 +26,7 @@ const ABOVE_ALL: &[u8] = &[0xFF; 17];
 
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[BY_ID, OPEN_OF_MODEL, OLDEST_FIRST, NEWEST_FIRST];
+pub(super) const STATEMENTS: &[&str] = &[BY_ID, STATUS_OF, OPEN_OF_MODEL, OLDEST_FIRST, NEWEST_FIRST];
 
 pub(in crate::sqlite) fn one(conn: &Connection, id: GenerationId) -> Result<Option<Generation>> {
     by_id(conn, id.0.as_bytes())
@@ -71,8 +74,7 @@ pub(in crate::sqlite) fn page(conn: &mut Connection, query: &GenerationQuery) ->
     if query.order == GenerationOrder::NewestFirst {
         ids.reverse();
     }
-    ids.truncate(query.limit);
-    fetch(&snapshot, &ids)
+    fetch_page(&snapshot, &ids, query.limit)
 }
 
 fn of_ids(conn: &Connection, query: &GenerationQuery) -> Result<Vec<Generation>> {
@@ -86,17 +88,23 @@ fn of_ids(conn: &Connection, query: &GenerationQuery) -> Result<Vec<Generation>>
     if query.order == GenerationOrder::NewestFirst {
         ids.reverse();
     }
-    let mut found = Vec::new();
+    let wanted = |status: &str| query.statuses.is_empty() || query.statuses.iter().any(|s| s.as_str() == status);
+    let mut found: Vec<[u8; 16]> = Vec::new();
     for id in ids.into_iter().filter(|id| query.after.is_none_or(|after| behind(id, &after))) {
-        let fits =
-            |g: &Generation| g.org == query.org && (query.statuses.is_empty() || query.statuses.contains(&g.status()));
-        found.extend(by_id(conn, id.0.as_bytes())?.filter(fits));
-        if found.len() >= query.limit {
-            break;
+        // Only its head: what is not wanted, or not the caller's, may be large.
+        let mut statement = conn.prepare_cached(STATUS_OF)?;
+        let mut rows = statement.query(params![id.0.as_bytes(), query.org.as_str()])?;
+        if let Some(row) = rows.next()?
+            && wanted(row.get_ref(0)?.as_str()?)
+        {
+            found.push(id.0.into_bytes());
         }
     }
-    found.truncate(query.limit);
-    Ok(found)
+    fetch_page(conn, &found, query.limit)
+}
+
+fn fetch_page(conn: &Connection, ids: &[[u8; 16]], limit: usize) -> Result<Vec<Generation>> {
+    cut(ids.iter().filter_map(|id| by_id(conn, id).transpose()), limit)
 }
 
 fn fetch(conn: &Connection, ids: &[[u8; 16]]) -> Result<Vec<Generation>> {

@@ -36,12 +36,19 @@ mod tests {
         let statements = [access::STATEMENTS, deliveries::STATEMENTS, generations::STATEMENTS].concat();
         assert!(statements.len() > 15);
         for sql in statements {
-            let mut explained = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let steps = explained.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>>>();
-            for step in steps.unwrap() {
+            for step in plan(&conn, sql) {
                 let bad = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW" || step.contains("TEMP B-TREE");
                 assert!(!bad, "{step}: {sql}");
             }
         }
+        for (sql, by) in deliveries::SEARCHES {
+            let steps = plan(&conn, sql);
+            assert!(matches!(steps.as_slice(), [step] if step.ends_with(by)), "{by}: {steps:?}");
+        }
+    }
+
+    fn plan(conn: &Connection, sql: &str) -> Vec<String> {
+        let mut explained = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        explained.raw_query().mapped(|row| row.get(3)).collect::<Result<_>>().unwrap()
     }
 }
