@@ -73,6 +73,19 @@ impl ApiError {
         Self::new(error_code::INSUFFICIENT_SCOPE, format!("The API key lacks the scope {}.", scope.as_str()))
     }
 
+    pub(crate) fn too_many_lists() -> Self {
+        let message = "The server is making as many lists as it has memory for; ask for less with limit, or later.";
+        Self::new(error_code::GENERATION_INFRA_RESOURCE_EXHAUSTED, message).retry_after(RETRY_AFTER_BUSY_S)
+    }
+
+    /// A file could not be taken in. What is missing then is our own folder, not something that a client once had.
+    pub(crate) fn not_taken(error: MediaError) -> Self {
+        match error {
+            MediaError::Missing => MediaError::Io(std::io::Error::from(std::io::ErrorKind::NotFound)).into(),
+            other => other.into(),
+        }
+    }
+
     pub(crate) fn with_field(mut self, field: &str) -> Self {
         if let Self::Coded(coded) = &mut self {
             coded.field = Some(field.to_owned());
@@ -155,6 +168,10 @@ impl From<StoreError> for ApiError {
                 let message = "The server's database is busy; nothing was accepted.";
                 Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
             }
+            StoreError::TooSlow => {
+                let message = "The list took the server's database too long; ask for less with limit, or later.";
+                Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
+            }
             StoreError::Key(_) | StoreError::Failed(_) => Self::of(error_code::GENERATION_DATABASE_ERROR),
         }
     }
@@ -216,6 +233,7 @@ mod tests {
         for (error, want) in [
             (shown(StoreError::Full), (503, "generation_infra_storage_error", true)),
             (shown(StoreError::Busy), (503, "generation_infra_service_unavailable", true)),
+            (shown(StoreError::TooSlow), (503, "generation_infra_service_unavailable", true)),
             (shown(StoreError::Closed), (503, "generation_infra_service_unavailable", true)),
             (shown(StoreError::Failed("secret".into())), (500, "generation_database_error", false)),
             (shown(SubmitError::Stopping), (503, "generation_infra_service_unavailable", true)),
@@ -224,6 +242,10 @@ mod tests {
             (shown(io(std::io::ErrorKind::StorageFull)), (503, "generation_infra_storage_error", true)),
             (shown(io(std::io::ErrorKind::PermissionDenied)), (503, "generation_infra_storage_error", true)),
             (shown(io(std::io::ErrorKind::NotFound)), (410, "media_expired", false)),
+            (
+                shown(ApiError::not_taken(io(std::io::ErrorKind::NotFound))),
+                (503, "generation_infra_storage_error", true),
+            ),
         ] {
             assert_eq!(error, (want.0, want.1.to_owned(), want.2));
         }

@@ -16,6 +16,7 @@ mod linger;
 mod observe;
 mod openapi;
 mod query;
+mod room;
 mod routes;
 mod state;
 pub mod wire;

@@ -8,6 +8,7 @@ use postsync_core::model::Routing;
 use postsync_engine::Engine;
 
 use crate::auth::KeyCache;
+use crate::room::Room;
 
 /// Renders the metrics as Prometheus text.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
@@ -49,6 +50,7 @@ pub struct ApiState {
     pub(crate) settings: Arc<ApiSettings>,
     pub(crate) metrics: MetricsText,
     pub(crate) keys: Arc<KeyCache>,
+    pub(crate) room: Arc<Room>,
     /// The document at `/api-json`, printed once.
     pub(crate) document: Bytes,
 }
@@ -58,6 +60,6 @@ impl ApiState {
     #[must_use]
     pub fn new(engine: Arc<Engine>, settings: ApiSettings, metrics: MetricsText) -> Self {
         let document = Bytes::from(crate::openapi::document_at(&settings.public_url).to_string());
-        Self { engine, settings: Arc::new(settings), metrics, keys: Arc::default(), document }
+        Self { engine, settings: Arc::new(settings), metrics, keys: Arc::default(), room: Arc::default(), document }
     }
 }

@@ -8,8 +8,12 @@ use memchr::memmem::Finder;
 
 use super::head::{self, PartHead};
 
-/// The head of one part, and what may stand before the first.
+/// The head of one part.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// What is skipped in one go: what stands before the first part (RFC 2046 allows a note there, and no client sends one), or
+/// the rest of a part that nobody wants.
+const SKIPPED_BYTES_MAX: usize = 16 * 1024;
 
 /// RFC 2046 allows 70 characters.
 const BOUNDARY_CHARS_MAX: usize = 200;
@@ -69,8 +73,12 @@ where
 
     /// The next part's head; what was left of the part before is skipped. `None` behind the last one.
     pub(super) async fn next(&mut self) -> Result<Option<PartHead>, FormError> {
+        let mut skipped = 0;
         while self.place == Place::Inside {
-            self.chunk().await?;
+            skipped += self.chunk().await?.map_or(0, |bytes| bytes.len());
+            if skipped > SKIPPED_BYTES_MAX {
+                return Err(FormError::Malformed("its next boundary does not come"));
+            }
         }
         if self.place == Place::End {
             return Ok(None);
@@ -204,6 +212,22 @@ mod tests {
         }
         assert_eq!(read(b"--B--", 3), Ok(vec![]));
         assert_eq!(read(b"--B\r\n\r\nx\r\n--B--", 4), Ok(vec![(None, b"x".to_vec())]));
+    }
+
+    #[test]
+    fn a_body_without_a_boundary_is_not_read_to_its_end() {
+        let pulled = std::cell::Cell::new(0);
+        let chunks = std::iter::repeat_with(|| {
+            pulled.set(pulled.get() + 1);
+            Ok::<_, ()>(Bytes::from_static(&[b'x'; 1_024]))
+        });
+        // Far more than is wanted, and an end: a reader that takes all of it fails, and does not hang.
+        let mut parts = Parts::new(futures::stream::iter(chunks.take(10_000)), "B");
+        let end = block_on(parts.next());
+        assert_eq!(end, Err(FormError::Malformed("its next boundary does not come")));
+        assert!(pulled.get() <= SKIPPED_BYTES_MAX / 1_024 + 2, "{}", pulled.get());
+        let note = [vec![b'x'; SKIPPED_BYTES_MAX / 2], b"\r\n".to_vec(), part("a", b"1"), b"--B--".to_vec()].concat();
+        assert_eq!(read(&note, 999), Ok(vec![(Some("a".to_owned()), b"1".to_vec())]));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use postsync_engine::ports::{MediaError, MediaStore};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::error::ApiError;
+
 /// The form's field that a file came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
@@ -81,25 +83,29 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) async fn create(media: &dyn MediaStore) -> Result<Self, MediaError> {
-        let temporary = TemporaryFile(media.upload_path().await?);
-        let file = File::create_new(&temporary.0).await?;
+    pub(super) async fn create(media: &dyn MediaStore) -> Result<Self, ApiError> {
+        let temporary = TemporaryFile(media.upload_path().await.map_err(ApiError::not_taken)?);
+        let file = File::create_new(&temporary.0).await.map_err(not_written)?;
         Ok(Self { temporary, file, head: Vec::new(), bytes: 0 })
     }
 
     /// Appends a chunk; gives how many bytes there are now.
-    pub(super) async fn write(&mut self, chunk: &Bytes) -> Result<u64, MediaError> {
+    pub(super) async fn write(&mut self, chunk: &Bytes) -> Result<u64, ApiError> {
         let wanted = SNIFF_BYTES.saturating_sub(self.head.len()).min(chunk.len());
         self.head.extend_from_slice(&chunk[..wanted]);
-        self.file.write_all(chunk).await?;
+        self.file.write_all(chunk).await.map_err(not_written)?;
         self.bytes += chunk.len() as u64;
         Ok(self.bytes)
     }
 
     /// What the file is, once all of it is written. `None` for what no generator could read.
-    pub(super) async fn finish(mut self, slot: Slot, name: String) -> Result<Option<Upload>, MediaError> {
-        self.file.flush().await?;
+    pub(super) async fn finish(mut self, slot: Slot, name: String) -> Result<Option<Upload>, ApiError> {
+        self.file.flush().await.map_err(not_written)?;
         let Some(kind) = sniff(&self.head).kind.filter(|kind| slot.takes(*kind)) else { return Ok(None) };
         Ok(Some(Upload { slot, kind, name, bytes: self.bytes, file: self.temporary }))
     }
+}
+
+fn not_written(error: std::io::Error) -> ApiError {
+    ApiError::not_taken(MediaError::from(error))
 }

@@ -8,7 +8,7 @@ use crate::auth::authenticate;
 use crate::error::ApiError;
 use crate::json;
 use crate::state::ApiState;
-use crate::wire::{ErrorBody, Readiness};
+use crate::wire::{ErrorBody, Readiness, UnauthorizedBody};
 
 /// Read this document
 #[utoipa::path(
@@ -64,7 +64,7 @@ pub(crate) async fn get_readiness(State(state): State<ApiState>) -> Result<Respo
     tag = "server",
     responses(
         (status = 200, description = "In Prometheus text format", body = String, content_type = "text/plain"),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
     )
 )]

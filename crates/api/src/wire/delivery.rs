@@ -55,7 +55,7 @@ pub struct DeliveryDetail {
     /// The delivery.
     #[serde(flatten)]
     pub item: DeliveryItem,
-    /// Every POST, in order.
+    /// Its POSTs, in order: the newest 1,000.
     pub attempt_log: Vec<AttemptEntry>,
 }
 

@@ -138,7 +138,20 @@ pub struct ErrorEntry {
     pub suggestion: String,
 }
 
-/// Every error.
+/// A 401, as Sync has it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnauthorizedBody {
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// `Unauthorized`, where no key came; absent where one came that does not work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// 401 again.
+    pub status_code: u16,
+}
+
+/// Every error but a 401.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
@@ -148,7 +161,7 @@ pub struct ErrorBody {
     pub status_code: u16,
     /// The status's reason phrase.
     pub error: String,
-    /// For programs; see `GET /v2/errors`. Absent on 401.
+    /// For programs; see `GET /v2/errors`.
     pub error_code: String,
     /// What to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]

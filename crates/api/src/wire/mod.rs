@@ -5,4 +5,5 @@ mod generation;
 pub use delivery::{AttemptEntry, DeliveryDetail, DeliveryItem, DeliveryPage, PhaseTimes};
 pub use generation::{
     CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, InputItem, ModelInfo, Readiness,
+    UnauthorizedBody,
 };

@@ -13,7 +13,7 @@ use crate::json;
 use crate::query::Query;
 use crate::routes::path::PathId;
 use crate::state::ApiState;
-use crate::wire::{DeliveryDetail, DeliveryItem, DeliveryPage, ErrorBody};
+use crate::wire::{DeliveryDetail, DeliveryItem, DeliveryPage, ErrorBody, UnauthorizedBody};
 
 /// Rows of a page, unless told otherwise.
 const LIMIT_DEFAULT: usize = 100;
@@ -34,7 +34,7 @@ const LIMIT_DEFAULT: usize = 100;
     responses(
         (status = 200, description = "A page", body = DeliveryPage),
         (status = 400, description = "A parameter is not valid", body = ErrorBody),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
     )
 )]
@@ -44,6 +44,7 @@ pub(crate) async fn list_deliveries(
     query: Query,
 ) -> Result<Response, ApiError> {
     let limit = query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIMIT_DEFAULT);
+    let room = state.room.for_a_list().await?;
     let mut rows = match filter(&query, org, limit)? {
         Some(filter) => state.engine.store().deliveries(filter).await?,
         None => Vec::new(),
@@ -52,7 +53,7 @@ pub(crate) async fn list_deliveries(
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| more).map(|row| row.delivery.id.to_string());
     let items = rows.iter().map(|row| DeliveryItem::new(&row.delivery, &row.event)).collect();
-    Ok(json::answer(StatusCode::OK, json::text(&DeliveryPage { items, next_cursor })))
+    Ok(json::answer(StatusCode::OK, room.hold(json::text(&DeliveryPage { items, next_cursor }))))
 }
 
 /// The query as the store takes it, for one row more than asked: whether there is one says whether a page follows. `None`
@@ -79,7 +80,7 @@ fn id<T: std::str::FromStr>(query: &Query, name: &str, what: &str) -> Result<Opt
     query.one(name)?.map(|text| text.parse().map_err(|_| wrong(()))).transpose()
 }
 
-/// Read a delivery with all its attempts
+/// Read a delivery with its attempts
 #[utoipa::path(
     get,
     path = "/postsync/v1/deliveries/{id}",
@@ -88,7 +89,7 @@ fn id<T: std::str::FromStr>(query: &Query, name: &str, what: &str) -> Result<Opt
     params(("id" = String, Path, description = "The delivery's id")),
     responses(
         (status = 200, description = "The delivery", body = DeliveryDetail),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
         (status = 404, description = "No such delivery", body = ErrorBody),
     )
@@ -98,7 +99,8 @@ pub(crate) async fn get_delivery(
     Reader(org): Reader,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Response, ApiError> {
+    let room = state.room.for_a_list().await?;
     let record = state.engine.store().delivery(&org, id).await?;
     let record = record.ok_or_else(|| ApiError::of(error_code::DELIVERY_NOT_FOUND))?;
-    Ok(json::answer(StatusCode::OK, json::text(&DeliveryDetail::from(&record))))
+    Ok(json::answer(StatusCode::OK, room.hold(json::text(&DeliveryDetail::from(&record)))))
 }

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::json;
 use crate::query::Query;
 use crate::state::ApiState;
-use crate::wire::{ErrorBody, GenerationBody};
+use crate::wire::{ErrorBody, GenerationBody, UnauthorizedBody};
 
 /// The largest page that a client may ask for; without a limit it gets up to [`LIST_MAX`].
 const LIMIT_MAX: usize = 100;
@@ -26,13 +26,13 @@ const LIMIT_MAX: usize = 100;
     params(
         ("status" = Option<String>, Query, description = "One or more statuses: a JSON array, repeated, or a comma list"),
         ("ids" = Option<String>, Query, description = "One or more ids: a JSON array, repeated, or a comma list"),
-        ("limit" = Option<u32>, Query, description = "1 to 100; without it, the newest 1000"),
+        ("limit" = Option<u32>, Query, description = "1 to 100; without it, the newest 1000. A page ends early where its texts come to 8 MiB: the last page is the empty one"),
         ("cursor" = Option<String>, Query, description = "The id of the last item of the page before; needs limit"),
     ),
     responses(
         (status = 200, description = "The generations", body = Vec<GenerationBody>),
         (status = 400, description = "A parameter is not valid", body = ErrorBody),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
     )
 )]
@@ -48,14 +48,14 @@ pub(crate) async fn list_generations(
     let limit = limit.unwrap_or(LIST_MAX);
     // To the store an empty list means any; to a client that named only unknown ids, or none, it means none.
     let none = ids.as_ref().is_some_and(Vec::is_empty) || statuses.as_ref().is_some_and(Vec::is_empty);
-    let found = if none {
-        Vec::new()
-    } else {
-        let (statuses, ids) = (statuses.unwrap_or_default(), ids.unwrap_or_default());
-        let order = GenerationOrder::NewestFirst;
-        state.engine.store().generations(GenerationQuery { org, statuses, ids, order, after, limit }).await?
-    };
-    Ok(json::answer(StatusCode::OK, array(&found)))
+    if none {
+        return Ok(json::answer(StatusCode::OK, "[]"));
+    }
+    let (statuses, ids) = (statuses.unwrap_or_default(), ids.unwrap_or_default());
+    let order = GenerationOrder::NewestFirst;
+    let room = state.room.for_a_list().await?;
+    let found = state.engine.store().generations(GenerationQuery { org, statuses, ids, order, after, limit }).await?;
+    Ok(json::answer(StatusCode::OK, room.hold(array(found))))
 }
 
 fn statuses(query: &Query) -> Result<Option<Vec<Status>>, ApiError> {
@@ -88,7 +88,15 @@ fn cursor(query: &Query, limit: Option<usize>) -> Result<Option<GenerationId>, A
     text.parse().map(Some).map_err(wrong)
 }
 
-fn array(generations: &[Generation]) -> String {
-    let items: Vec<String> = generations.iter().map(wire).collect();
-    format!("[{}]", items.join(","))
+/// Each row goes as soon as it is printed: a page may be long, and is then in memory once and not twice.
+fn array(generations: Vec<Generation>) -> String {
+    let mut text = "[".to_owned();
+    for generation in generations {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&wire(&generation));
+    }
+    text.push(']');
+    text
 }

@@ -8,7 +8,7 @@ use crate::auth::Reader;
 use crate::error::ApiError;
 use crate::json;
 use crate::state::ApiState;
-use crate::wire::{ErrorBody, ModelInfo};
+use crate::wire::{ErrorBody, ModelInfo, UnauthorizedBody};
 
 /// List the models
 #[utoipa::path(
@@ -18,7 +18,7 @@ use crate::wire::{ErrorBody, ModelInfo};
     tag = "models",
     responses(
         (status = 200, description = "The models", body = Vec<ModelInfo>),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
     )
 )]

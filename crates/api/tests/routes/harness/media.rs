@@ -11,12 +11,19 @@ pub(crate) struct TestMedia {
     pub(crate) root: TempDir,
     /// Nothing can be kept.
     pub(crate) full: AtomicBool,
+    /// The folder that uploads are written to has vanished.
+    pub(crate) vanished: AtomicBool,
     uploads: AtomicU32,
 }
 
 impl TestMedia {
     pub(crate) fn new() -> Self {
-        Self { root: TempDir::new().unwrap(), full: AtomicBool::new(false), uploads: AtomicU32::new(0) }
+        Self {
+            root: TempDir::new().unwrap(),
+            full: AtomicBool::new(false),
+            vanished: AtomicBool::new(false),
+            uploads: AtomicU32::new(0),
+        }
     }
 
     pub(crate) fn files(&self) -> Vec<PathBuf> {
@@ -47,7 +54,12 @@ impl MediaStore for TestMedia {
     }
 
     async fn upload_path(&self) -> Result<PathBuf, MediaError> {
-        Ok(self.root.path().join(format!("upload-{}", self.uploads.fetch_add(1, Ordering::SeqCst))))
+        let folder = if self.vanished.load(Ordering::SeqCst) {
+            self.root.path().join("gone")
+        } else {
+            self.root.path().to_owned()
+        };
+        Ok(folder.join(format!("upload-{}", self.uploads.fetch_add(1, Ordering::SeqCst))))
     }
 
     async fn keep(&self, id: MediaId, _: MediaKind, path: &Path) -> Result<(), MediaError> {
@@ -70,6 +82,10 @@ impl MediaStore for TestMedia {
     async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
         let _ = std::fs::remove_file(self.path(id));
         Ok(())
+    }
+
+    async fn list_kept(&self, _: Option<MediaId>, _: usize) -> Result<Vec<MediaId>, MediaError> {
+        Ok(Vec::new())
     }
 
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {

@@ -147,6 +147,21 @@ impl App {
         tokio::time::timeout(Duration::from_secs(20), asked).await.expect("what was waited for did not happen")
     }
 
+    /// All that the schema says is there, and nothing that it does not know.
+    fn is_of_its_schema(&self, schema: &Value, answer: &Answer) {
+        let name = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()).expect("a schema with a name");
+        let schema = &self.document["components"]["schemas"][name];
+        let (Ok(Value::Object(body)), Some(known)) =
+            (serde_json::from_slice(&answer.body), schema["properties"].as_object())
+        else {
+            return assert!(answer.body.is_empty(), "{name}: {}", answer.text());
+        };
+        for key in schema["required"].as_array().unwrap() {
+            assert!(body.contains_key(key.as_str().unwrap()), "{name} needs {key}: {}", answer.text());
+        }
+        assert!(body.keys().all(|key| known.contains_key(key)), "{name}: {}", answer.text());
+    }
+
     fn is_documented(&self, method: &Method, path: &str, answer: &Answer) {
         let paths = self.document["paths"].as_object().unwrap();
         let Some((_, item)) = paths.iter().find(|(pattern, _)| fits(pattern, path)) else {
@@ -158,7 +173,12 @@ impl App {
             None => assert_eq!(answer.status, 405, "{method} {path} is in no document"),
             Some(operation) => {
                 let responses = operation["responses"].as_object().unwrap();
-                assert!(responses.contains_key(&answer.status.to_string()), "{method} {path}: {}", answer.status);
+                let Some(response) = responses.get(&answer.status.to_string()) else {
+                    panic!("{method} {path}: {}", answer.status)
+                };
+                if answer.status >= 400 {
+                    self.is_of_its_schema(&response["content"]["application/json"]["schema"], answer);
+                }
             }
         }
     }

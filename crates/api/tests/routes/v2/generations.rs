@@ -1,9 +1,10 @@
 //! `GET /v2/generations`.
 use std::time::Duration;
 
-use serde_json::Value;
+use postsync_core::limits::LIST_BYTES_MAX;
+use serde_json::{Value, json};
 
-use crate::harness::App;
+use crate::harness::{App, body};
 
 fn ids(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
@@ -97,4 +98,33 @@ async fn parameters_are_judged() {
         assert_eq!(refusal, format!("400 invalid_request {field}"), "{}", &query[..query.len().min(40)]);
     }
     assert_eq!(app.get("/v2/generations?limit=100&projectId=p&source=api").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_of_large_ones_ends_early_and_the_next_begins_there() {
+    let app = App::start().await;
+    let mut made = Vec::new();
+    for _ in 0..10 {
+        let mut large = body("sync-3");
+        large["options"] = json!({"note": "x".repeat(1_000_000)});
+        made.insert(0, app.create(&large).await.json()["id"].as_str().unwrap().to_owned());
+        app.clock.advance(Duration::from_secs(1));
+    }
+    let first = app.get("/v2/generations?limit=100").await;
+    assert!(first.body.len() < LIST_BYTES_MAX + 2_000_000, "{}", first.body.len());
+    let (mut seen, mut page) = (Vec::new(), ids(&first.json()));
+    while let Some(last) = page.last().cloned() {
+        seen.append(&mut page);
+        page = ids(&app.get(&format!("/v2/generations?limit=100&cursor={last}")).await.json());
+    }
+    assert_eq!(seen, made);
+    assert!(app.get("/v2/generations").await.body.len() < LIST_BYTES_MAX + 2_000_000);
+}
+
+#[tokio::test]
+async fn options_that_every_list_would_echo_are_bounded() {
+    let app = App::start().await;
+    let mut large = body("sync-3");
+    large["options"] = json!({"note": "x".repeat(1024 * 1024)});
+    assert_eq!(app.create(&large).await.refusal(), "400 generation_input_validation_failed options");
 }

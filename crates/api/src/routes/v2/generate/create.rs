@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::form;
 use crate::json;
 use crate::state::ApiState;
-use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationBody};
+use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationBody, UnauthorizedBody};
 
 /// Create a generation
 ///
@@ -34,7 +34,7 @@ use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationB
     responses(
         (status = 201, description = "The generation, PENDING", body = GenerationBody),
         (status = 400, description = "Something is wrong with the request; the message names the field", body = ErrorBody),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 413, description = "The body, a field or a file is too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),

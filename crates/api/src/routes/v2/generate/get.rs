@@ -14,7 +14,7 @@ use crate::json;
 use crate::query::Query;
 use crate::routes::path::PathId;
 use crate::state::ApiState;
-use crate::wire::{ErrorBody, GenerationBody};
+use crate::wire::{ErrorBody, GenerationBody, UnauthorizedBody};
 
 const WAIT_S_DEFAULT: usize = 5;
 const WAIT_S_MAX: usize = 10;
@@ -40,7 +40,7 @@ const WAIT_TIMEOUT: HeaderName = HeaderName::from_static("x-sync-wait-timeout-se
     responses(
         (status = 200, description = "The generation", body = GenerationBody),
         (status = 400, description = "A parameter is not valid", body = ErrorBody),
-        (status = 401, description = "No key, or one that does not work", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
         (status = 404, description = "No such generation", body = ErrorBody),
     )

@@ -87,7 +87,7 @@ async fn keep_and_commit(
 ) -> Result<Generation, ApiError> {
     if let Err(error) = keep(&engine, &uploads).await {
         remove(&engine, &uploads).await;
-        return Err(error.into());
+        return Err(ApiError::not_taken(error));
     }
     let assets = uploads.iter().map(|placed| asset(&engine, &new.org, placed)).collect();
     match engine.submit(new, assets).await {

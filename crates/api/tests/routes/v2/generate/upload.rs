@@ -148,3 +148,12 @@ async fn a_full_disk_is_503_before_any_commit() {
     assert!(app.media.files().is_empty());
     assert_eq!(app.get("/v2/generations").await.text(), "[]");
 }
+
+#[tokio::test]
+async fn a_folder_of_uploads_that_vanished_is_the_servers_fault() {
+    let app = App::start().await;
+    app.media.vanished.store(true, Ordering::SeqCst);
+    let answer = app.send(good().text("model", "lipsync-2").post()).await;
+    assert_eq!(answer.refusal(), "503 generation_infra_storage_error -");
+    assert!(answer.header("retry-after").is_some());
+}
