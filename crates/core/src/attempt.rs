@@ -48,7 +48,7 @@ pub enum Word {
     Delivered,
     /// The receiver, or the way to it, failed.
     Failed,
-    /// It may have been received; we can't know.
+    /// We died or stopped while it was under way: it may have been received.
     Interrupted,
     /// Our fault; no step was used.
     OwnFault,

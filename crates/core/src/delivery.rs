@@ -1,11 +1,10 @@
 //! The life of a delivery: due -> (open attempt) -> delivered | due again | exhausted. Delivered and exhausted are final.
 //!
 //! Two numbers: `attempts` rises by one at every start; `step` is the place in the schedule and is used up only by the
-//! receiver's own outcome. Our own faults use none, an interruption none for the first [`limits::INTERRUPTED_FREE`] times.
+//! receiver's own outcome. Our own faults and stops use none, an interruption by a crash none for the first
+//! [`limits::INTERRUPTED_FREE`] times.
 //!
 //! Promise: [`settle`] always says what comes next; a delivery never simply stops.
-use std::time::Duration;
-
 use crate::attempt::{AttemptEnd, Word};
 use crate::change::{Change, Settlement};
 use crate::event::Event;
@@ -15,9 +14,6 @@ use crate::outcome::{Outcome, RetryAfter, SendReport};
 use crate::rule;
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
-
-/// How long our own fault (resolver down, shutdown) holds a delivery back: it is nobody's outage, so it is short.
-const OWN_FAULT_WAIT: Duration = Duration::from_secs(5);
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +33,8 @@ pub enum ExhaustedReason {
     ScheduleEnded,
     /// The receiver said 410.
     Gone,
+    /// Our own faults did not end.
+    OwnFault,
 }
 
 impl ExhaustedReason {
@@ -46,13 +44,14 @@ impl ExhaustedReason {
         match self {
             Self::ScheduleEnded => "schedule_ended",
             Self::Gone => "gone",
+            Self::OwnFault => "own_fault",
         }
     }
 
     /// The reason of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::ScheduleEnded, Self::Gone].into_iter().find(|r| r.as_str() == text)
+        [Self::ScheduleEnded, Self::Gone, Self::OwnFault].into_iter().find(|r| r.as_str() == text)
     }
 }
 
@@ -132,7 +131,7 @@ pub fn settle(delivery: &Delivery, report: &SendReport, schedule: &Schedule, now
     let (step, state) = if uses_step(outcome, interrupted) {
         after_failure(delivery, outcome, schedule, now, jitter)
     } else {
-        (delivery.step, without_step(outcome, now))
+        (delivery.step, without_step(delivery, outcome, schedule, now))
     };
     let delivery = delivery.id;
     Change::SettleAttempt(Box::new(Settlement { delivery, attempt, end, step, interrupted, state }))
@@ -142,19 +141,33 @@ fn uses_step(outcome: Outcome, interrupted: u32) -> bool {
     match outcome.word() {
         Word::Delivered => !rule::holds("a_2xx_is_believed"),
         Word::OwnFault => !rule::holds("own_faults_use_no_step"),
+        // A stop is asked for by somebody; what keeps crashing us is perhaps this very delivery, and must end one day.
+        Word::Interrupted if outcome != Outcome::Interrupted => !rule::holds("stops_use_no_step"),
         Word::Interrupted => interrupted > limits::INTERRUPTED_FREE || !rule::holds("interruptions_are_free_at_first"),
         Word::Failed => true,
     }
 }
 
 /// What follows where the schedule does not move on.
-fn without_step(outcome: Outcome, now: Timestamp) -> State {
+fn without_step(delivery: &Delivery, outcome: Outcome, schedule: &Schedule, now: Timestamp) -> State {
     match outcome.word() {
         Word::Delivered => State::Delivered(now),
-        Word::OwnFault => State::Due(now.plus(OWN_FAULT_WAIT)),
+        Word::OwnFault => after_own_fault(delivery, schedule, now),
         // It may have been received, so waiting gains the receiver nothing: again at once, under the next number.
         Word::Interrupted | Word::Failed => State::Due(now),
     }
+}
+
+/// Again after a wait that grows, because what we could not mend within a minute we shall not have mended a second later.
+fn after_own_fault(d: &Delivery, schedule: &Schedule, now: Timestamp) -> State {
+    // What is neither a step nor an interruption. Skipped steps make it less, stops more: enough to grow a wait by.
+    let times = d.attempts.saturating_sub(d.step.saturating_add(d.interrupted)).max(1);
+    let ends_at = d.created_at.plus_ms(schedule.last_ms()).plus_ms(limits::OWN_FAULT_MS_MAX);
+    if now > ends_at && times >= limits::OWN_FAULTS_MIN {
+        return State::Exhausted(now, ExhaustedReason::OwnFault);
+    }
+    let wait_ms = limits::OWN_FAULT_WAIT_MS.saturating_mul(1 << (times - 1).min(32));
+    State::Due(now.plus_ms(wait_ms.min(limits::OWN_FAULT_WAIT_MS_MAX)))
 }
 
 fn after_failure(d: &Delivery, outcome: Outcome, schedule: &Schedule, now: Timestamp, jitter: f64) -> (u32, State) {
@@ -291,6 +304,51 @@ mod tests {
         }
         let last = Delivery { interrupted: 3, step: 1, ..delivery() };
         assert_eq!(next(&settled(&last, Outcome::Interrupted, "0s,5s", 10, 0.0)), Err("schedule_ended"));
+    }
+
+    #[test]
+    fn stops_are_free_always() {
+        for before in [0, 3, 9] {
+            let d = Delivery { interrupted: before, attempts: 40, ..delivery() };
+            let got = settled(&d, Outcome::Failed(SendError::ShuttingDown), "0s", 10, 0.0);
+            assert_eq!((got.step, got.interrupted, next(&got)), (0, before, Ok(10)));
+            assert_eq!(got.end.outcome, Word::Interrupted, "it may have been received");
+        }
+    }
+
+    #[test]
+    fn our_own_faults_wait_longer_each_time_and_end_one_day() {
+        let down = Outcome::Failed(SendError::ResolverDown);
+        let mut d = delivery();
+        let mut age_ms = 0;
+        let mut waits_ms = Vec::new();
+        let end = loop {
+            let got = settled(&d, down, "0s,1h", age_ms, 0.0);
+            assert_eq!((got.step, got.end.outcome), (0, Word::OwnFault));
+            match next(&got) {
+                Ok(at_ms) => waits_ms.push(at_ms - age_ms),
+                Err(end) => break end,
+            }
+            (d.attempts, age_ms) = (d.attempts + 1, age_ms + waits_ms[waits_ms.len() - 1]);
+        };
+        assert_eq!(waits_ms[..8], [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+        assert_eq!(end, "own_fault");
+        let bound_ms = 3_600_000 + limits::OWN_FAULT_MS_MAX;
+        assert!((bound_ms..=bound_ms + 300_000).contains(&(age_ms - 1)), "it ended after {age_ms} ms");
+    }
+
+    #[test]
+    fn a_server_that_was_off_for_weeks_still_sends_when_it_is_back() {
+        let weeks_ms = 30 * 86_400_000;
+        let down = Outcome::Failed(SendError::ResolverDown);
+        assert_eq!(next(&settled(&delivery(), down, "0s,5s", weeks_ms, 0.0)), Ok(weeks_ms + 5_000));
+        let often = Delivery { attempts: limits::OWN_FAULTS_MIN, ..delivery() };
+        assert_eq!(next(&settled(&often, down, "0s,5s", weeks_ms, 0.0)), Err("own_fault"));
+        // What the receiver says counts whenever it says it.
+        assert_eq!(
+            next(&settled(&often, Outcome::Delivered { status: 200 }, "0s,5s", weeks_ms, 0.0)),
+            Err("delivered")
+        );
     }
 
     #[test]

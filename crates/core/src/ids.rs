@@ -7,8 +7,12 @@ use uuid::Uuid;
 
 use crate::time::Timestamp;
 
-/// Bits of a 64-bit id below the millisecond: 4,194,304 ids per millisecond before it borrows from the next.
-const SEQUENCE_BITS: u32 = 22;
+/// Bits of a 64-bit id below the millisecond: 1,048,576 ids per millisecond before it borrows from the next, and room for
+/// times until the year 2248.
+const SEQUENCE_BITS: u32 = 20;
+
+/// The last millisecond that an id has room for.
+const MS_MAX: i64 = i64::MAX >> SEQUENCE_BITS;
 
 /// Crockford's base 32, lower case: no i, l, o, u, so an id read aloud stays itself.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -153,7 +157,8 @@ impl IdSequence {
 
     /// The next id: of `now` where the clock has moved on, else one above the last.
     pub fn next(&mut self, now: Timestamp) -> i64 {
-        let floor = now.0.max(0) << SEQUENCE_BITS;
+        // Bounded: a clock that has gone mad must not turn ids negative, which would never rise again.
+        let floor = now.0.clamp(0, MS_MAX) << SEQUENCE_BITS;
         self.last = floor.max(self.last + 1);
         self.last
     }
@@ -208,6 +213,23 @@ mod tests {
             let mut ids = IdSequence::after(0);
             let made: Vec<i64> = times.iter().map(|t| ids.next(Timestamp(*t))).collect();
             prop_assert!(made.windows(2).all(|w| w[0] < w[1]));
+        }
+    }
+
+    #[test]
+    fn ids_rise_with_time_to_the_far_end() {
+        let end_of_2247 = Timestamp::parse_rfc3339("2247-12-31T23:59:59.999Z").unwrap();
+        let mut ids = IdSequence::after(0);
+        let mut before = 0;
+        for now in [0, 1_795_000_000_000, 2_199_023_255_552, end_of_2247.0].map(Timestamp) {
+            let id = ids.next(now);
+            assert!(id > before && id >> SEQUENCE_BITS == now.0, "{now}: {id} after {before}");
+            before = id;
+        }
+        for mad in [i64::MAX, i64::MIN, 0] {
+            let id = ids.next(Timestamp(mad));
+            assert!(id > before, "{id} after {before}");
+            before = id;
         }
     }
 

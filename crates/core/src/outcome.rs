@@ -90,13 +90,17 @@ send_errors! {
     Redirect = "redirect", Endpoint;
     /// Any other status that is not 2xx.
     HttpStatus = "http_status", Endpoint;
-    /// We died or were cut off while it was under way: it may have been received.
+    /// We died while it was under way: it may have been received.
     Interrupted = "interrupted", Own;
     /// No configured resolver answers any name.
     ResolverDown = "resolver_down", Own;
     /// The egress proxy failed.
     ProxyFailed = "proxy_failed", Own;
-    /// We were asked to stop.
+    /// We have no descriptor, memory or local port left for a connection.
+    OutOfSockets = "out_of_sockets", Own;
+    /// A bug of ours: the request can't be written as HTTP.
+    Unsendable = "unsendable", Own;
+    /// We were asked to stop, and cut it: it may have been received.
     ShuttingDown = "shutting_down", Own;
 }
 
@@ -134,7 +138,7 @@ pub enum Outcome {
     },
     /// No complete head; the error's [`Blame`] says whose fault it is.
     Failed(SendError),
-    /// We died, or our lease did, while it was under way.
+    /// We died while it was under way. A stop that cuts it is [`SendError::ShuttingDown`]: that one is nobody's fault.
     Interrupted,
 }
 
@@ -165,7 +169,8 @@ impl Outcome {
     pub fn word(self) -> Word {
         match self {
             Self::Delivered { .. } => Word::Delivered,
-            Self::Interrupted => Word::Interrupted,
+            // A stop's too: it may have been received, which no other fault of ours may say.
+            Self::Interrupted | Self::Failed(SendError::ShuttingDown) => Word::Interrupted,
             Self::Failed(error) if error.blame() == Blame::Own => Word::OwnFault,
             Self::Failed(_) if !rule::holds("only_our_own_faults_are_ours") => Word::OwnFault,
             Self::Refused { status: ..500, .. } if !rule::holds("only_2xx_delivers") => Word::Delivered,
@@ -221,7 +226,7 @@ mod tests {
         for error in SendError::ALL {
             assert_eq!(SendError::parse(error.as_str()), Some(*error));
         }
-        assert_eq!(SendError::ALL.len(), 28);
+        assert_eq!(SendError::ALL.len(), 30);
     }
 
     #[test]
@@ -234,6 +239,7 @@ mod tests {
             (Outcome::Failed(SendError::ConnectRefused), Word::Failed, Some(SendError::ConnectRefused)),
             (Outcome::Failed(SendError::ResolverDown), Word::OwnFault, Some(SendError::ResolverDown)),
             (Outcome::Interrupted, Word::Interrupted, Some(SendError::Interrupted)),
+            (Outcome::Failed(SendError::ShuttingDown), Word::Interrupted, Some(SendError::ShuttingDown)),
         ] {
             assert_eq!((outcome.word(), outcome.error()), (word, error));
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use postsync_core::change::{Change, Settlement};
-use postsync_core::delivery::{self, Delivery, State};
+use postsync_core::delivery::{self, Delivery, ExhaustedReason, State};
 use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{Status, TRANSITIONS};
@@ -82,18 +82,25 @@ fn delivery_states() -> String {
     }
     let _ = writeln!(
         text,
-        "\nAn interruption (the server died or was stopped while the POST was under way, so that it may have been received) uses no\n\
-         step the first {} times and one each time after. The next attempt keeps the event's id and its bytes. Where steps are left but\n\
-         all their points have passed, one last attempt follows. `Retry-After` moves the next attempt back, up to {} hours.\n\n\
+        "\nAn interruption (the server died while the POST was under way, so that it may have been received) uses no step the first {}\n\
+         times and one each time after; a stop never uses one. The next attempt keeps the event's id and its bytes. After a fault of our\n\
+         own it follows in {} seconds, then in twice as long each time, up to {} minutes; a delivery that such faults hold back ends\n\
+         exhausted (`{}`) {} days after the schedule's last point, if it has had {} of them. Where steps are left but all their points\n\
+         have passed, one last attempt follows. `Retry-After` moves the next attempt back, up to {} hours.\n\n\
          The default schedule, by the age of the event: `{}`, each gap with a jitter of 10 % either way.",
         limits::INTERRUPTED_FREE,
+        limits::OWN_FAULT_WAIT_MS / 1_000,
+        limits::OWN_FAULT_WAIT_MS_MAX / 60_000,
+        ExhaustedReason::OwnFault.as_str(),
+        limits::OWN_FAULT_MS_MAX / 86_400_000,
+        limits::OWN_FAULTS_MIN,
         limits::RETRY_AFTER_MS_MAX / 3_600_000,
         Schedule::default(),
     );
     text
 }
 
-fn outcomes() -> [(&'static str, Outcome); 6] {
+fn outcomes() -> [(&'static str, Outcome); 7] {
     let refused = |status| Outcome::Refused { status, retry_after: None };
     [
         ("2xx", Outcome::Delivered { status: 200 }),
@@ -101,7 +108,8 @@ fn outcomes() -> [(&'static str, Outcome); 6] {
         ("any other status, redirects too", refused(500)),
         ("no answer: DNS, connection, TLS, timeout", Outcome::Failed(SendError::ConnectRefused)),
         ("our own fault: no resolver answers", Outcome::Failed(SendError::ResolverDown)),
-        ("interrupted", Outcome::Interrupted),
+        ("the server died meanwhile", Outcome::Interrupted),
+        ("the server was stopped meanwhile", Outcome::Failed(SendError::ShuttingDown)),
     ]
 }
 
@@ -202,9 +210,15 @@ fn meaning(error: SendError) -> (&'static str, bool) {
         SendError::ResponseTooLarge => ("The head of the answer is larger than 16 KiB.", true),
         SendError::Redirect => ("A 3xx answer. Redirects of webhooks are not followed.", true),
         SendError::HttpStatus => ("Any other status that is not 2xx.", true),
-        SendError::Interrupted => ("The server died or was stopped while the POST was under way.", true),
+        SendError::Interrupted => ("The server died while the POST was under way.", true),
         SendError::ResolverDown => ("No configured DNS resolver answers any name.", false),
         SendError::ProxyFailed => ("The egress proxy failed. (There is none in this version.)", false),
-        SendError::ShuttingDown => ("The server was asked to stop.", false),
+        SendError::OutOfSockets => ("The server has no descriptor, memory or local port left for a connection.", false),
+        SendError::Unsendable => {
+            ("The request can't be written as HTTP: a bug of the server, please report it.", false)
+        }
+        SendError::ShuttingDown => {
+            ("The server was asked to stop, and the POST did not end within `shutdown.grace`.", true)
+        }
     }
 }

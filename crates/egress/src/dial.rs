@@ -163,7 +163,7 @@ fn unconnected(socket: SocketAddr, error: &std::io::Error) -> Trouble {
         }
         // Ours, so that it costs the receiver no step.
         kind if is_our_shortage(kind, socket, error.raw_os_error()) => {
-            (SendError::Interrupted, format!("this server could not open a connection to {socket}: {error}"))
+            (SendError::OutOfSockets, format!("this server could not open a connection to {socket}: {error}"))
         }
         _ => (SendError::ConnectUnreachable, format!("{socket} can't be reached: {error}")),
     };
@@ -171,7 +171,7 @@ fn unconnected(socket: SocketAddr, error: &std::io::Error) -> Trouble {
 }
 
 /// Out of descriptors, of memory or of local ports. An IPv6 address that can't be reached from here is no shortage: a machine
-/// without IPv6 says "not available" too, and an own fault is retried without end.
+/// without IPv6 says "not available" too, and an own fault is retried for days.
 fn is_our_shortage(kind: ErrorKind, socket: SocketAddr, code: Option<i32>) -> bool {
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
@@ -216,8 +216,8 @@ mod tests {
     fn only_our_own_shortages_are_ours() {
         let (v4, v6) = ("192.0.2.1:443".parse().unwrap(), "[2001:db8::1]:443".parse().unwrap());
         for (code, socket, want) in [
-            (24, v4, SendError::Interrupted),
-            (99, v4, SendError::Interrupted),
+            (24, v4, SendError::OutOfSockets),
+            (99, v4, SendError::OutOfSockets),
             (99, v6, SendError::ConnectUnreachable),
             (97, v6, SendError::ConnectUnreachable),
             (101, v6, SendError::ConnectUnreachable),

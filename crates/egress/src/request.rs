@@ -69,7 +69,7 @@ fn value(text: String) -> Result<HeaderValue, Trouble> {
 /// Ids and signatures are ASCII by their making: this is for a bug, and it ends in a report and not in a panic.
 fn unsendable() -> Trouble {
     Trouble::new(
-        SendError::Interrupted,
+        SendError::Unsendable,
         "a header of this webhook can't be written as HTTP; this is a fault of postsync",
     )
 }

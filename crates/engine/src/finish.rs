@@ -5,7 +5,8 @@
 //! right after the commit, and nothing is read back. A schedule whose first point is not 0 has it wait on disk instead.
 use std::sync::Arc;
 
-use postsync_core::generation::{self, Ending, Finished, Generation, Output};
+use postsync_core::generation::{self, Ending, Finished, Generation, Output, State};
+use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::rule;
 
 use crate::ports::{Applied, DueDelivery};
@@ -18,8 +19,11 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     let sent_at_once = generation.request.webhook_url.is_some() && schedule.point_ms(0) == Some(0);
     let slot = if sent_at_once { world.dispatcher.reserve() } else { None };
     let now = world.now();
-    let Finished { mut changes, webhook } =
-        generation::finish(&mut generation, ending, now, schedule, world.new_event_id(), world.new_delivery_id());
+    let (event, delivery) = (world.new_event_id(), world.new_delivery_id());
+    let finished = generation::finish(&mut generation, ending, now, schedule, event, delivery);
+    let Some(Finished { mut changes, webhook }) = finished else {
+        return drop_orphan(world, id, media).await;
+    };
     let due = webhook.map(|(event, mut delivery)| {
         if slot.is_some() && rule::holds("a_start_is_on_record_first") {
             changes.push(delivery.start(now));
@@ -31,9 +35,13 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     }
     match world.write(changes).await {
         Some(Applied::Done) => {}
-        Some(Applied::Stale) => return drop_orphan(world, media).await,
-        None => return,
+        Some(Applied::Stale) => return drop_orphan(world, id, media).await,
+        None => {
+            tracing::error!(generation = %id, "it has ended, and the store has closed: the next start makes it again");
+            return;
+        }
     }
+    log(&generation);
     metrics::counter!("postsync_generations_ended_total", "status" => generation.status().as_str()).increment(1);
     if rule::holds("waits_are_told") {
         world.waiters.tell(id);
@@ -45,15 +53,24 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     }
 }
 
-fn stored_media(ending: &Ending) -> Option<postsync_core::ids::MediaId> {
+fn stored_media(ending: &Ending) -> Option<MediaId> {
     match ending {
         Ending::Completed(Output { media, .. }) => *media,
         Ending::Failed(_) => None,
     }
 }
 
+/// A failure is the operator's to see: it may be their disk, their ffmpeg or their network.
+fn log(generation: &Generation) {
+    if let State::Ended(_, Ending::Failed(failure)) = &generation.state {
+        let (code, error) = (failure.code.as_str(), failure.error.as_str());
+        tracing::info!(generation = %generation.id, code, error, "a generation has failed");
+    }
+}
+
 /// The generation has ended otherwise meanwhile: its video belongs to nobody.
-async fn drop_orphan(world: &World, media: Option<postsync_core::ids::MediaId>) {
+async fn drop_orphan(world: &World, id: GenerationId, media: Option<MediaId>) {
+    tracing::warn!(generation = %id, "an ending was dropped: the generation was taken up or ended otherwise meanwhile");
     if let Some(media) = media
         && let Err(error) = world.ports.media.remove(media).await
     {

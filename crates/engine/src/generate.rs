@@ -77,6 +77,7 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
         if !generator.instant() {
             match generation::take(generation, world.now()) {
                 Take::GiveUp(failure) => return Some(Ending::Failed(failure)),
+                Take::Ended => return None,
                 Take::Work(start) => match world.write(vec![start]).await? {
                     Applied::Done => {}
                     Applied::Stale => return None,
@@ -93,8 +94,10 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
                 tracing::warn!(generation = %generation.id, tries = generation.tries, why, "the work died");
             }
             Err(GeneratorError::Cancelled) => {
-                if !generator.instant() && rule::holds("what_is_handed_back_is_not_counted") {
-                    let _ = world.write(vec![generation::release(generation, world.now())]).await?;
+                if rule::holds("what_is_handed_back_is_not_counted")
+                    && let Some(released) = generation::release(generation, world.now())
+                {
+                    let _ = world.write(vec![released]).await?;
                 }
                 return None;
             }

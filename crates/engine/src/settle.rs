@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use postsync_core::change::Change;
-use postsync_core::delivery::{self, State};
-use postsync_core::outcome::{Outcome, SendReport};
+use postsync_core::delivery::{self, ExhaustedReason, State};
+use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::rule;
+use postsync_core::target::without_query;
 
 use crate::dispatch::Slot;
 use crate::ports::{Applied, DueDelivery, Post};
@@ -16,6 +17,10 @@ use crate::world::World;
 
 /// What the log says of an attempt whose end nobody saw.
 pub(crate) const INTERRUPTED: &str = "interrupted, may have been received; it is sent again with the same event id";
+
+/// And of one that a stop has cut.
+const SHUTTING_DOWN: &str =
+    "cut because the server was asked to stop, may have been received; it is sent again with the same event id";
 
 /// Attempts a delivery that was read as due: its start goes to disk first.
 pub(crate) fn spawn_due(world: &Arc<World>, due: DueDelivery, slot: Slot) {
@@ -78,15 +83,31 @@ async fn send(world: &World, due: DueDelivery, slot: Slot) -> Next {
     let report = tokio::select! {
         biased;
         report = post(world, &due) => report,
-        _ = world.cut.cancelled() => SendReport::bare(Outcome::Interrupted, INTERRUPTED),
+        _ = world.cut.cancelled() => SendReport::bare(Outcome::Failed(SendError::ShuttingDown), SHUTTING_DOWN),
     };
     // The receiver is done with: the next POST may start while this outcome is on its way to disk.
     drop(slot);
     let settlement = judge(world, &due, &report);
-    let due_again = matches!(&settlement, Change::SettleAttempt(s) if matches!(s.state, State::Due(_)));
+    let (due_again, exhausted) = match &settlement {
+        Change::SettleAttempt(s) => (matches!(s.state, State::Due(_)), exhausted(s.state)),
+        _ => (false, None),
+    };
     let written = world.write(vec![settlement]).await;
+    if written == Some(Applied::Done)
+        && let Some(reason) = exhausted
+    {
+        let (delivery, reason, url) = (due.delivery.id, reason.as_str(), without_query(&due.delivery.url));
+        tracing::warn!(%delivery, reason, url, attempts = due.delivery.attempts, "a delivery is exhausted");
+    }
     metrics::counter!("postsync_attempts_total", "outcome" => report.outcome.word().as_str()).increment(1);
     if written == Some(Applied::Done) && due_again { Next::DueAgain } else { Next::Nothing }
+}
+
+fn exhausted(state: State) -> Option<ExhaustedReason> {
+    match state {
+        State::Exhausted(_, reason) => Some(reason),
+        State::Due(_) | State::Delivered(_) => None,
+    }
 }
 
 /// What the outcome means for this delivery.

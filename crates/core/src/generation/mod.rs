@@ -186,13 +186,14 @@ impl Status {
     }
 }
 
-/// Every way from one status to another, with what takes it. Rendered into `docs/STATES.md`; a test holds it true.
+/// Every way from one status to another, with what takes it. Rendered into `docs/STATES.md`; a test tries every input in
+/// every state and finds these and no others.
 pub const TRANSITIONS: [(Status, &str, Status); 8] = [
     (Status::Pending, "start", Status::Processing),
     (Status::Processing, "start again (the child or the server died)", Status::Processing),
     (Status::Processing, "release (the server stops)", Status::Pending),
     (Status::Pending, "complete (a generator that needs no start)", Status::Completed),
-    (Status::Pending, "fail (a generator that needs no start; died three times)", Status::Failed),
+    (Status::Pending, "fail (a generator that needs no start)", Status::Failed),
     (Status::Processing, "complete", Status::Completed),
     (Status::Processing, "fail", Status::Failed),
     (Status::Processing, "died three times", Status::Failed),
@@ -219,15 +220,22 @@ pub enum Take {
     Work(Change),
     /// It died with its child or its server too often: end it with this.
     GiveUp(Failure),
+    /// It has ended: there is nothing to do.
+    Ended,
 }
 
 /// Takes up a generation: counts the start, or gives up after [`limits::GENERATION_TRIES_MAX`].
 #[must_use]
 pub fn take(generation: &mut Generation, now: Timestamp) -> Take {
-    if generation.tries >= limits::GENERATION_TRIES_MAX && rule::holds("deaths_are_counted") {
-        let times = generation.tries;
-        let error = format!("The work on this generation was cut off {times} times; it was given up.");
-        return Take::GiveUp(Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error));
+    match generation.state {
+        State::Ended(..) => return Take::Ended,
+        // Counted starts that were not handed back: each of them died.
+        State::Processing if generation.tries >= limits::GENERATION_TRIES_MAX && rule::holds("deaths_are_counted") => {
+            let times = generation.tries;
+            let error = format!("The work on this generation was cut off {times} times; it was given up.");
+            return Take::GiveUp(Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error));
+        }
+        State::Pending | State::Processing => {}
     }
     generation.tries += 1;
     generation.updated_at = now;
@@ -235,10 +243,15 @@ pub fn take(generation: &mut Generation, now: Timestamp) -> Take {
     Take::Work(Change::StartGeneration { id: generation.id, tries: generation.tries, at: now })
 }
 
-/// Hands back a generation that was taken up and not harmed.
+/// Hands back a generation that was taken up and not harmed; its start does not count. `None` where it is not at work.
 #[must_use]
-pub fn release(generation: &Generation, now: Timestamp) -> Change {
-    Change::ReleaseGeneration { id: generation.id, tries: generation.tries, at: now }
+pub fn release(generation: &mut Generation, now: Timestamp) -> Option<Change> {
+    let State::Processing = generation.state else { return None };
+    let released = Change::ReleaseGeneration { id: generation.id, tries: generation.tries, at: now };
+    generation.tries = generation.tries.saturating_sub(1);
+    generation.updated_at = now;
+    generation.state = State::Pending;
+    Some(released)
 }
 
 /// What [`finish`] gives: one list to be applied whole.
@@ -250,7 +263,8 @@ pub struct Finished {
     pub webhook: Option<(Event, Delivery)>,
 }
 
-/// Ends a generation: final state, event with its body frozen, delivery, due at the schedule's first point.
+/// Ends a generation: final state, event with its body frozen, delivery, due at the schedule's first point. `None` where it
+/// has ended already: a second end would be a second webhook that says something else.
 #[must_use]
 pub fn finish(
     generation: &mut Generation,
@@ -259,7 +273,10 @@ pub fn finish(
     schedule: &Schedule,
     event: EventId,
     delivery: DeliveryId,
-) -> Finished {
+) -> Option<Finished> {
+    if generation.is_final() {
+        return None;
+    }
     let kind = match ending {
         Ending::Completed(_) => EventType::GenerationCompleted,
         Ending::Failed(_) => EventType::GenerationFailed,
@@ -279,7 +296,7 @@ pub fn finish(
         changes.push(Change::AddDelivery(Box::new(delivery.clone())));
         (event, delivery)
     });
-    Finished { changes, webhook }
+    Some(Finished { changes, webhook })
 }
 
 fn delivery_of(generation: &Generation, event: &Event, id: DeliveryId) -> Option<Delivery> {

@@ -22,7 +22,7 @@ fn end(g: &mut Generation, ending: Ending) -> Finished {
     let mut ids = IdSequence::after(0);
     let now = Timestamp(1_795_420_900_000);
     let (event, delivery) = (EventId(ids.next(now)), DeliveryId(ids.next(now)));
-    finish(g, ending, now, &Schedule::default(), event, delivery)
+    finish(g, ending, now, &Schedule::default(), event, delivery).expect("the first end")
 }
 
 fn completed() -> Ending {
@@ -110,6 +110,85 @@ fn a_generation_that_dies_three_times_is_given_up() {
     }
     let Take::GiveUp(failure) = take(&mut g, Timestamp(1)) else { panic!("a fourth try") };
     assert_eq!(failure.code, error_code::GENERATION_PIPELINE_FAILED);
+}
+
+/// Puts a generation through one input. What it was called in the table, and whether anything was to be written.
+fn put_through(g: &mut Generation, input: &'static str) -> (&'static str, bool) {
+    let (now, from) = (Timestamp(1_795_420_900_000), g.status());
+    let end =
+        |g: &mut Generation, ending| finish(g, ending, now, &Schedule::default(), EventId(1), DeliveryId(2)).is_some();
+    match input {
+        "start" => match take(g, now) {
+            Take::Work(_) if from == Status::Processing => ("start again", true),
+            Take::Work(_) => ("start", true),
+            Take::GiveUp(failure) => ("died three times", end(g, Ending::Failed(failure))),
+            Take::Ended => ("start", false),
+        },
+        "release" => ("release", release(g, now).is_some()),
+        "complete" => ("complete", end(g, completed())),
+        "fail" => ("fail", end(g, Ending::Failed(Failure::of(error_code::GENERATION_TIMEOUT)))),
+        other => unreachable!("{other}"),
+    }
+}
+
+/// Every state that a generation can be in, as the inputs before it have made it.
+fn states() -> Vec<Generation> {
+    let paths: [&[&str]; 7] = [
+        &[],
+        &["start"],
+        &["start", "start"],
+        &["start", "start", "start"],
+        &["start", "start", "release"],
+        &["complete"],
+        &["start", "fail"],
+    ];
+    paths
+        .map(|path| {
+            let mut g = generation(request());
+            path.iter().for_each(|input| assert!(put_through(&mut g, input).1, "{path:?}"));
+            g
+        })
+        .into()
+}
+
+#[test]
+fn the_table_has_every_transition_and_no_other() {
+    let mut found = std::collections::BTreeSet::new();
+    for before in states() {
+        for input in ["start", "release", "complete", "fail"] {
+            let mut g = before.clone();
+            let (name, written) = put_through(&mut g, input);
+            assert_eq!(written, g != before, "{input} from {:?}", before.status());
+            if written {
+                found.insert((before.status(), name, g.status()));
+            }
+        }
+    }
+    let named = |text: &'static str| text.split(" (").next().unwrap_or(text);
+    let table: std::collections::BTreeSet<_> =
+        TRANSITIONS.iter().map(|(from, text, to)| (*from, named(text), *to)).collect();
+    assert_eq!(found, table);
+}
+
+#[test]
+fn what_has_ended_stays_as_it_is() {
+    let mut g = generation(request());
+    end(&mut g, completed());
+    let before = g.clone();
+    for input in ["start", "release", "complete", "fail"] {
+        assert!(!put_through(&mut g, input).1, "{input}");
+        assert_eq!(g, before, "{input}");
+    }
+}
+
+#[test]
+fn what_is_handed_back_is_as_it_was_before_its_start() {
+    let mut g = generation(request());
+    for _ in 0..=limits::GENERATION_TRIES_MAX {
+        assert!(matches!(take(&mut g, Timestamp(1)), Take::Work(_)));
+        assert!(matches!(release(&mut g, Timestamp(2)), Some(Change::ReleaseGeneration { tries: 1, .. })));
+        assert_eq!((g.status(), g.tries), (Status::Pending, 0));
+    }
 }
 
 proptest! {

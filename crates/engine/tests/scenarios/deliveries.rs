@@ -92,7 +92,7 @@ fn our_own_faults_use_no_step() {
     let id = play.submit(INSTANT_MODEL, Some(URL));
     play.stage.advance(90_000);
     assert_eq!(play.log(id), [("own_fault", 0), ("own_fault", 0), ("failed", 0), ("delivered", 1)]);
-    assert_eq!(play.post_times_ms()[..3], [0, 5_000, 10_000]);
+    assert_eq!(play.post_times_ms()[..3], [0, 5_000, 15_000]);
 }
 
 #[test]

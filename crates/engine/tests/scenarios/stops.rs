@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use postsync_core::generation::Status;
+use postsync_core::outcome::SendError;
 use postsync_engine::{Bounds, Settings, SubmitError};
 use postsync_sim::world::{Reply, Work, WorkResult};
 use postsync_sim::{Fact, INSTANT_MODEL, SLOW_MODEL, Stage};
@@ -67,6 +68,26 @@ fn an_attempt_that_outlasts_the_grace_is_cut_and_made_again() {
     play.start();
     play.stage.run_ready();
     assert_eq!(play.log(id), [("interrupted", 0), ("delivered", 0)]);
+    let end = play.delivery(id).attempts[0].end.clone().unwrap();
+    assert_eq!(end.error, Some(SendError::ShuttingDown));
+    assert!(end.message.contains("may have been received"), "{}", end.message);
+}
+
+#[test]
+fn stops_use_no_step_however_many_there_are() {
+    let settings = Settings { shutdown_grace: Duration::from_secs(2), ..Settings::default() };
+    let mut play = Play::with(settings, Bounds::default());
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(10_000); 6]);
+    let id = play.submit(INSTANT_MODEL, Some(URL));
+    for _ in 0..6 {
+        play.stage.run_ready();
+        stop(&mut play);
+        play.start();
+    }
+    play.stage.run_ready();
+    let log = play.log(id);
+    assert_eq!((log.len(), log.iter().all(|(_, step)| *step == 0)), (7, true), "{log:?}");
+    assert!(play.is_delivered(id));
 }
 
 #[test]

@@ -13,8 +13,9 @@ use crate::facts::{Fact, Moment};
 /// Interruptions that cost no step.
 const FREE: u32 = 3;
 
-/// How long our own fault may hold a delivery back.
-const OWN_FAULT_WAIT_MS_MAX: i64 = 60_000;
+/// How long our own fault holds a delivery back at first, and at most. Between them each wait is twice the one before.
+const OWN_FAULT_WAIT_MS: i64 = 5_000;
+const OWN_FAULT_WAIT_MS_MAX: i64 = 300_000;
 
 /// `Retry-After` counts up to a day.
 const RETRY_AFTER_MS_MAX: i64 = 86_400_000;
@@ -27,11 +28,14 @@ pub(super) struct ScheduleRespected {
     stepped_back_ms: i64,
 }
 
+#[derive(Default)]
 struct Place {
     born_ms: i64,
     due_ms: i64,
     step: u32,
     interrupted: u32,
+    own_faults: u32,
+    started_in_life: u32,
     heard: Option<(u32, Outcome, u32)>,
 }
 
@@ -49,8 +53,9 @@ impl ScheduleRespected {
         Self { points_ms, of: BTreeMap::new(), stepped_back_ms: 0 }
     }
 
-    fn started(&self, id: DeliveryId, step: u32, started_ms: i64) -> Result<(), String> {
-        let Some(place) = self.of.get(&id) else { return Err(format!("{id} was started and never made")) };
+    fn started(&mut self, at: Moment, id: DeliveryId, step: u32, started_ms: i64) -> Result<(), String> {
+        let Some(place) = self.of.get_mut(&id) else { return Err(format!("{id} was started and never made")) };
+        place.started_in_life = at.life;
         ensure(step == place.step, || format!("{id} was started at step {step}, and stands at {}", place.step))?;
         ensure(started_ms + self.stepped_back_ms >= place.due_ms, || {
             format!("{id} was started {} ms before it was due", place.due_ms - started_ms)
@@ -62,10 +67,18 @@ impl ScheduleRespected {
         let Some(place) = self.of.get_mut(&s.delivery) else { return Err(format!("{} was never made", s.delivery)) };
         // Only this life can have heard it: what an earlier one heard and did not write down died with it.
         let heard = place.heard.take().filter(|(attempt, _, life)| *attempt == s.attempt && *life == at.life);
-        let outcome = heard.map_or(Outcome::Interrupted, |(_, outcome, _)| outcome);
+        // Nothing was heard: a crash cut it in an earlier life, or a stop has in this one.
+        let cut = match place.started_in_life == at.life {
+            true => Outcome::Failed(SendError::ShuttingDown),
+            false => Outcome::Interrupted,
+        };
+        let outcome = heard.map_or(cut, |(_, outcome, _)| outcome);
         let (id, word) = (s.delivery, word_of(outcome));
         ensure(s.end.outcome == word, || format!("{id} settled as {:?}, and it was {outcome:?}", s.end.outcome))?;
-        let interrupted = place.interrupted + u32::from(word == Word::Interrupted);
+        let interrupted = place.interrupted + u32::from(outcome == Outcome::Interrupted);
+        // A stop counts as one, but only for the length of the next wait.
+        let is_stop = outcome == Outcome::Failed(SendError::ShuttingDown);
+        place.own_faults += u32::from(word == Word::OwnFault || is_stop);
         ensure(s.interrupted == interrupted, || format!("{id} counts {} interruptions", s.interrupted))?;
         let wanted = place.wanted(points_ms, outcome, interrupted, s.end.at.0);
         let fits = match (&wanted, s.state) {
@@ -89,8 +102,14 @@ impl Place {
     fn wanted(&self, points_ms: &[i64], outcome: Outcome, interrupted: u32, now_ms: i64) -> Wanted {
         match word_of(outcome) {
             Word::Delivered => Wanted::Delivered,
-            Word::OwnFault => Wanted::Due { step: self.step, from_ms: now_ms, to_ms: now_ms + OWN_FAULT_WAIT_MS_MAX },
-            Word::Interrupted if interrupted <= FREE => Wanted::Due { step: self.step, from_ms: now_ms, to_ms: now_ms },
+            Word::OwnFault => {
+                let longest_ms = OWN_FAULT_WAIT_MS << (self.own_faults - 1).min(30);
+                let to_ms = now_ms + longest_ms.min(OWN_FAULT_WAIT_MS_MAX);
+                Wanted::Due { step: self.step, from_ms: now_ms + OWN_FAULT_WAIT_MS, to_ms }
+            }
+            Word::Interrupted if interrupted <= FREE || outcome != Outcome::Interrupted => {
+                Wanted::Due { step: self.step, from_ms: now_ms, to_ms: now_ms }
+            }
             Word::Interrupted | Word::Failed => self.next_step(points_ms, outcome, now_ms),
         }
     }
@@ -123,7 +142,8 @@ impl Place {
 fn word_of(outcome: Outcome) -> Word {
     match outcome {
         Outcome::Delivered { .. } => Word::Delivered,
-        Outcome::Failed(SendError::ResolverDown | SendError::ProxyFailed | SendError::ShuttingDown) => Word::OwnFault,
+        Outcome::Failed(SendError::ResolverDown | SendError::ProxyFailed) => Word::OwnFault,
+        Outcome::Failed(SendError::ShuttingDown) => Word::Interrupted,
         Outcome::Failed(_) | Outcome::Refused { .. } => Word::Failed,
         Outcome::Interrupted => Word::Interrupted,
     }
@@ -146,10 +166,10 @@ impl Checker for ScheduleRespected {
             Fact::Committed(Change::AddDelivery(d)) => {
                 let born_ms = d.created_at.0;
                 let due_ms = born_ms + self.points_ms.first().copied().unwrap_or(0);
-                self.of.insert(d.id, Place { born_ms, due_ms, step: 0, interrupted: 0, heard: None });
+                self.of.insert(d.id, Place { born_ms, due_ms, ..Place::default() });
             }
             Fact::Committed(Change::StartAttempt { delivery, step, started_at, .. }) => {
-                return self.started(*delivery, *step, started_at.0);
+                return self.started(at, *delivery, *step, started_at.0);
             }
             Fact::Committed(Change::SettleAttempt(s)) => return self.settled(at, s),
             _ => {}
