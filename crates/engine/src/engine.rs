@@ -79,6 +79,7 @@ impl Engine {
             world.ports.spawn.spawn(Box::pin(generate::run(world.clone(), *route)));
         }
         world.ports.spawn.spawn(Box::pin(dispatch::run(world.clone())));
+        world.ports.spawn.spawn(Box::pin(sweep::drop_media_of_nobody(world.clone())));
         Ok(Arc::new(Self { world }))
     }
 
@@ -120,13 +121,13 @@ impl Engine {
         locked(&self.world.at_work).get(&id).map(|work| work.progress.percent())
     }
 
-    /// Whether creates are taken.
     /// What waits for a generator in memory, in bytes of its requests. The rest waits in the store.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         self.world.backlogs.values().map(Backlog::bytes).sum()
     }
 
+    /// Whether creates are taken.
     #[must_use]
     pub fn is_accepting(&self) -> bool {
         !self.world.stopping.is_cancelled()

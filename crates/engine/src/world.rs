@@ -1,5 +1,5 @@
 //! What every loop shares: the ports, the settings, ids, and the one way to write that does not give up.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ use crate::waiters::Waiters;
 /// Between two tries to write something that must not be lost.
 const STORE_RETRY: Duration = Duration::from_millis(500);
 
+/// Media ids remembered while the files of earlier processes are looked through. Past it that ends, until the next start.
+const FRESH_MEDIA_MAX: usize = 100_000;
+
 /// The shared state of one engine. One process, one of these: what is in it dies with a crash, and nothing depends on that.
 pub(crate) struct World {
     pub(crate) ports: Ports,
@@ -37,6 +40,8 @@ pub(crate) struct World {
     /// Work and attempts that a stop waits for.
     pub(crate) under_way: Tally,
     ids: Mutex<IdSequence>,
+    /// Media ids given out while the files of earlier processes are looked through; `None` once that is over.
+    pub(crate) fresh_media: Mutex<Option<BTreeSet<MediaId>>>,
 }
 
 /// A generation that a generator works on.
@@ -59,6 +64,7 @@ impl World {
             cut: Cancel::default(),
             under_way: Tally::default(),
             ids: Mutex::new(IdSequence::after(last_id)),
+            fresh_media: Mutex::new(Some(BTreeSet::new())),
             ports,
             settings,
             bounds,
@@ -95,7 +101,15 @@ impl World {
     }
 
     pub(crate) fn new_media_id(&self) -> MediaId {
-        MediaId::new(self.now(), self.random())
+        let id = MediaId::new(self.now(), self.random());
+        let mut fresh = locked(&self.fresh_media);
+        if let Some(ids) = fresh.as_mut() {
+            ids.insert(id);
+            if ids.len() > FRESH_MEDIA_MAX {
+                *fresh = None;
+            }
+        }
+        id
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {

@@ -55,6 +55,17 @@ pub(crate) fn empty_folder(folder: &Path) -> io::Result<usize> {
     Ok(removed)
 }
 
+/// The names in a folder, as far as they are text; none where there is no folder.
+pub(crate) fn names(folder: &Path) -> io::Result<impl Iterator<Item = String> + use<>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    // An entry that can't be read is one that is not listed: who lists removes nothing for it.
+    Ok(entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok()))
+}
+
 /// Removes a file. A missing one is fine.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

@@ -7,6 +7,7 @@
 //! ```
 //! All three on one file system, so that keeping a file is a rename. Only the last two may be written by what is not
 //! trusted, and only they are swept at start.
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_engine::ports::{MediaError, MediaKind, MediaStore, Resolved};
+
+use uuid::Uuid;
 
 use crate::files;
 use crate::token::{TokenKey, random_name};
@@ -94,10 +97,32 @@ impl Folders {
         self.root.join("uploads")
     }
 
-    /// Spread by the last two digits: the first ones are the time, the same for years.
     fn file(&self, id: MediaId) -> PathBuf {
-        let name = id.0.hyphenated().to_string();
-        self.media().join(&name[name.len() - 2..]).join(name)
+        self.media().join(format!("{:02x}", shelf_of(id))).join(id.0.hyphenated().to_string())
+    }
+
+    /// A shelf at a time, so that what is in memory is one shelf's page however many files there are.
+    fn list_kept(&self, after: Option<MediaId>, limit: usize) -> io::Result<Vec<MediaId>> {
+        let mut found = Vec::new();
+        for shelf in after.map_or(0, shelf_of)..=u8::MAX {
+            let ids = files::names(&self.media().join(format!("{shelf:02x}")))?;
+            let ids = ids.filter_map(|name| Uuid::try_parse(&name).ok().map(MediaId));
+            let mut first = BTreeSet::new();
+            // Not what stands in another's place, or under a name that we do not write: it is not ours to judge.
+            for id in ids
+                .filter(|id| shelf_of(*id) == shelf && after.is_none_or(|after| shelf > shelf_of(after) || *id > after))
+            {
+                first.insert(id);
+                if found.len() + first.len() > limit {
+                    first.pop_last();
+                }
+            }
+            found.extend(first);
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     fn job(&self, id: GenerationId) -> PathBuf {
@@ -123,6 +148,11 @@ impl Folders {
         let disk = rustix::fs::statvfs(&self.root)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
+}
+
+/// Which of the 256 folders holds it. By the last two digits: the first ones are the time, the same for years.
+fn shelf_of(id: MediaId) -> u8 {
+    id.0.as_bytes()[15]
 }
 
 #[async_trait]
@@ -152,7 +182,12 @@ impl MediaStore for LocalMedia {
     }
 
     async fn upload_path(&self) -> Result<PathBuf, MediaError> {
-        Ok(self.folders.uploads().join(random_name()))
+        self.run(|folders| {
+            // Somebody may have emptied the data folder of all that looked temporary.
+            files::make_folder(&folders.uploads())?;
+            Ok(folders.uploads().join(random_name()))
+        })
+        .await
     }
 
     async fn keep(&self, id: MediaId, kind: MediaKind, path: &Path) -> Result<(), MediaError> {
@@ -182,6 +217,10 @@ impl MediaStore for LocalMedia {
 
     async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
         self.run(move |folders| files::remove_file(&folders.file(id))).await
+    }
+
+    async fn list_kept(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError> {
+        self.run(move |folders| folders.list_kept(after, limit)).await
     }
 
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {

@@ -148,6 +148,45 @@ async fn the_sweep_takes_what_is_under_way_and_nothing_kept() {
 }
 
 #[tokio::test]
+async fn what_is_kept_is_listed_in_pages_once_each() {
+    let (root, media) = open();
+    assert_eq!(media.list_kept(None, 9).await.unwrap(), []);
+    // Two shelves with several, others with one; the same last byte under different fronts.
+    let mut all: Vec<u128> = vec![0x1_00ff, 0x2_00ff, 0x3_00ff, 0x1_0000, 0x2_0000, 0x07, 0x80, 0xfe];
+    for n in &all {
+        let upload = media.upload_path().await.unwrap();
+        fs::write(&upload, b"kept").unwrap();
+        media.keep(media_id(*n), MediaKind::Upload, &upload).await.unwrap();
+    }
+    let strange = root.path().join("data/media/00");
+    fs::write(strange.join("README"), b"not ours").unwrap();
+    fs::write(strange.join(media_id(0x77).to_string()), b"in another's place").unwrap();
+    all.sort_unstable();
+    for limit in 1..=all.len() + 1 {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = media.list_kept(after, limit).await.unwrap();
+            after = page.last().copied();
+            seen.extend(page.iter().map(|id| id.0.as_u128()));
+            if page.len() < limit {
+                break;
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, all, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_of_uploads_that_vanished_is_made_again() {
+    let (root, media) = open();
+    fs::remove_dir(root.path().join("data/uploads")).unwrap();
+    let upload = media.upload_path().await.unwrap();
+    fs::write(&upload, b"on its way").unwrap();
+    media.keep(media_id(1), MediaKind::Upload, &upload).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_job_folder_is_empty_also_the_second_time() {
     let (_root, media) = open();
     let folder = media.job_folder(generation(1)).await.unwrap();

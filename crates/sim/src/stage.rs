@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postsync_core::generation::{Generation, NewGeneration, Request};
-use postsync_core::ids::{GenerationId, OrgId};
+use postsync_core::ids::{GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_engine::ports::{
     DeliveryQuery, DeliveryRecord, GenerationOrder, GenerationQuery, Generator, Spawn as _, Store,
@@ -249,9 +249,16 @@ impl Stage {
             deliveries: orgs.iter().flat_map(|org| self.deliveries(org)).collect(),
             generations,
             folders: self.media.folders(),
+            media_of_nobody: self.media_of_nobody(),
             settled,
             took_ms,
         }
+    }
+
+    fn media_of_nobody(&self) -> Vec<MediaId> {
+        let kept = self.media.kept();
+        let named = now(self.store.inner().named_media(kept.clone()));
+        kept.into_iter().filter(|id| !named.contains(id)).collect()
     }
 
     /// Every generation of an organization on disk, oldest first.

@@ -73,6 +73,9 @@ pub trait MediaStore: Send + Sync {
     /// Removes a file. A missing one is fine.
     async fn remove(&self, id: MediaId) -> Result<(), MediaError>;
 
+    /// What is kept, in an order of the store's own, behind `after`; fewer than `limit` only where that is all.
+    async fn list_kept(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError>;
+
     /// The path, below the public URL, of a generation's result: it needs no key, and only who was told it can know it.
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String;
 

@@ -1,5 +1,7 @@
 //! The server dies, and starts again on the same disk.
-use postsync_core::generation::Status;
+use postsync_core::generation::{Ending, State, Status};
+use postsync_core::ids::MediaId;
+use postsync_core::time::Timestamp;
 use postsync_sim::world::{Reply, Work, WorkResult};
 use postsync_sim::{INSTANT_MODEL, SLOW_MODEL};
 
@@ -65,4 +67,59 @@ fn ids_go_on_above_what_is_on_disk_also_without_time_passing() {
     let (first, second) = (play.delivery(first).delivery, play.delivery(second).delivery);
     assert!(second.id > first.id && second.event > first.event);
     assert!(play.stage.is_settled());
+}
+
+/// As a kill leaves them that comes between keeping them and the commit that names them; older and newer than all others.
+fn leave_files(play: &Play, count: u8) {
+    for n in 0..count {
+        let at = Timestamp(i64::from(n)).plus_ms(if n % 2 == 0 { 0 } else { 1 << 46 });
+        play.stage.media.put(MediaId::new(at, [n; 10]));
+    }
+}
+
+#[test]
+fn files_that_nothing_names_go_at_the_next_start() {
+    let mut play = Play::new("0s");
+    let id = play.submit(SLOW_MODEL, None);
+    play.stage.run_ready();
+    let State::Ended(_, Ending::Completed(output)) = play.generation(id).state else { panic!("it is completed") };
+    leave_files(&play, 200);
+    play.stage.advance(60_000);
+    assert_eq!(play.stage.media.kept().len(), 201, "a running server removes nothing");
+    play.crash_and_restart();
+    assert_eq!(play.stage.media.kept(), [output.media.unwrap()]);
+}
+
+#[test]
+fn files_beside_another_database_are_kept() {
+    let mut play = Play::new("0s");
+    leave_files(&play, 3);
+    play.crash_and_restart();
+    assert_eq!(play.stage.media.kept().len(), 3, "no row speaks for this database");
+    play.submit(SLOW_MODEL, None);
+    play.stage.run_ready();
+    leave_files(&play, 255);
+    play.stage.media.put(MediaId::new(Timestamp(9), [255; 10]));
+    play.stage.media.put(MediaId::new(Timestamp(10), [255; 10]));
+    play.crash_and_restart();
+    assert_eq!(play.stage.media.kept().len(), 258, "no crash leaves so many");
+}
+
+#[test]
+fn files_on_their_way_to_their_commit_are_not_taken_for_left_ones() {
+    let mut play = Play::new("0s");
+    play.submit(SLOW_MODEL, None);
+    play.stage.run_ready();
+    leave_files(&play, 1);
+    play.stage.kill();
+    play.stage.begin_life();
+    while play.stage.engine().is_none() {
+        assert!(play.stage.step(), "the engine starts");
+    }
+    let id = play.engine().new_media_id();
+    play.stage.media.put(id);
+    play.stage.run_ready();
+    play.stage.advance(60_000);
+    let kept = play.stage.media.kept();
+    assert!(kept.len() == 2 && kept.contains(&id), "{kept:?}");
 }

@@ -133,6 +133,7 @@ impl Checker for NothingLeft {
     }
 
     fn at_end(&mut self, end: &End) -> Result<(), String> {
+        ensure(end.media_of_nobody.is_empty(), || format!("the files {:?} belong to nobody", end.media_of_nobody))?;
         ensure(end.folders.is_empty(), || format!("folders of {:?} were left", end.folders))?;
         ensure(end.at_work.is_empty(), || format!("{:?} are still shown as being at work", end.at_work))?;
         let open = end.deliveries.iter().find(|r| r.attempts.iter().any(|attempt| attempt.end.is_none()));

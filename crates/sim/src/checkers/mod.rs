@@ -10,7 +10,7 @@ mod stops;
 mod work;
 
 use postsync_core::generation::Generation;
-use postsync_core::ids::GenerationId;
+use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::schedule::Schedule;
 use postsync_engine::ports::DeliveryRecord;
 
@@ -36,6 +36,8 @@ pub struct End {
     pub deliveries: Vec<DeliveryRecord>,
     /// Folders of jobs that still exist.
     pub folders: Vec<GenerationId>,
+    /// Files that the media store keeps and no row names.
+    pub media_of_nobody: Vec<MediaId>,
     /// Generations that the engine still shows as being at work.
     pub at_work: Vec<GenerationId>,
     /// Whether everything had ended when the bound was reached.

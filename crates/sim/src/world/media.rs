@@ -115,6 +115,12 @@ impl MediaStore for SimMedia {
         Ok(())
     }
 
+    async fn list_kept(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError> {
+        Yield::default().await;
+        let behind = |id: &&MediaId| after.is_none_or(|after| **id > after);
+        Ok(self.files().kept.iter().filter(behind).take(limit).copied().collect())
+    }
+
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {
         format!("/r/{generation}/{media}")
     }
