@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::workspace::{Workspace, cargo, run as run_command};
-use crate::{deny, tidy};
+use crate::{deny, sim, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -31,6 +31,8 @@ enum Step {
     Doc,
     /// Unit, scenario and end-to-end tests, the simulation's default seeds among them
     Test,
+    /// The simulation's mutants: each rule that is taken out must be missed by its checker
+    Mutants,
     /// Arrows between crates, file lengths, headers, links
     Tidy,
     /// Licenses, bans and sources of dependencies
@@ -75,6 +77,7 @@ impl Step {
             Self::Clippy => cargo.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
             Self::Doc => cargo.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps", "--locked"]),
             Self::Test => cargo.args(["test", "--workspace", "--no-fail-fast", "--locked"]),
+            Self::Mutants => return sim::run(workspace, &sim::Args::mutants()),
             Self::Tidy => return tidy::run(workspace),
             Self::Deny => return deny::run(workspace, install_missing),
         };

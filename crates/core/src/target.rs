@@ -7,9 +7,6 @@ use url::Url;
 
 use crate::ids::{EndpointId, OrgId};
 
-/// Owners that destinations are spread over; see DESIGN section 4.
-pub const SHARDS: usize = 256;
-
 /// Scheme, host and port that endpoints share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {

@@ -1,6 +1,9 @@
 //! The real world behind the engine's ports: the system's clock, its randomness, tokio's tasks.
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Clock, Entropy, Spawn};
@@ -29,11 +32,60 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// Tasks on the runtime that this was made in.
+/// Tasks on the runtime that this was made in. One that panics ends the process: a server whose loop is gone takes work and
+/// never does it, while a start that follows recovers all of it.
 pub(crate) struct TokioTasks(pub(crate) tokio::runtime::Handle);
 
 impl Spawn for TokioTasks {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.0.spawn(task);
+        self.0.spawn(async move {
+            if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
+                end_process(&*panic);
+            }
+        });
+    }
+}
+
+fn end_process(panic: &(dyn Any + Send)) -> ! {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let panic = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it did not say why");
+    tracing::error!(
+        panic,
+        "a task of the engine panicked; the process ends here, the next start takes up what it left"
+    );
+    std::process::abort()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Names the child among the runs of this test: an abort can only be watched from another process.
+    const CHILD: &str = "POSTSYNC_TEST_PANICS";
+
+    const SIGABRT: i32 = 6;
+
+    #[test]
+    fn a_task_that_panics_ends_the_process() {
+        if std::env::var_os(CHILD).is_some() {
+            return run_a_task_that_panics();
+        }
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "world::tests::a_task_that_panics_ends_the_process"])
+            .env(CHILD, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert_eq!(child.unwrap().signal(), Some(SIGABRT));
+    }
+
+    fn run_a_task_that_panics() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        TokioTasks(runtime.handle().clone()).spawn(Box::pin(async { panic!("a bug") }));
+        // A process that lives on must fail the test and not hang it.
+        runtime.block_on(async { tokio::time::sleep(Duration::from_secs(10)).await });
     }
 }

@@ -33,7 +33,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Args> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--mutants" => args.mutants = true,
-            "--seeds" => args.seeds = words.next()?.parse().ok()?,
+            // None at all would find nothing and call it good.
+            "--seeds" => args.seeds = words.next()?.parse().ok().filter(|seeds| *seeds > 0)?,
             "--crashes" => args.crashes = words.next()?.parse().ok()?,
             "--seed" => (args.first, args.seeds) = (words.next()?.parse().ok()?, 1),
             _ => return None,
@@ -111,4 +112,19 @@ fn mutants(args: &Args) -> bool {
     }
     println!("{} mutants, {missed} not caught", MUTANTS.len());
     missed == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_seeds_are_no_run() {
+        let parsed = |line: &str| parse(line.split(' ').map(str::to_owned)).map(|args| (args.first, args.seeds));
+        assert_eq!(parsed("--seeds 5 --crashes 0"), Some((1, 5)));
+        assert_eq!(parsed("--seed 7"), Some((7, 1)));
+        for wrong in ["--seeds 0", "--seeds", "--seeds many", "--sees 5"] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -43,7 +43,7 @@ pub(crate) use setup::wants_master_key;
 pub struct Options {
     /// Asked before each commit.
     pub before_commit: Option<BeforeCommit>,
-    /// How the process ends when nobody knows what is on disk.
+    /// How the process ends when nobody knows what is on disk, or nobody is left to write.
     pub abort: Abort,
 }
 

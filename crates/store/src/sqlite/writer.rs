@@ -2,6 +2,7 @@
 //!
 //! No timer: while a commit runs the next batch gathers by itself, so that latency is one or two commits and throughput
 //! that of large batches. One caller's list is never split.
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
 use postsync_engine::ports::{Applied, StoreError};
@@ -36,8 +37,9 @@ pub(super) struct WriterThread {
 impl WriterThread {
     pub(super) fn start(writer: Writer) -> Result<Self, Error> {
         let (queue, requests) = mpsc::channel(WAITING_LISTS_MAX);
-        let thread =
-            std::thread::Builder::new().name("postsync-write".to_owned()).spawn(move || run(&writer, requests));
+        let thread = std::thread::Builder::new()
+            .name("postsync-write".to_owned())
+            .spawn(move || run_or_abort(&writer, requests));
         let thread = thread.map_err(|error| StoreError::Failed(format!("no thread for the writer: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -69,6 +71,13 @@ impl Drop for WriterThread {
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the writer's thread panicked");
         }
+    }
+}
+
+/// A writer that is gone without a word would leave a server that refuses everything and never ends.
+fn run_or_abort(writer: &Writer, requests: mpsc::Receiver<Request>) {
+    if catch_unwind(AssertUnwindSafe(|| run(writer, requests))).is_err() {
+        (writer.abort)("the writer's thread panicked");
     }
 }
 

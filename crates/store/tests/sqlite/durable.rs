@@ -117,3 +117,18 @@ fn a_commit_of_unknown_fate_ends_the_process_without_an_answer() {
     let again = sqlite_in(folder.path());
     assert_eq!(block_on(again.generation_of_any(gen_id(1))), Ok(None));
 }
+
+#[test]
+fn a_writer_that_panics_ends_the_process_without_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let reasons: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = reasons.clone();
+    let options = Options {
+        before_commit: Some(Arc::new(|| panic!("a bug"))),
+        abort: Arc::new(move |reason| heard.lock().unwrap().push(reason.to_owned())),
+    };
+    let store = Sqlite::open(&folder.path().join("postsync.db"), &master(), options).unwrap();
+    assert_eq!(block_on(store.apply(vec![add(&generation(1, "default", "mesh-1"))])), Err(StoreError::Closed));
+    drop(store);
+    assert_eq!(*reasons.lock().unwrap(), ["the writer's thread panicked"]);
+}
