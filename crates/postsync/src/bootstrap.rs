@@ -4,13 +4,15 @@
 //! rotated secret stays.
 use std::io::IsTerminal as _;
 
+use anyhow::Context as _;
 use postsync_core::access::{ApiKey, DEFAULT_ORG, Organization, Scope, Scopes, StoredSecret, key_hash, key_text};
 use postsync_core::change::Change;
 use postsync_core::ids::{KeyId, OrgId, SecretId};
 use postsync_engine::new_secret;
 use postsync_engine::ports::{Applied, Clock as _, Store as _};
+use postsync_store::write_private;
 
-use crate::data::{Opened, random, write_private};
+use crate::data::{Opened, random};
 use crate::settings::Settings;
 use crate::world::SystemClock;
 
@@ -87,7 +89,8 @@ async fn first_key(opened: &mut Opened, org: &OrgId) -> anyhow::Result<()> {
     if path.exists() {
         std::fs::remove_file(&path)?;
     }
-    write_private(&path, format!("{text}\n").as_bytes())?;
+    write_private(&path, format!("{text}\n").as_bytes())
+        .with_context(|| format!("{} can't be written", path.display()))?;
     let _ = add_key(opened, org, "first", &scopes, &text).await?;
     tracing::info!(path = %path.display(), "made the first API key; read it there and remove the file");
     Ok(())

@@ -1,18 +1,26 @@
 //! The data folder: what is where in it, and how the database in it is opened, by the server and beside it.
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::DirBuilder;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use postsync_core::ids::IdSequence;
 use postsync_engine::ports::{Clock as _, Entropy as _, Store as _};
-use postsync_store::MasterKey;
 use postsync_store::sqlite::{Options, Sqlite};
+use postsync_store::{MasterKey, write_private};
+use rustix::fs::Mode;
 
 use crate::settings::Settings;
 use crate::world::{SystemClock, SystemEntropy};
+
+/// The database's name in the data folder.
+const DATABASE: &str = "postsync.db";
+
+/// What others on the machine may do with the files that a command makes beside its database: nothing. In a data folder that
+/// was there before, readable by all as Docker and systemd make them, the folder's own mode does not keep them out.
+const UMASK: u32 = 0o077;
 
 /// Where things are in a data folder.
 #[derive(Clone, Debug)]
@@ -23,12 +31,20 @@ impl Folder {
     ///
     /// # Errors
     /// When it can't be made.
-    pub(crate) fn make(path: &Path) -> anyhow::Result<Self> {
+    fn make(path: &Path) -> anyhow::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
             .with_context(|| format!("the data folder {} can't be made", path.display()))?;
+        Self::there(path)
+    }
+
+    /// The folder that is there.
+    ///
+    /// # Errors
+    /// When it is not, or can't be used.
+    fn there(path: &Path) -> anyhow::Result<Self> {
         let whole = path.canonicalize().with_context(|| format!("the data folder {} can't be used", path.display()))?;
         Ok(Self(whole))
     }
@@ -38,7 +54,7 @@ impl Folder {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.0.join("postsync.db")
+        self.0.join(DATABASE)
     }
 
     pub(crate) fn master_key(&self) -> PathBuf {
@@ -69,28 +85,6 @@ impl Folder {
     }
 }
 
-/// Writes a new file that only its owner can read. Whole or not at all: half a key after a crash or on a full disk would
-/// refuse every later start.
-///
-/// # Errors
-/// Also when it exists.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
-    let draft = PathBuf::from(draft);
-    let written = write_draft(&draft, bytes);
-    // A link, not a rename: it fails where the name is taken.
-    let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
-    std::fs::remove_file(&draft)?;
-    linked
-}
-
-fn write_draft(draft: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 /// An open database, with what is needed to add to it.
 pub(crate) struct Opened {
     pub(crate) folder: Folder,
@@ -98,20 +92,61 @@ pub(crate) struct Opened {
     pub(crate) ids: IdSequence,
 }
 
-/// Opens the data folder's database, beside a running server or for it.
+/// From now on, what this process makes is its user's only. For commands that write in a data folder, and no others: a
+/// video that somebody asked for is a file like any other.
+pub(crate) fn make_files_private() {
+    rustix::process::umask(Mode::from_raw_mode(UMASK));
+}
+
+/// The folder that is meant, whole: a path that begins in the current folder tells nobody which one was looked at.
+pub(crate) fn whole_path(settings: &Settings) -> PathBuf {
+    std::path::absolute(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone())
+}
+
+/// Whether the data folder has a database.
+pub(crate) fn has_database(settings: &Settings) -> bool {
+    settings.data_dir.join(DATABASE).exists()
+}
+
+/// Opens the database that is there, beside a running server.
+///
+/// # Errors
+/// As [`open_or_make`], and where there is none: a command that only looks, started in the wrong folder, would otherwise
+/// answer from a new one.
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
+    ensure!(
+        has_database(settings),
+        "there is no database in {}; `postsync serve` makes one: start in the server's folder, or give --data-dir",
+        whole_path(settings).display()
+    );
+    open_in(Folder::there(&settings.data_dir)?, settings).await
+}
+
+/// Opens the data folder's database, and makes both where they are missing.
 ///
 /// # Errors
 /// A wrong or lost master key, a newer database, a folder that can't be used; each says what to do.
-pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
-    let folder = Folder::make(&settings.data_dir)?;
+pub(crate) async fn open_or_make(settings: &Settings) -> anyhow::Result<Opened> {
+    open_in(Folder::make(&settings.data_dir)?, settings).await
+}
+
+async fn open_in(folder: Folder, settings: &Settings) -> anyhow::Result<Opened> {
     let database = folder.database();
     let master_key = match &settings.master_key {
         Some(text) => MasterKey::from_base64(text).context("POSTSYNC_MASTER_KEY")?,
-        None => MasterKey::load_or_create(&folder.master_key(), &database)?,
+        None => MasterKey::load_or_create(&folder.master_key(), &database).map_err(|error| named(error, &database))?,
     };
-    let store = Arc::new(Sqlite::open(&database, &master_key, Options::default())?);
+    let store = Sqlite::open(&database, &master_key, Options::default()).map_err(|error| named(error, &database))?;
+    let store = Arc::new(store);
     let ids = IdSequence::after(store.last_id().await?);
     Ok(Opened { folder, store, ids })
+}
+
+/// Says which database it was, where the error's own sentence does not.
+fn named(error: postsync_store::Error, database: &Path) -> anyhow::Error {
+    let says_nothing = matches!(error, postsync_store::Error::Store(_));
+    let error = anyhow::Error::new(error);
+    if says_nothing { error.context(format!("the database {}", database.display())) } else { error }
 }
 
 impl Opened {

@@ -1,35 +1,56 @@
 //! Serves the API's router: accepts connections, bounds them, and lets them end when the server stops.
 //!
-//! Promise: a client that opens a connection and says nothing costs one bounded slot for a bounded time. On a stop, what
-//! was asked is answered.
+//! Promise: a client that opens a connection and says nothing, or asks and does not read the answer, costs one bounded slot
+//! for a bounded time. On a stop, what was asked is answered.
+mod stalled;
+
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpStream};
+use stalled::Stalled;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
-/// Connections at once. Each costs about 20 kB; the bound keeps a flood from taking the memory of the deliveries.
-const CONNECTIONS_MAX: usize = 10_000;
-
-/// The part of the process's file descriptors that connections from clients may take. The rest is for deliveries, the
-/// database and the media process, which a flood of connections must not stop.
-const DESCRIPTORS_SHARE: u64 = 2;
+/// Connections that the system holds until they are accepted. What comes in a burst over it waits a second for its client to
+/// knock again.
+const BACKLOG: u32 = 1_024;
 
 /// For the head of a request, also of the next one on a connection kept alive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// For an answer, or a part of it, to be taken by a client that has stopped reading.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// After an accept that failed (out of file descriptors), or it would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` resolves, then lets open requests end for at most `grace`.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, grace: Duration) {
-    let slots = Arc::new(Semaphore::new(connections_max()));
+/// Binds the address.
+///
+/// # Errors
+/// When it is taken, or not this machine's.
+pub(crate) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Or a server that is started again right after its end would have to wait for the last connections of the old one.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves at most so many connections at once until `stop` resolves, then lets open requests end for at most `grace`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections_max: usize,
+    stop: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let slots = Arc::new(Semaphore::new(connections_max));
     let open = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -63,22 +84,6 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
     }
 }
 
-/// As many as the system allows: the soft limit of 1,024 that many shells set is for programs that know no better.
-fn connections_max() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, ..limit };
-    let descriptors = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(error) => {
-            tracing::warn!(%error, "the limit of open files could not be raised");
-            limit.current
-        }
-    };
-    let share =
-        descriptors.map_or(CONNECTIONS_MAX, |all| usize::try_from(all / DESCRIPTORS_SHARE).unwrap_or(CONNECTIONS_MAX));
-    share.min(CONNECTIONS_MAX)
-}
-
 fn connection(
     stream: TcpStream,
     router: Router,
@@ -92,7 +97,7 @@ fn connection(
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Stalled::new(stream, WRITE_TIMEOUT)), service)
 }
 
 async fn answer(router: Router, request: hyper::Request<hyper::body::Incoming>) -> axum::response::Response {

@@ -2,6 +2,7 @@
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Libraries that tell at `info` what only their developers want to know. A level that names one of them goes before this.
 const QUIETER: &str = "refinery_core=warn";
@@ -20,4 +21,39 @@ pub(crate) fn start(level: &str) -> anyhow::Result<()> {
         builder.json().with_ansi(false).try_init()
     };
     Ok(())
+}
+
+/// Judges a filter. A word alone must be a level: the filter takes any other for a module, and `warning` or `verbose` would
+/// log nothing at all.
+///
+/// # Errors
+/// Why not, in a sentence.
+pub(crate) fn check(level: &str) -> Result<(), String> {
+    EnvFilter::try_new(level).map_err(|error| error.to_string())?;
+    let is_level = |word: &str| word.parse::<usize>().is_err() && word.parse::<LevelFilter>().is_ok();
+    let directives = level.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let mut bare = directives.filter(|directive| !directive.contains(['=', '[']));
+    match bare.find(|word| !is_level(word)) {
+        Some(word) => Err(format!("{word:?} is none of off, error, warn, info, debug, trace, nor module=level")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_word_is_a_level() {
+        for right in ["off", "error", "warn", "info", "DEBUG", "trace", "info,postsync_engine=debug", "[span]=trace"] {
+            assert_eq!(check(right), Ok(()), "{right}");
+        }
+        for (wrong, word) in
+            [("warning", "warning"), ("info,verbose", "verbose"), ("3", "3"), ("postsync_engine", "module=level")]
+        {
+            let told = check(wrong).unwrap_err();
+            assert!(told.contains(word), "{told}");
+        }
+        assert!(check("postsync=loud").is_err());
+    }
 }

@@ -6,6 +6,7 @@
 mod bootstrap;
 mod commands;
 mod data;
+mod descriptors;
 mod http;
 mod logging;
 mod out;

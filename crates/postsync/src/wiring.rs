@@ -16,11 +16,16 @@ use postsync_generators::{Builtin, BuiltinSettings, Passthrough};
 use postsync_media::LocalMedia;
 use postsync_store::sqlite::OwnerLock;
 use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
 
 use crate::data::{self, Folder};
+use crate::descriptors::Descriptors;
 use crate::settings::Settings;
 use crate::world::{SystemClock, SystemEntropy, TokioTasks};
 use crate::{bootstrap, http};
+
+/// How often what was recorded is summed up.
+const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// A server that runs until it is told to stop.
 pub(crate) struct Server {
@@ -30,6 +35,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     router: Router,
     engine: Arc<Engine>,
+    connections_max: usize,
     grace: Duration,
     /// The loops' lock on the database; held as long as the server is.
     _owner: OwnerLock,
@@ -41,13 +47,17 @@ impl Server {
     /// # Errors
     /// What is wrong and what to do about it.
     pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        let mut opened = data::open(settings).await?;
+        let mut opened = data::open_or_make(settings).await?;
         let owner = opened.store.own()?;
-        bootstrap::prepare(&mut opened, settings).await?;
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .with_context(|| format!("the address {} can't be used", settings.listen))?;
+        // Before the first key is made: it is shown once, and a start that then fails would leave a key that nobody noted.
+        let listener =
+            http::listen(settings.listen).with_context(|| format!("the address {} can't be used", settings.listen))?;
         let address = listener.local_addr()?;
+        bootstrap::prepare(&mut opened, settings).await?;
+        let descriptors = Descriptors::raise();
+        if let Some(shortage) = descriptors.shortage(settings.in_flight_max, settings.idle_max) {
+            tracing::warn!("{shortage}");
+        }
         let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let metrics = metrics()?;
         let ports = ports(settings, &opened)?;
@@ -60,6 +70,7 @@ impl Server {
             listener,
             router: postsync_api::router(state),
             engine,
+            connections_max: descriptors.connections_max(),
             grace: settings.shutdown_grace,
             _owner: owner,
         })
@@ -80,7 +91,8 @@ impl Server {
             let _ = loops_told.await;
             engine.stop().await;
         };
-        tokio::join!(http::serve(self.listener, self.router, stop_both, self.grace), loops);
+        let requests = http::serve(self.listener, self.router, self.connections_max, stop_both, self.grace);
+        tokio::join!(requests, loops);
     }
 }
 
@@ -156,8 +168,33 @@ fn api_settings(settings: &Settings, public_url: &str) -> ApiSettings {
 
 fn metrics() -> anyhow::Result<MetricsText> {
     let recorder = PrometheusBuilder::new().install_recorder().context("metrics can't be recorded")?;
-    Ok(Arc::new(move || {
-        recorder.run_upkeep();
-        recorder.render()
-    }))
+    let kept = recorder.clone();
+    tokio::spawn(upkeep(METRICS_UPKEEP_EVERY, move || kept.run_upkeep()));
+    Ok(Arc::new(move || recorder.render()))
+}
+
+/// Keeps the metrics small, also when nobody ever asks for them: durations pile up until they are summed.
+async fn upkeep(every: Duration, mut keep: impl FnMut()) {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        keep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn metrics_are_kept_up_again_and_again() {
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(upkeep(Duration::from_millis(1), move || {
+            let _ = tell.send(());
+        }));
+        for _ in 0..3 {
+            told.recv().await.unwrap();
+        }
+    }
 }

@@ -15,6 +15,9 @@ use crate::data::{self, Opened, random};
 use crate::out::say;
 use crate::world::SystemClock;
 
+/// The longest name of a key or an organization.
+const NAME_CHARS_MAX: usize = 100;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key. Prints only the key; it can't be shown again.
@@ -111,10 +114,25 @@ pub(super) async fn organization(opened: &Opened, id: &str) -> anyhow::Result<Or
     }
 }
 
+/// A name that a list can show: a line end or an escape sequence in it would let it pass for other lines.
+fn judged_name<'a>(name: &'a str, what: &str) -> anyhow::Result<&'a str> {
+    let name = name.trim();
+    let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(is_invisible);
+    ensure!(fits, "{what} has 1 to {NAME_CHARS_MAX} printable characters");
+    Ok(name)
+}
+
+/// Control characters, line and paragraph separators, and what changes the direction of the text after it.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 async fn create_key(name: &str, org: &str, scope: &str, store: &StoreArgs) -> anyhow::Result<()> {
+    let name = judged_name(name, "a key's name")?;
     let scopes = Scopes::parse(scope)
         .map_err(|word| anyhow::anyhow!("{word:?} is not a scope; --scope takes admin, generate, read, worker"))?;
-    let mut opened = data::open(&store.settings()?).await?;
+    let mut opened = data::open_or_make(&store.settings()?).await?;
     let org = organization(&opened, org).await?;
     let text = key_text(random());
     let applied = bootstrap::add_key(&mut opened, &org, name, &scopes, &text).await?;
@@ -165,10 +183,10 @@ async fn revoke_key(id: &str, store: &StoreArgs) -> anyhow::Result<()> {
 }
 
 async fn create_org(name: &str, store: &StoreArgs) -> anyhow::Result<()> {
-    ensure!(!name.trim().is_empty() && name.chars().count() <= 100, "an organization's name has 1 to 100 characters");
-    let mut opened = data::open(&store.settings()?).await?;
+    let name = judged_name(name, "an organization's name")?;
+    let mut opened = data::open_or_make(&store.settings()?).await?;
     let org = OrgId::new(&format!("org_{}", hex::encode(random::<8>())));
-    let applied = bootstrap::add_organization(&opened, &org, name.trim()).await?;
+    let applied = bootstrap::add_organization(&opened, &org, name).await?;
     ensure!(applied == Applied::Done, "the organization was not kept; try again");
     let secret = new_secret(SecretId(opened.new_id()), &org, random(), SystemClock.now());
     let _ = opened.store.apply(vec![Change::SetSecret(Box::new(secret))]).await?;

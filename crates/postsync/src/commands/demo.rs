@@ -1,5 +1,6 @@
 //! `postsync demo`: the whole house once, on real input: portrait and speech in, lip sync in the limited child process,
 //! a signed webhook over HTTPS to a receiver that verifies it, the video out.
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,8 +14,11 @@ use postsync_core::asset::AssetKind;
 use postsync_core::egress_rules::Allow;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
+use tokio::time::timeout;
 
+use super::interrupt::Signals;
 use super::lipsync::bar;
+use super::output;
 use super::receiver::{Received, Receiver};
 use crate::data::random;
 use crate::logging;
@@ -47,13 +51,13 @@ pub(crate) struct DemoArgs {
 
 pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     logging::start("warn")?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(async { tokio::time::timeout(DEMO_TIMEOUT, demo(args)).await.context("the demo took too long")? })
+    output::judge(&args.output)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(demo(args))
 }
 
 async fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    // First: what comes from here on is cleared up.
+    let mut signals = Signals::listen()?;
     let folder = tempfile::Builder::new().prefix("postsync-demo-").tempdir()?;
     let secret = Secret::generate(random());
     let api_key = key_text(random());
@@ -69,16 +73,25 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         bootstrap_api_key: Some(api_key.clone()),
         bootstrap_webhook_secret: Some(secret),
         ca_file: Some(ca_file),
+        // Its work is nobody's but the demo's: when the demo ends, so does it.
+        shutdown_grace: Duration::ZERO,
         ..settings
     };
     let server = Server::start(&settings).await?;
-    let client = Client { base: server.public_url.clone(), api_key, http: reqwest::Client::new() };
+    // The server is on this machine: a proxy of the environment is not on the way to it.
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let client = Client { base: server.public_url.clone(), api_key, http };
     eprintln!("server   {}\nreceiver https://{}/webhook", client.base, receiver.address);
     let (tell, told) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async move {
         let _ = told.await;
     }));
-    let result = one_generation(args, &client, &mut receiver).await;
+    let result = tokio::select! {
+        made = timeout(DEMO_TIMEOUT, one_generation(args, &client, &mut receiver)) => {
+            made.context("the demo took too long").flatten()
+        }
+        came = signals.came() => Ok(came.ended()),
+    };
     let _ = tell.send(());
     let _ = serving.await;
     result
@@ -100,7 +113,12 @@ async fn one_generation(args: &DemoArgs, client: &Client, receiver: &mut Receive
         bail!("the webhook's signature is not right: {wrong}");
     }
     let body: Value = serde_json::from_slice(&received.body)?;
-    ensure!(body["status"] == "COMPLETED", "the generation failed: {} ({})", body["error"], body["error_code"]);
+    ensure!(
+        body["status"] == "COMPLETED",
+        "the generation failed: {} ({})",
+        plain(&body["error"]),
+        plain(&body["error_code"])
+    );
     let url = body["outputUrl"].as_str().context("the webhook names no outputUrl")?;
     let video = client.download(url).await?;
     std::fs::write(&args.output, &video).with_context(|| format!("{} can't be written", args.output.display()))?;
@@ -145,7 +163,7 @@ impl Client {
         let response = request.send().await?;
         let status = response.status();
         let answer: Value = response.json().await?;
-        ensure!(status.as_u16() == 201, "the create was refused with {status}: {}", answer["message"]);
+        ensure!(status.as_u16() == 201, "the create was refused with {status}: {}", plain(&answer["message"]));
         Ok(answer)
     }
 
@@ -167,6 +185,11 @@ impl Client {
         // No key: the token in the URL is enough.
         Ok(self.http.get(url).send().await?.error_for_status()?.bytes().await?)
     }
+}
+
+/// A text without the quotes of JSON.
+fn plain(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
 }
 
 fn is_image(bytes: &[u8]) -> bool {

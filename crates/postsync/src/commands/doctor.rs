@@ -1,4 +1,6 @@
 //! `postsync doctor`: looks at everything a server needs, says what is wrong and what to do. Exit code 1 where something is.
+mod privacy;
+
 use std::process::{Command, ExitCode};
 
 use postsync_egress::Egress;
@@ -8,7 +10,7 @@ use postsync_generators::media_child::NEEDED;
 use super::{StoreArgs, block_on};
 use crate::data;
 use crate::out::say;
-use crate::settings::Settings;
+use crate::settings::{Settings, UNKNOWN_VARIABLE};
 use crate::wiring;
 use crate::world::SystemClock;
 
@@ -18,6 +20,9 @@ const DISK_BYTES_MIN: u64 = 1 << 30;
 /// A clock before this was never set: signatures would be refused as too old.
 const CLOCK_MIN_UNIX_S: i64 = 1_767_225_600;
 
+/// The oldest ffmpeg that has all that the built-in model asks of it.
+const VERSION_MIN: (u32, u32) = (5, 1);
+
 /// What is looked for on the system.
 const TOOLS: [&str; 2] = ["ffmpeg", "ffprobe"];
 
@@ -25,8 +30,11 @@ const TOOLS: [&str; 2] = ["ffmpeg", "ffprobe"];
 type Finding = (Option<bool>, String);
 
 pub(crate) fn run(args: &StoreArgs) -> anyhow::Result<ExitCode> {
+    let values = args.values()?;
     let settings = args.settings()?;
-    let findings = block_on(async { Ok(look(&settings).await) })?;
+    let mut findings = block_on(async { Ok(look(&settings).await) })?;
+    let unknown = values.unknown_variables.iter();
+    findings.extend(unknown.map(|variable| (None, format!("{variable}: {UNKNOWN_VARIABLE}"))));
     for (right, line) in &findings {
         let mark = match right {
             Some(true) => "ok  ",
@@ -44,6 +52,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     let mut findings: Vec<Finding> = TOOLS.into_iter().map(tool).collect();
     findings.push(encoder());
     findings.push(database(settings).await);
+    findings.extend(privacy::look(&settings.data_dir));
     findings.push(disk(settings));
     findings.push(clock());
     findings.push(egress(settings));
@@ -55,10 +64,25 @@ fn tool(name: &str) -> Finding {
     match Command::new(name).arg("-version").output() {
         Ok(output) if output.status.success() => {
             let text = String::from_utf8_lossy(&output.stdout);
-            (Some(true), text.lines().next().unwrap_or(name).to_owned())
+            let line = text.lines().next().unwrap_or(name);
+            match version(line) {
+                Some(found) if found < VERSION_MIN => {
+                    let (major, minor) = VERSION_MIN;
+                    (Some(false), format!("{line}: the built-in model needs {major}.{minor} or newer"))
+                }
+                _ => (Some(true), line.to_owned()),
+            }
         }
         _ => (Some(false), format!("{name} is not there: apt-get install ffmpeg (the built-in model needs it)")),
     }
+}
+
+/// `ffmpeg version 5.1.6-0+deb12u1 Copyright ...`, also with an `n` before it; a build of the development branch has no
+/// number, and is taken for new.
+fn version(line: &str) -> Option<(u32, u32)> {
+    let word = line.split_whitespace().skip_while(|word| *word != "version").nth(1)?;
+    let mut numbers = word.trim_start_matches('n').split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
 }
 
 fn encoder() -> Finding {
@@ -76,6 +100,10 @@ fn encoder() -> Finding {
 }
 
 async fn database(settings: &Settings) -> Finding {
+    if !data::has_database(settings) {
+        let folder = data::whole_path(settings);
+        return (None, format!("no database yet in {}; `postsync serve` makes it", folder.display()));
+    }
     match data::open(settings).await {
         Ok(opened) => match opened.store.check().await {
             Ok(()) => (Some(true), format!("database {}", opened.folder.database().display())),
@@ -86,13 +114,16 @@ async fn database(settings: &Settings) -> Finding {
 }
 
 fn disk(settings: &Settings) -> Finding {
-    match rustix::fs::statvfs(&settings.data_dir) {
+    let wanted = data::whole_path(settings);
+    // Before the first start the folder is not there, and will be on the disk of the one above it.
+    let folder = wanted.ancestors().find(|path| path.exists()).unwrap_or(&wanted);
+    match rustix::fs::statvfs(folder) {
         Ok(stat) => {
             let free = stat.f_bavail * stat.f_frsize;
-            let line = format!("{} MB free in {}", free / 1_000_000, settings.data_dir.display());
+            let line = format!("{} MB free in {}", free / 1_000_000, folder.display());
             (Some(free >= DISK_BYTES_MIN), line)
         }
-        Err(error) => (Some(false), format!("{}: {error}", settings.data_dir.display())),
+        Err(error) => (Some(false), format!("{}: {error}", folder.display())),
     }
 }
 
@@ -117,7 +148,10 @@ fn egress(settings: &Settings) -> Finding {
 
 /// A limit that this kernel does not know is a note, not a fault: the others hold. What the child needs is no limit.
 async fn media_child(settings: &Settings) -> Vec<Finding> {
-    match postsync_generators::limits_in_force(&wiring::builtin_settings(settings), &settings.data_dir).await {
+    // Tried where it will work, or before there is a data folder, in one that goes again.
+    let elsewhere = if settings.data_dir.is_dir() { None } else { tempfile::tempdir().ok() };
+    let folder = elsewhere.as_ref().map_or(settings.data_dir.as_path(), tempfile::TempDir::path);
+    match postsync_generators::limits_in_force(&wiring::builtin_settings(settings), folder).await {
         Ok(limits) => limits.into_iter().map(|(name, holds)| limit(&name, holds)).collect(),
         Err(error) => vec![(Some(false), format!("media process: {error}"))],
     }
@@ -130,5 +164,24 @@ fn limit(name: &str, holds: bool) -> Finding {
         (Some(false), format!("media process: {name} does NOT hold, and the built-in model needs it"))
     } else {
         (None, format!("media process: {name} does NOT hold here"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_they_are_printed() {
+        for (line, found) in [
+            ("ffmpeg version 5.1.6-0+deb12u1 Copyright (c) 2000-2024", Some((5, 1))),
+            ("ffprobe version 4.4.2-0ubuntu0.22.04.1 Copyright", Some((4, 4))),
+            ("ffmpeg version n7.1 Copyright", Some((7, 1))),
+            ("ffmpeg version 8 Copyright", Some((8, 0))),
+            ("ffmpeg version N-109468-gd39b34123d Copyright", None),
+            ("something else", None),
+        ] {
+            assert_eq!(version(line), found, "{line}");
+        }
     }
 }

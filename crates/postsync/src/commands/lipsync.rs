@@ -1,16 +1,17 @@
 //! `postsync lipsync`: one file in, one file out, no server.
+use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use postsync_lipsync::{Job, Options, Progress, SyncMode};
 
+use super::interrupt::Flag;
+use super::output;
 use crate::out::say;
 
 #[derive(Debug, Args)]
@@ -65,16 +66,21 @@ pub(crate) fn run(args: &LipsyncArgs) -> anyhow::Result<ExitCode> {
     for input in [&args.visual, &args.audio] {
         ensure!(input.is_file(), "{} is not there, or not a file", input.display());
     }
+    output::judge(&args.output)?;
+    let signal = Flag::on_signal()?;
     let folder = tempfile::Builder::new().prefix("postsync-").tempdir().context("no temporary folder could be made")?;
     let mut job = Job::new(&args.visual, &args.audio, &args.output, folder.path());
     job.options = Options { sync_mode: args.sync_mode.into(), temperature: args.temperature, ..Options::default() };
     let bar = bar("making the video");
-    let cancelled = cancel_on_interrupt()?;
     let done = postsync_lipsync::run(&job, &mut |progress: Progress| {
         bar.set_position(percent(f64::from(progress.fraction)));
-        if cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if signal.came().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.finish_and_clear();
+    // Before the error: what Ctrl-C ended is no fault, whatever it looked like from inside.
+    if let (Err(_), Some(came)) = (&done, signal.came()) {
+        return Ok(came.ended());
+    }
     let report = done.map_err(|error| anyhow::anyhow!("{error} ({})", error.error_code()))?;
     if args.json {
         say!("{}", serde_json::to_string(&report)?)?;
@@ -97,26 +103,19 @@ pub(super) fn bar(doing: &'static str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {percent:>3}% {elapsed}, {eta} left");
-    ProgressBar::new(100)
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
-        .with_message(doing)
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {percent:>3}% {elapsed}{left}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(100).with_style(style.with_key("left", left).progress_chars("=> ")).with_message(doing)
+}
+
+/// What is left; nothing before there is something to reckon from.
+fn left(state: &ProgressState, line: &mut dyn Write) {
+    if state.pos() > 0 {
+        let _ = write!(line, ", {:#} left", HumanDuration(state.eta()));
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
 pub(super) fn percent(fraction: f64) -> u64 {
     (fraction * 100.0).clamp(0.0, 100.0) as u64
-}
-
-/// Ctrl-C ends the work cleanly: children ended, temporary files gone.
-fn cancel_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let told = cancelled.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("interrupt".to_owned()).spawn(move || {
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-            told.store(true, Ordering::Relaxed);
-        }
-    })?;
-    Ok(cancelled)
 }

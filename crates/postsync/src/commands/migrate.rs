@@ -7,7 +7,7 @@ use crate::data;
 pub(crate) fn run(args: &StoreArgs) -> anyhow::Result<ExitCode> {
     let settings = args.settings()?;
     block_on(async {
-        let opened = data::open(&settings).await?;
+        let opened = data::open_or_make(&settings).await?;
         eprintln!("{} is at the version of this postsync.", opened.folder.database().display());
         Ok(ExitCode::SUCCESS)
     })

@@ -3,8 +3,10 @@ mod access;
 mod config;
 mod demo;
 mod doctor;
+mod interrupt;
 mod lipsync;
 mod migrate;
+mod output;
 mod receiver;
 mod secret;
 mod serve;
@@ -15,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::data;
 use crate::settings::{self, Settings, Values};
 
 /// Self-hosted lip-sync generation that speaks Sync's v2 API and never loses a webhook.
@@ -72,7 +75,9 @@ impl StoreArgs {
         settings::read(self.config.as_deref(), &[("data_dir", self.data_dir.clone())])
     }
 
+    /// Judged, for a command that opens the data folder: from now on, what it makes is its user's only.
     fn settings(&self) -> anyhow::Result<Settings> {
+        data::make_files_private();
         settings::judge(&self.values()?)
     }
 }

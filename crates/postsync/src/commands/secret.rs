@@ -1,6 +1,9 @@
 //! `postsync secret`: the secret that signs an organization's webhooks.
+use std::borrow::Cow;
+use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use postsync_core::Secret;
 use postsync_core::access::{DEFAULT_ORG, StoredSecret};
@@ -14,6 +17,9 @@ use crate::data::{self, random};
 use crate::out::say;
 use crate::world::SystemClock;
 
+/// Of what is read from stdin; more is no secret.
+const SECRET_BYTES_MAX: u64 = 4096;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     /// Print the secret. Receivers verify Sync-Signature with the whole of it, whsec_ included.
@@ -26,7 +32,7 @@ pub(crate) enum SecretCommand {
     },
     /// Take over a secret from elsewhere: who moves from Sync keeps the receivers as they are.
     Import {
-        /// whsec_...
+        /// whsec_..., or - to read it from stdin, where no list of processes and no shell history shows it.
         secret: String,
         /// Whose.
         #[arg(long, default_value = DEFAULT_ORG)]
@@ -63,8 +69,8 @@ async fn show(org: &str, store: &StoreArgs) -> anyhow::Result<()> {
 }
 
 async fn import(text: &str, org: &str, store: &StoreArgs) -> anyhow::Result<()> {
-    let secret = Secret::new(text)?;
-    let mut opened = data::open(&store.settings()?).await?;
+    let secret = Secret::new(given(text)?.trim())?;
+    let mut opened = data::open_or_make(&store.settings()?).await?;
     let org = access::organization(&opened, org).await?;
     let stored =
         StoredSecret { id: SecretId(opened.new_id()), org, secret: secret.clone(), created_at: SystemClock.now() };
@@ -72,6 +78,19 @@ async fn import(text: &str, org: &str, store: &StoreArgs) -> anyhow::Result<()> 
     eprintln!("Imported {}. A running server signs with it within a second.", secret.masked());
     explain(&secret);
     Ok(())
+}
+
+/// The secret itself, from the command line or from stdin.
+fn given(text: &str) -> anyhow::Result<Cow<'_, str>> {
+    if text != "-" {
+        return Ok(Cow::Borrowed(text));
+    }
+    if std::io::stdin().is_terminal() {
+        eprintln!("Reading the secret from the terminal: end it with Enter and Ctrl-D.");
+    }
+    let mut read = String::new();
+    std::io::stdin().lock().take(SECRET_BYTES_MAX).read_to_string(&mut read).context("the secret can't be read")?;
+    Ok(Cow::Owned(read))
 }
 
 /// What a person should know of a secret that only half of the headers can be made with.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::data;
 use crate::logging;
 use crate::settings;
 use crate::wiring::Server;
@@ -28,8 +29,13 @@ pub(crate) struct ServeArgs {
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let flags = [("listen", args.listen.clone()), ("data_dir", args.data_dir.clone())];
-    let settings = settings::judge(&settings::read(args.config.as_deref(), &flags)?)?;
+    let values = settings::read(args.config.as_deref(), &flags)?;
+    let settings = settings::judge(&values)?;
     logging::start(&settings.log_level)?;
+    for variable in &values.unknown_variables {
+        tracing::warn!(variable, "{}", settings::UNKNOWN_VARIABLE);
+    }
+    data::make_files_private();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         // Before the start: a SIGTERM that comes during recovery must not kill half of it.
         let mut terminate = signal(SignalKind::terminate())?;

@@ -1,9 +1,9 @@
 //! `postsync verify`: is this signature right, and if not, what is wrong with it. 0 verified, 1 not, 2 usage.
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use postsync_core::event::Event;
 use postsync_core::ids::EventId;
@@ -28,9 +28,10 @@ pub(crate) struct VerifyArgs {
     /// The Sync-Signature header as it came. An empty one is a missing header.
     #[arg(long, value_name = "HEADER")]
     signature: String,
-    /// The signing secret, whsec_ included. With --event the one in the data folder, where none is given.
-    #[arg(long, env = "POSTSYNC_WEBHOOK_SECRET", hide_env_values = true)]
-    secret: Option<String>,
+    /// The signing secret, whsec_ included; several, separated by commas or each with --secret, while one is changed. With
+    /// --event the one in the data folder, where none is given.
+    #[arg(long, env = "POSTSYNC_WEBHOOK_SECRET", hide_env_values = true, value_delimiter = ',')]
+    secret: Vec<String>,
     /// How old the signature may be; `none` checks no time.
     #[arg(long, default_value = "5m")]
     tolerance: String,
@@ -46,7 +47,7 @@ pub(crate) struct VerifyArgs {
 
 /// What there is to check a body against.
 struct Against {
-    secret: Secret,
+    secrets: Vec<Secret>,
     tolerance: Duration,
     /// With the bytes that were sent.
     event: Option<Event>,
@@ -60,10 +61,13 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
+    if std::io::stdin().is_terminal() {
+        eprintln!("Reading the body from the terminal: end it with Ctrl-D, twice where the line has not ended.");
+    }
     let mut body = Vec::new();
     std::io::stdin().lock().take(BODY_BYTES_MAX).read_to_end(&mut body)?;
     let header = Some(args.signature.as_bytes()).filter(|header| !header.is_empty());
-    let verdict = verify_sync(header, &body, &[against.secret], SystemClock.now().unix_s(), against.tolerance);
+    let verdict = verify_sync(header, &body, &against.secrets, SystemClock.now().unix_s(), against.tolerance);
     let (verified, mut told) = match verdict {
         Ok(verified) => {
             (true, format!("verified: signed at {} (Unix time) with this secret", verified.signed_at_unix_s))
@@ -96,13 +100,17 @@ fn against(args: &VerifyArgs) -> anyhow::Result<Against> {
         "none" => Duration::MAX,
         text => parse_duration(text).with_context(|| format!("--tolerance: {text:?} is not a duration like 5m"))?,
     };
-    let given = args.secret.as_ref().map(|text| Secret::new(text.trim())).transpose()?;
+    let texts = args.secret.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let mut secrets = texts.map(Secret::new).collect::<Result<Vec<_>, _>>()?;
     let (event, kept) = match args.event {
         Some(id) => block_on(on_record(args, id)).map(|(event, secret)| (Some(event), secret))?,
         None => (None, None),
     };
-    let secret = given.or(kept).context("--secret or POSTSYNC_WEBHOOK_SECRET is wanted")?;
-    Ok(Against { secret, tolerance, event })
+    if secrets.is_empty() {
+        secrets.extend(kept);
+    }
+    ensure!(!secrets.is_empty(), "--secret or POSTSYNC_WEBHOOK_SECRET is wanted");
+    Ok(Against { secrets, tolerance, event })
 }
 
 async fn on_record(args: &VerifyArgs, id: EventId) -> anyhow::Result<(Event, Option<Secret>)> {

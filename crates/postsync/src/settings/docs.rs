@@ -16,9 +16,9 @@ const HEAD: &str = "# Configuration
 2. the environment: `POSTSYNC_<SECTION>_<NAME>`,
 3. a flag: `--listen` and `--data-dir`.
 
-An empty value counts as unset. A name that does not exist is a mistake in the file (in the environment only under
-`POSTSYNC_MODELS_`), and all mistakes are told together at the start. `postsync config show` prints every setting in force with where it
-comes from, secrets masked; `--json` makes that readable for programs.
+An empty value counts as unset. A name that does not exist is a mistake in the file and, in the environment, under `POSTSYNC_MODELS_`;
+of other variables `POSTSYNC_...` that nothing reads `serve` and `doctor` warn. All mistakes are told together at the start.
+`postsync config show` prints every setting in force with where it comes from, secrets masked; `--json` makes that readable for programs.
 
 ```toml
 listen = \"0.0.0.0:8080\"

@@ -82,7 +82,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "log.level",
         "info",
-        "What is logged: error, warn, info, debug, trace, or a filter such as info,postsync_engine=debug.",
+        "What is logged: off, error, warn, info, debug, trace, or a filter such as info,postsync_engine=debug.",
     ),
 ];
 

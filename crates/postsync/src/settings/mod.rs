@@ -2,6 +2,7 @@
 #[cfg(test)]
 mod docs;
 pub(crate) mod keys;
+mod public_url;
 mod sources;
 mod units;
 
@@ -9,14 +10,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::logging;
 use postsync_core::Secret;
-use postsync_core::egress_rules::{Allow, EgressRules};
+use postsync_core::egress_rules::{Allow, AllowError, EgressRules};
 use postsync_core::model::{MODELS, Route, Routing};
 use postsync_core::schedule::{Schedule, parse_duration};
 use postsync_store::MasterKey;
-use tracing_subscriber::EnvFilter;
 
-pub(crate) use sources::{Origin, Values};
+pub(crate) use sources::{Origin, UNKNOWN_VARIABLE, Values};
 
 /// The file that is read when none is named and it is there.
 const FILE: &str = "postsync.toml";
@@ -59,7 +60,7 @@ pub(crate) struct Settings {
 /// When a file that was named can't be read.
 pub(crate) fn read(file: Option<&Path>, flags: &[(&str, Option<String>)]) -> anyhow::Result<Values> {
     let mut values = Values::defaults();
-    let named = file.map(Path::to_path_buf).or_else(|| std::env::var_os("POSTSYNC_CONFIG").map(PathBuf::from));
+    let named = file.map(Path::to_path_buf).or_else(named_by_variable);
     let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE));
     match std::fs::read_to_string(&path) {
         Ok(text) => values.overlay_file(&path, &text),
@@ -74,6 +75,10 @@ pub(crate) fn read(file: Option<&Path>, flags: &[(&str, Option<String>)]) -> any
         }
     }
     Ok(values)
+}
+
+fn named_by_variable() -> Option<PathBuf> {
+    std::env::var_os(sources::CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// Judges every value.
@@ -170,13 +175,10 @@ impl Judge<'_> {
     }
 
     fn public_url(&mut self) -> Option<String> {
-        let url = self.optional("public_url")?.trim_end_matches('/').to_owned();
-        if url.starts_with("https://") || url.starts_with("http://") {
-            return Some(url);
-        }
-        self.mistakes
-            .push(format!("public_url (POSTSYNC_PUBLIC_URL): {url:?} does not begin with https:// or http://"));
-        None
+        let text = self.optional("public_url")?;
+        public_url::parse(&text)
+            .map_err(|why| self.mistakes.push(format!("public_url (POSTSYNC_PUBLIC_URL): {text:?} {why}")))
+            .ok()
     }
 
     fn master_key(&mut self) -> Option<String> {
@@ -189,8 +191,8 @@ impl Judge<'_> {
 
     fn log_level(&mut self) -> String {
         let text = self.values.text("log.level");
-        if let Err(error) = EnvFilter::try_new(text) {
-            self.mistakes.push(format!("log.level (POSTSYNC_LOG_LEVEL): {text:?} is not a filter: {error}"));
+        if let Err(why) = logging::check(text) {
+            self.mistakes.push(format!("log.level (POSTSYNC_LOG_LEVEL): {text:?} is not a filter: {why}"));
         }
         text.to_owned()
     }
@@ -224,8 +226,15 @@ impl Judge<'_> {
     }
 
     fn rules(&mut self) -> EgressRules {
-        let allow = Allow::parse_list(self.values.text("egress.allow")).unwrap_or_else(|error| {
-            self.mistakes.push(format!("egress.allow (POSTSYNC_EGRESS_ALLOW): {error}"));
+        let text = self.values.text("egress.allow");
+        let allow = Allow::parse_list(text).unwrap_or_else(|first| {
+            let each = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+            let mut errors: Vec<AllowError> = each.filter_map(|entry| entry.parse::<Allow>().err()).collect();
+            if errors.is_empty() {
+                errors.push(first);
+            }
+            let told = errors.iter().map(|error| format!("egress.allow (POSTSYNC_EGRESS_ALLOW): {error}"));
+            self.mistakes.extend(told);
             Vec::new()
         });
         EgressRules { allow_http: self.flag("egress.allow_http"), allow }

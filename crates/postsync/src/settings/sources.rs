@@ -6,6 +6,15 @@ use postsync_core::model::MODELS;
 
 use super::keys::{KEYS, variable};
 
+/// Names the configuration file.
+pub(super) const CONFIG_VARIABLE: &str = "POSTSYNC_CONFIG";
+
+/// Variables with our prefix that are no settings.
+const OTHER_VARIABLES: [&str; 2] = [CONFIG_VARIABLE, "POSTSYNC_WEBHOOK_SECRET"];
+
+/// What there is to say of a variable that nothing reads.
+pub(crate) const UNKNOWN_VARIABLE: &str = "no setting has this variable; `postsync config show` lists them all";
+
 /// Who said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -32,6 +41,9 @@ pub(crate) struct Values {
     values: BTreeMap<String, (String, Origin)>,
     /// What can't even be a value: an unknown name, a list where a word belongs.
     pub(crate) mistakes: Vec<String>,
+    /// Variables with our prefix that nothing reads: a slip, or another program's. Told, not refused: Kubernetes makes some
+    /// of them for a service of our name.
+    pub(crate) unknown_variables: Vec<String>,
 }
 
 impl Values {
@@ -40,7 +52,7 @@ impl Values {
         let values = KEYS.iter().map(|key| (key.name.to_owned(), (key.default.to_owned(), Origin::Default)));
         let models =
             MODELS.iter().map(|model| (format!("models.{}", model.id), ("builtin".to_owned(), Origin::Default)));
-        Self { values: values.chain(models).collect(), mistakes: Vec::new() }
+        Self { values: values.chain(models).collect(), mistakes: Vec::new(), unknown_variables: Vec::new() }
     }
 
     /// Lays the file's values over what is there.
@@ -77,8 +89,13 @@ impl Values {
                 self.set(name, text, Origin::Environment);
             }
         }
-        for variable in all.filter(|v| v.starts_with("POSTSYNC_MODELS_") && !known.contains(v)) {
-            self.mistakes.push(format!("{variable}: no model has this id; known are {}", model_variables()));
+        let read_by_none = |v: &String| !known.contains(v) && !OTHER_VARIABLES.contains(&v.as_str());
+        for variable in all.filter(|v| v.starts_with("POSTSYNC_")).filter(read_by_none) {
+            if variable.starts_with("POSTSYNC_MODELS_") {
+                self.mistakes.push(format!("{variable}: no model has this id; known are {}", model_variables()));
+            } else {
+                self.unknown_variables.push(variable);
+            }
         }
     }
 
@@ -146,7 +163,9 @@ mod tests {
             Path::new("p.toml"),
             "lisen = 'x'\n[models]\nlipsync-9 = 'builtin'\n[delivery]\ntimeout = 1.5",
         );
-        values.overlay_environment(environment(&[]), ["POSTSYNC_MODELS_LIPSYNC_9".to_owned()].into_iter());
+        let all = ["POSTSYNC_MODELS_LIPSYNC_9", "POSTSYNC_LISTEN", "POSTSYNC_LISEN", "POSTSYNC_CONFIG", "PATH"];
+        values.overlay_environment(environment(&[]), all.map(str::to_owned).into_iter());
         assert_eq!(values.mistakes.len(), 4, "{:?}", values.mistakes);
+        assert_eq!(values.unknown_variables, ["POSTSYNC_LISEN"]);
     }
 }

@@ -56,18 +56,69 @@ fn organizations_are_made_and_have_keys_of_their_own() {
 
 #[test]
 fn what_there_is_not_is_refused_in_a_sentence() {
-    let home = Home::new();
+    let home = Home::with_database();
     home.run(&["keys", "create", "--name", "x", "--scope", "king"]).refused(1, &["king", "admin, generate, read"]);
     for command in [&["keys", "create", "--name", "x"][..], &["keys", "list"], &["secret", "show"]] {
         home.run(&[command, &["--org", "nobody"]].concat()).refused(1, &["nobody", "orgs list"]);
     }
-    home.run(&["orgs", "create", "  "]).refused(1, &["1 to 100 characters"]);
+}
+
+#[test]
+fn names_are_short_and_printable() {
+    let home = Home::new();
+    let long = "x".repeat(101);
+    for name in ["  ", &long, "a\nb", "a\u{1b}[2Jb", "a\u{202e}b"] {
+        home.run(&["orgs", "create", name]).refused(1, &["an organization's name has 1 to 100 printable"]);
+        home.run(&["keys", "create", "--name", name]).refused(1, &["a key's name has 1 to 100 printable"]);
+    }
+    assert!(!home.file("postsync-data").exists(), "judged before anything is made");
+    home.done(&["keys", "create", "--name", &"\u{e9}".repeat(100)]);
+}
+
+#[test]
+fn commands_that_look_make_nothing() {
+    let home = Home::new();
+    let event = ["verify", "--signature", "t=1,v1=0", "--event", "evt_6h0s7cwtg0000"];
+    for (command, code) in [
+        (&["secret", "show"][..], 1),
+        (&["keys", "list"], 1),
+        (&["keys", "revoke", "key_6h0s7cwtg0000"], 1),
+        (&["orgs", "list"], 1),
+        (&event, 2),
+    ] {
+        let folder = home.path().canonicalize().unwrap().join("postsync-data");
+        let words = ["there is no database in", folder.to_str().unwrap(), "--data-dir"];
+        home.run(command).refused(code, &words);
+    }
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    for command in [&["keys", "create", "--name", "x"][..], &["orgs", "create", "x"], &["secret", "import", "whsec_x"]]
+    {
+        Home::new().done(command);
+    }
+}
+
+#[test]
+fn files_are_their_owners_only_in_a_folder_that_is_not() {
+    let home = Home::new();
+    let folder = home.file("postsync-data");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    home.done(&["keys", "create", "--name", "x"]);
+    let modes: Vec<(String, u32)> = fs::read_dir(&folder)
+        .unwrap()
+        .map(Result::unwrap)
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().permissions().mode() & 0o077))
+        .collect();
+    assert!(
+        modes.iter().any(|(name, _)| name == "postsync.db") && modes.iter().all(|(_, mode)| *mode == 0),
+        "{modes:?}"
+    );
 }
 
 #[test]
 fn a_secret_is_shown_and_imported_with_what_one_should_know() {
     const NOTE: &str = "Standard Webhooks headers";
-    let home = Home::new();
+    let home = Home::with_database();
     let first = home.done(&["secret", "show"]);
     assert!(first.line().starts_with("whsec_") && first.err.is_empty(), "{first:?}");
     assert_eq!(home.done(&["secret", "show"]).line(), first.line(), "made once");
@@ -82,6 +133,10 @@ fn a_secret_is_shown_and_imported_with_what_one_should_know() {
     let plain = home.done(&["secret", "import", first.line()]);
     assert!(!plain.err.contains(NOTE), "{plain:?}");
     assert_eq!(home.done(&["secret", "show"]).line(), first.line());
+    let piped = home.fed(&["secret", "import", "-"], b"whsec_from-stdin\n");
+    assert!(piped.code == Some(0) && !piped.err.contains("from-stdin"), "{piped:?}");
+    assert_eq!(home.done(&["secret", "show"]).line(), "whsec_from-stdin");
+    home.fed(&["secret", "import", "-"], b"").refused(1, &["whsec_"]);
     home.run(&["secret", "import", "from-elsewhere"]).refused(1, &["whsec_"]);
 }
 
@@ -99,11 +154,19 @@ fn migrate_makes_the_database_and_changes_nothing_twice() {
 
 #[test]
 fn a_lost_master_key_is_no_new_one() {
-    let home = Home::new();
+    let home = Home::with_database();
     home.done(&["secret", "show"]);
     fs::remove_file(home.file("postsync-data/master.key")).unwrap();
     home.run(&["secret", "show"]).refused(1, &["master key"]);
     assert!(!home.file("postsync-data/master.key").exists());
     let other = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     Ran::of(home.command(&["migrate"]).env("POSTSYNC_MASTER_KEY", other)).refused(1, &["master key"]);
+}
+
+#[test]
+fn a_database_that_is_none_is_named() {
+    let home = Home::with_database();
+    let database = home.file("postsync-data/postsync.db");
+    fs::write(&database, [b'x'; 8192]).unwrap();
+    home.run(&["orgs", "list"]).refused(1, &["postsync-data/postsync.db", "not a database"]);
 }

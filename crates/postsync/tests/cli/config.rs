@@ -56,7 +56,7 @@ fn all_mistakes_are_told_at_once() {
         ("POSTSYNC_BOOTSTRAP_WEBHOOK_SECRET", "not-a-secret"),
         ("POSTSYNC_DELIVERY_SCHEDULE", "5s,1s"),
         ("POSTSYNC_DELIVERY_TIMEOUT", "2m"),
-        ("POSTSYNC_EGRESS_ALLOW", "10.0.0.0/99"),
+        ("POSTSYNC_EGRESS_ALLOW", "10.0.0.0/99,*.example.com"),
         ("POSTSYNC_EGRESS_ALLOW_HTTP", "yes"),
         ("POSTSYNC_LIMITS_CONCURRENCY", "-1"),
         ("POSTSYNC_LOG_LEVEL", "postsync=loud"),
@@ -67,7 +67,7 @@ fn all_mistakes_are_told_at_once() {
         let ran = Ran::of(home.command(arguments).envs(mistakes));
         let names: Vec<&str> =
             mistakes.iter().map(|(name, _)| *name).chain(["lisen", "POSTSYNC_MEDIA_PIXELS_MAX"]).collect();
-        ran.refused(1, &[&names[..], &["15 mistake(s)"]].concat());
+        ran.refused(1, &[&names[..], &["16 mistake(s)", "10.0.0.0/99", "*.example.com"]].concat());
         for secret in ["c2hvcnQ=", "\"short\"", "not-a-secret"] {
             assert!(!ran.err.contains(secret), "{secret} in {}", ran.err);
         }
@@ -89,5 +89,7 @@ fn a_named_file_must_be_there() {
     let home = Home::new();
     home.run(&["config", "show", "--config", "none.toml"]).refused(1, &["none.toml"]);
     std::fs::write(home.file("broken.toml"), "listen = ").unwrap();
+    let empty = Ran::of(home.command(&["config", "show"]).env("POSTSYNC_CONFIG", ""));
+    assert_eq!(empty.code, Some(0), "an empty value is unset: {}", empty.err);
     home.run(&["config", "show", "--config", "broken.toml"]).refused(1, &["broken.toml", "TOML"]);
 }

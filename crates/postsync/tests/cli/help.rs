@@ -62,7 +62,7 @@ fn usage_mistakes_exit_with_2_and_say_what_is_wrong() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_panic_and_no_yes() {
-    let home = Home::new();
+    let home = Home::with_database();
     for arguments in [&["config", "show"][..], &["orgs", "list"], &["doctor"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

@@ -1,7 +1,11 @@
 //! `postsync lipsync` and `postsync demo`: a real video out of real inputs, with and without a terminal.
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::run::{Home, POSTSYNC, Ran};
 
@@ -55,6 +59,12 @@ fn what_can_not_be_made_is_said_and_leaves_nothing() {
     run(&portrait, &["--temperature", "2"]).refused(1, &["--temperature"]);
     run(&portrait, &["--sync-mode", "sideways"]).refused(2, &["sideways", "cut_off"]);
     home.run(&["lipsync", &portrait, &speech]).refused(2, &["--output"]);
+    for (output, word) in [("-", "stdout"), ("none/out.mp4", "none/out.mp4"), ("/dev/null", "/dev/null")] {
+        home.run(&["lipsync", &portrait, &speech, "-o", output, "--force"]).refused(1, &[word]);
+        let demo = home.run(&["demo", "-o", output]);
+        demo.refused(1, &[word]);
+        assert!(!demo.err.contains("generation "), "before the work: {demo:?}");
+    }
     assert!(!home.file("out.mp4").exists());
 }
 
@@ -63,7 +73,10 @@ fn the_demo_writes_a_video_and_prints_a_verified_webhook_without_a_terminal() {
     let home = Home::new();
     let temporary = home.file("temporary");
     fs::create_dir(&temporary).unwrap();
-    let ran = Ran::of(home.command(&["demo"]).env("TMPDIR", &temporary));
+    let proxy = "http://127.0.0.1:1";
+    let mut demo = home.command(&["demo"]);
+    demo.env("TMPDIR", &temporary).env("http_proxy", proxy).env("https_proxy", proxy).env("ALL_PROXY", proxy);
+    let ran = Ran::of(&mut demo);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(is_mp4(&home.file("demo.mp4")));
     let last = ran.out.lines().last().unwrap();
@@ -88,6 +101,7 @@ fn the_demo_shows_its_progress_on_a_terminal() {
     let ran = Ran::of(python.args(["-c", SPAWN]).args(demo));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains("making the video [") && ran.out.contains("verified: "), "{}", ran.out);
+    assert!(!ran.out.contains("0s, 0s left"), "nothing is promised at 0 %: {}", ran.out);
     assert!(is_mp4(&home.file("small.mp4")));
 }
 
@@ -96,7 +110,62 @@ fn a_demo_that_fails_says_so_and_is_not_verified() {
     let home = Home::new();
     let cat = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lipsync/tests/fixtures/chelsea.jpg");
     let ran = home.run(&["demo", "--visual", cat.to_str().unwrap()]);
-    ran.refused(1, &["No human face", "generation_input_face_selection_invalid"]);
+    ran.refused(1, &["failed: No human face", "(generation_input_face_selection_invalid)"]);
     assert!(!home.file("demo.mp4").exists() && !ran.out.contains("verified: "), "{ran:?}");
     home.run(&["demo", "--visual", "none.png"]).refused(1, &["none.png"]);
+}
+
+/// What is left of a command that got a signal once it had said a word on stderr, or a pipe of its own.
+fn signalled(mut command: Command, temporary: &Path, signal: Signal, until_begun: impl FnOnce(&mut Child)) -> Ran {
+    fs::create_dir_all(temporary).unwrap();
+    let mut child = command.env("TMPDIR", temporary).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until_begun(&mut child);
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    assert_eq!(fs::read_dir(temporary).unwrap().count(), 0, "its temporary folder is gone");
+    Ran { code: ran.status.code(), out: String::from_utf8(ran.stdout).unwrap(), err }
+}
+
+const SIGNALS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_nothing() {
+    for (signal, code) in SIGNALS {
+        let home = Home::new();
+        let ran = signalled(home.command(&["demo"]), &home.file("temporary"), signal, |child| {
+            // Byte by byte: what is read ahead would be lost to the reader of the rest.
+            let mut said = Vec::new();
+            while !said.ends_with(b"\ngeneration ") {
+                let mut byte = [0];
+                child.stderr.as_mut().unwrap().read_exact(&mut byte).unwrap();
+                said.extend(byte);
+            }
+        });
+        ran.refused(code, &["interrupted"]);
+        assert!(!home.file("demo.mp4").exists());
+    }
+}
+
+#[test]
+fn a_lipsync_that_is_interrupted_leaves_nothing_and_blames_nobody() {
+    for (signal, code) in SIGNALS {
+        let home = Home::new();
+        let begun = home.file("begun");
+        assert_eq!(Ran::of(Command::new("mkfifo").arg(&begun)).code, Some(0));
+        // Open at both ends, so that neither waits for the other.
+        let mut pipe = fs::File::options().read(true).write(true).open(&begun).unwrap();
+        let tool = home.file("ffmpeg");
+        let script = format!("#!/bin/sh\necho > {}\nPATH=${{PATH#*:}} exec ffmpeg \"$@\"\n", begun.display());
+        fs::write(&tool, script).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+        let [portrait, speech] = [sample("astronaut.png"), sample("librivox_0870.wav")];
+        let mut command = home.command(&["lipsync"]);
+        let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
+        command.args([portrait, speech]).args(["-o", "out.mp4"]).env("PATH", path);
+        let ran = signalled(command, &home.file("temporary"), signal, |_| pipe.read_exact(&mut [0]).unwrap());
+        ran.refused(code, &["interrupted"]);
+        assert!(!ran.err.contains("step failed") && !home.file("out.mp4").exists(), "{ran:?}");
+    }
 }

@@ -25,6 +25,13 @@ impl Home {
         Self(tempfile::Builder::new().prefix("postsync-cli-").tempdir().unwrap())
     }
 
+    /// With a data folder, as a server has made it.
+    pub(crate) fn with_database() -> Self {
+        let home = Self::new();
+        home.done(&["migrate"]);
+        home
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }

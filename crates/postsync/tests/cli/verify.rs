@@ -39,6 +39,21 @@ fn what_is_right_is_verified() {
 }
 
 #[test]
+fn several_secrets_may_be_given() {
+    let both = format!("whsec_other, {SECRET}");
+    for given in [&["--secret", &both][..], &["--secret", "whsec_other", "--secret", SECRET]] {
+        let ran = verify(&signature(0), given, BODY);
+        assert_eq!(ran.code, Some(0), "{given:?}: {ran:?}");
+    }
+    not_verified(&verify(&signature(0), &["--secret", "whsec_a,whsec_b"], BODY), "secret");
+    let home = Home::new();
+    std::fs::write(home.file("body"), BODY).unwrap();
+    let mut command = home.command(&["verify", "--signature", &signature(0)]);
+    command.env("POSTSYNC_WEBHOOK_SECRET", &both).stdin(std::fs::File::open(home.file("body")).unwrap());
+    assert_eq!(Ran::of(&mut command).code, Some(0), "both in the environment");
+}
+
+#[test]
 fn what_is_wrong_is_told() {
     let secret = ["--secret", SECRET];
     not_verified(&verify("", &secret, BODY), "missing");
