@@ -36,6 +36,44 @@ async fn a_start_with_no_configuration_makes_everything() {
 }
 
 #[tokio::test]
+async fn a_taken_port_is_told_before_a_key_is_made() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let setup = Setup::bare().with("POSTSYNC_LISTEN", &address);
+    let said = setup.refused().await;
+    assert!(said.contains(&address) && said.contains("in use"), "{said}");
+    assert!(!setup.data().join("first-api-key").exists(), "nobody would have been told of it");
+    drop(taken);
+    setup.start().await;
+    assert!(setup.data().join("first-api-key").exists());
+}
+
+#[tokio::test]
+async fn files_are_private_in_a_folder_that_is_not() {
+    let setup = Setup::bare().with("POSTSYNC_LISTEN", "127.0.0.1:0");
+    std::fs::create_dir(setup.data()).unwrap();
+    std::fs::set_permissions(setup.data(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let _server = setup.start().await;
+    let mut names = Vec::new();
+    for entry in setup.data().read_dir().unwrap().map(Result::unwrap) {
+        names.push(entry.file_name().into_string().unwrap());
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{entry:?}");
+    }
+    for name in ["postsync.db", "postsync.db-wal", "postsync.db-shm", "postsync.db.lock", "media", "token.key"] {
+        assert!(names.iter().any(|found| found == name), "{name} in {names:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_not_be_meant_is_warned_of() {
+    let setup = Setup::new().with("POSTSYNC_LISEN", "127.0.0.1:1").with_open_files_max(2_000);
+    let server = setup.start().await;
+    let log = server.log.all().join("\n");
+    assert!(log.contains("POSTSYNC_LISEN") && log.contains("no setting has this variable"), "{log}");
+    assert!(log.contains("delivery.in_flight_max") && log.contains("2000"), "{log}");
+}
+
+#[tokio::test]
 async fn a_lost_or_wrong_master_key_is_refused() {
     let receiver = Receiver::friendly().await;
     let setup = Setup::new();
