@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use postsync_core::error_code::{GENERATION_INFRA_STORAGE_ERROR, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
 use postsync_core::generation::{self, Ending, Failure, Generation, Output, Take};
+use postsync_core::limits;
 use postsync_core::model::Route;
 use postsync_core::rule;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -204,7 +205,9 @@ async fn next(world: &World, backlog: &Backlog, route: Route) -> Generation {
         };
         match world.ports.store.open_generations(&models, after, world.bounds.read_max).await {
             Ok(page) => {
-                let is_last = page.len() < world.bounds.read_max;
+                // A shorter page may be one of long texts. An empty one is waited for in vain where more keep arriving.
+                let bytes: usize = page.iter().map(|generation| generation.request.bytes()).sum();
+                let is_last = page.len() < world.bounds.read_max && bytes < limits::LIST_BYTES_MAX;
                 backlog.refill(page, is_last);
             }
             Err(error) => world.pause_after(&error, "open generations").await,

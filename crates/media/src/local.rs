@@ -6,7 +6,7 @@
 //! uploads/<random>         on the way in
 //! ```
 //! All three on one file system, so that keeping a file is a rename. Only the last two may be written by what is not
-//! trusted, and only they are swept at start.
+//! trusted, and only they are emptied at start.
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -229,9 +229,5 @@ impl MediaStore for LocalMedia {
 
     fn token_fits(&self, generation: GenerationId, media: MediaId, token: &str) -> bool {
         self.key.fits(generation, media, token)
-    }
-
-    async fn bytes_free(&self) -> Result<u64, MediaError> {
-        self.run(Folders::bytes_free).await
     }
 }

@@ -133,9 +133,16 @@ pub struct DeliveryRecord {
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Writes a list of changes: all or nothing.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn apply(&self, changes: Vec<Change>) -> Result<Applied, StoreError>;
 
-    /// Generations that are not final, of one of these models, in id order behind `after`.
+    /// Generations that are not final, of one of these models, in id order behind `after`: at least one wherever one is left,
+    /// and fewer than `limit` also where their texts come to [`LIST_BYTES_MAX`](postsync_core::limits::LIST_BYTES_MAX) before.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn open_generations(
         &self,
         models: &[&'static str],
@@ -144,6 +151,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Generation>, StoreError>;
 
     /// Deliveries due at or before `until`, in (due, id) order behind `after`. Those with an open attempt are left out.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn due(
         &self,
         until: Timestamp,
@@ -152,53 +162,104 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// When the first delivery is due that is due after `after`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Deliveries whose last attempt has no end on record, in id order behind `after`: after a crash, what it interrupted.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn open_attempts(&self, after: Option<DeliveryId>, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// The highest 64-bit id ever given: new ones go above it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn last_id(&self) -> Result<i64, StoreError>;
 
     /// One generation of an organization.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn generation(&self, org: &OrgId, id: GenerationId) -> Result<Option<Generation>, StoreError>;
 
     /// One generation whoever it belongs to: for token URLs.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn generation_of_any(&self, id: GenerationId) -> Result<Option<Generation>, StoreError>;
 
     /// A page of generations: at least one wherever one is left.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn generations(&self, query: GenerationQuery) -> Result<Vec<Generation>, StoreError>;
 
     /// One delivery of an organization, with its attempts.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn delivery(&self, org: &OrgId, id: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError>;
 
     /// A page of deliveries (their attempts are counted, not listed) with their events' types and times.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// One event, whoever it belongs to: for an operator who compares what came with what was sent.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError>;
 
     /// One asset of an organization.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError>;
 
     /// Those of these media files that a row names: an asset's, a generation's video.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError>;
 
     /// The key with that hash, revoked ones too.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError>;
 
     /// An organization's keys, oldest first, revoked ones too.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn keys(&self, org: &OrgId) -> Result<Vec<ApiKey>, StoreError>;
 
     /// A key by its id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
 
     /// Every organization, oldest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn organizations(&self) -> Result<Vec<Organization>, StoreError>;
 
     /// The organization's current signing secret.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn secret(&self, org: &OrgId) -> Result<Option<StoredSecret>, StoreError>;
 
     /// Whether it can write: a no-op that goes through a commit.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
     async fn check(&self) -> Result<(), StoreError>;
 }

@@ -130,6 +130,24 @@ fn memory_holds_so_many_bytes_of_what_waits_and_leaves_the_rest_to_the_store() {
 }
 
 #[test]
+fn large_ones_are_read_back_in_pages_that_fit() {
+    let mut play = Play::new("0s");
+    play.stage.slow.script([DONE_IN_3_S; 40]);
+    let ids: Vec<_> = (0..20)
+        .map(|_| {
+            let mut new = Stage::request(ORG, SLOW_MODEL, None);
+            new.request.options = Some(format!("{{\"x\":\"{}\"}}", "x".repeat(1_000_000)));
+            play.submit_this(new)
+        })
+        .collect();
+    play.crash_and_restart();
+    let held_bytes = play.engine().waiting_bytes();
+    assert!((1..10_000_000).contains(&held_bytes), "{held_bytes} bytes are held");
+    play.stage.advance(11 * 3_000);
+    assert!(ids.iter().all(|id| play.generation(*id).is_final()), "a generation was forgotten");
+}
+
+#[test]
 fn what_overflows_while_the_store_is_read_is_read_as_well() {
     let mut play = Play::with(Settings::default(), Bounds { waiting_max: 3, read_max: 2, ..Bounds::default() });
     play.stage.slow.script([DONE_IN_3_S; 60]);

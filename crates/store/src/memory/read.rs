@@ -27,7 +27,8 @@ impl Tables {
     ) -> Vec<Generation> {
         let behind = self.generations.range((behind(after), Bound::Unbounded)).map(|(_, g)| g);
         let open = behind.filter(|g| !g.is_final() && models.contains(&g.request.model.as_str()));
-        open.take(limit).cloned().collect()
+        let Ok(page) = cut(open.cloned().map(Ok::<_, Infallible>), limit);
+        page
     }
 
     pub(super) fn due(&self, until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery> {

@@ -65,6 +65,11 @@ pub(crate) async fn a_page_ends_where_its_texts_are_long(store: &dyn Store) {
     assert_eq!(listed(store, after(8)).await, [9, 10]);
     assert_eq!(listed(store, after(9)).await, [10], "one that is larger than a page is a page");
     assert_eq!(listed(store, GenerationQuery { limit: 2, ..query(NEWEST) }).await, [10]);
+    let open = async |after: u128| {
+        let page = store.open_generations(&["mesh-1"], Some(gen_id(after)), 99).await.unwrap();
+        page.iter().map(|g| g.id.0.as_u128()).collect::<Vec<u128>>()
+    };
+    assert_eq!([open(0).await, open(8).await], [vec![1, 2, 3, 4], vec![9, 10]], "what the engine reads, too");
     let ids = (1..=10).map(gen_id).collect();
     assert_eq!(listed(store, GenerationQuery { ids, ..query(OLDEST) }).await, [1, 2, 3, 4]);
 }

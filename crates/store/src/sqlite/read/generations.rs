@@ -49,8 +49,7 @@ pub(in crate::sqlite) fn open(
     }
     ids.sort_unstable();
     ids.dedup();
-    ids.truncate(limit);
-    fetch(&snapshot, &ids)
+    fetch_page(&snapshot, &ids, limit)
 }
 
 /// One index serves both kinds of list: without a filter the statuses are merged.
@@ -105,10 +104,6 @@ fn of_ids(conn: &Connection, query: &GenerationQuery) -> Result<Vec<Generation>>
 
 fn fetch_page(conn: &Connection, ids: &[[u8; 16]], limit: usize) -> Result<Vec<Generation>> {
     cut(ids.iter().filter_map(|id| by_id(conn, id).transpose()), limit)
-}
-
-fn fetch(conn: &Connection, ids: &[[u8; 16]]) -> Result<Vec<Generation>> {
-    ids.iter().filter_map(|id| by_id(conn, id).transpose()).collect()
 }
 
 fn by_id(conn: &Connection, id: &[u8; 16]) -> Result<Option<Generation>> {
