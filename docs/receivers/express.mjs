@@ -1,6 +1,6 @@
 // A webhook receiver in Node with Express, on the parsed body: the check of Sync's guide, unchanged in what it computes.
 //
-// PORT, HOST        where to listen (8080, 127.0.0.1; PORT=0 takes a free one, named on stderr)
+// PORT, HOST        where to listen (3000, 127.0.0.1; PORT=0 takes a free one, named on stderr)
 // WEBHOOK_SECRET    the signing secret, whsec_...
 // TLS_CERT, TLS_KEY PEM files; with both it speaks HTTPS, without them HTTP
 //
@@ -11,7 +11,7 @@ import { createServer as createHttp } from "node:http";
 import { createServer as createHttps } from "node:https";
 import express from "express";
 
-const { PORT = "8080", HOST = "127.0.0.1", WEBHOOK_SECRET, TLS_CERT, TLS_KEY } = process.env;
+const { PORT = "3000", HOST = "127.0.0.1", WEBHOOK_SECRET, TLS_CERT, TLS_KEY } = process.env;
 if (!WEBHOOK_SECRET) {
   console.error("WEBHOOK_SECRET is missing: set it to the signing secret, whsec_...");
   process.exit(2);
@@ -47,6 +47,10 @@ const tls = TLS_CERT && TLS_KEY;
 const server = tls
   ? createHttps({ cert: readFileSync(TLS_CERT), key: readFileSync(TLS_KEY) }, app)
   : createHttp(app);
+server.on("error", (error) => {
+  console.error(`${HOST}:${PORT} can't be listened on: ${error.message}; PORT takes another one`);
+  process.exit(1);
+});
 server.listen(Number(PORT), HOST, () => {
   console.error(`listening on ${tls ? "https" : "http"}://${HOST}:${server.address().port}/webhook`);
 });

@@ -1,6 +1,7 @@
 // A webhook receiver in Node without a framework, on the raw bytes: both signature schemes, with a tolerance and with several secrets.
 //
-// The environment is that of express.mjs; WEBHOOK_SECRET may hold two secrets, separated by a comma, while one is rotated.
+// PORT, HOST        where to listen (3000, 127.0.0.1; PORT=0 takes a free one, named on stderr)
+// WEBHOOK_SECRET    the signing secret, whsec_...; two, separated by a comma, while one is rotated
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
@@ -49,7 +50,16 @@ const receive = (secrets) => async (req, res) => {
 };
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const { PORT = "8080", HOST = "127.0.0.1", WEBHOOK_SECRET = "" } = process.env;
-  const server = createServer(receive(WEBHOOK_SECRET.split(",").filter(Boolean)));
+  const { PORT = "3000", HOST = "127.0.0.1", WEBHOOK_SECRET = "" } = process.env;
+  const secrets = WEBHOOK_SECRET.split(",").filter(Boolean);
+  if (secrets.length === 0) {
+    console.error("WEBHOOK_SECRET is missing: set it to the signing secret, whsec_...");
+    process.exit(2);
+  }
+  const server = createServer(receive(secrets));
+  server.on("error", (error) => {
+    console.error(`${HOST}:${PORT} can't be listened on: ${error.message}; PORT takes another one`);
+    process.exit(1);
+  });
   server.listen(Number(PORT), HOST, () => console.error(`listening on http://${HOST}:${server.address().port}/webhook`));
 }

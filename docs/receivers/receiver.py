@@ -1,6 +1,6 @@
 """A webhook receiver in Python, standard library only, on the raw bytes of the body.
 
-PORT, HOST         where to listen (8080, 127.0.0.1; PORT=0 takes a free one, named on stderr)
+PORT, HOST         where to listen (3000, 127.0.0.1; PORT=0 takes a free one, named on stderr)
 WEBHOOK_SECRET     the signing secret, whsec_...; two, separated by a comma, while one is rotated
 TLS_CERT, TLS_KEY  PEM files; with both it speaks HTTPS, without them HTTP
 
@@ -82,7 +82,11 @@ def main() -> None:
     secrets = [secret for secret in env.get("WEBHOOK_SECRET", "").split(",") if secret]
     if not secrets:
         sys.exit("WEBHOOK_SECRET is missing: set it to the signing secret, whsec_...")
-    server = ThreadingHTTPServer((env.get("HOST", "127.0.0.1"), int(env.get("PORT", "8080"))), Receiver)
+    host, port = env.get("HOST", "127.0.0.1"), int(env.get("PORT", "3000"))
+    try:
+        server = ThreadingHTTPServer((host, port), Receiver)
+    except OSError as error:
+        sys.exit(f"{host}:{port} can't be listened on: {error.strerror}; PORT takes another one")
     server.secrets = secrets
     scheme = "http"
     if env.get("TLS_CERT") and env.get("TLS_KEY"):

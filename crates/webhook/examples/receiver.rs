@@ -1,10 +1,11 @@
 //! A webhook receiver in Rust with axum, on the raw bytes of the body: both signature schemes, and the cause where one is wrong.
 //!
-//! `WEBHOOK_SECRET=whsec_... PORT=8080 cargo run --example receiver`; two secrets, separated by a comma, while one is rotated.
+//! `WEBHOOK_SECRET=whsec_... PORT=3000 cargo run -p postsync-webhook --example receiver`; two secrets, separated by a comma, while one is rotated.
 //! Prints one line of JSON per delivery on stdout; the cause of a refusal goes to stderr, because it is nothing for the sender.
 
 #![expect(clippy::print_stdout, reason = "an example speaks on stdout")]
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,15 +23,27 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 type Done<T> = Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
-async fn main() -> Done<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Done<()> {
     let given = std::env::var("WEBHOOK_SECRET").map_err(|_| "WEBHOOK_SECRET is missing: set it to whsec_...")?;
     let secrets: Vec<Secret> = given.split(',').map(Secret::new).collect::<Result<_, _>>()?;
     let app = Router::new()
         .route("/webhook", post(receive))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::new(secrets));
-    let port: u16 = std::env::var("PORT").map_or(Ok(8080), |port| port.parse())?;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let port: u16 = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|error| format!("127.0.0.1:{port} can't be listened on: {error}; PORT takes another one"))?;
     eprintln!("listening on http://{}/webhook", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }

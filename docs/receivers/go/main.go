@@ -1,6 +1,6 @@
 // A webhook receiver in Go, standard library only, on the raw bytes of the body.
 //
-// PORT, HOST         where to listen (8080, 127.0.0.1; PORT=0 takes a free one, named on stderr)
+// PORT, HOST         where to listen (3000, 127.0.0.1; PORT=0 takes a free one, named on stderr)
 // WEBHOOK_SECRET     the signing secret, whsec_...; two, separated by a comma, while one is rotated
 // TLS_CERT, TLS_KEY  PEM files; with both it speaks HTTPS, without them HTTP
 //
@@ -104,9 +104,9 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/webhook", receive(strings.Split(secret, ",")))
 	server := &http.Server{Handler: mux, ReadTimeout: 30 * time.Second}
-	listener, err := net.Listen("tcp", net.JoinHostPort(env("HOST", "127.0.0.1"), env("PORT", "8080")))
+	listener, err := net.Listen("tcp", net.JoinHostPort(env("HOST", "127.0.0.1"), env("PORT", "3000")))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintf(os.Stderr, "%v; PORT takes another one\n", err)
 		os.Exit(1)
 	}
 	cert, key := os.Getenv("TLS_CERT"), os.Getenv("TLS_KEY")

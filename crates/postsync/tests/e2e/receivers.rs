@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::harness::api::{id_of, passthrough};
-use crate::harness::{Api, Certificates, Receiver, Reply, SECRET, Script, Setup};
+use crate::harness::{Api, Certificates, Receiver, Reply, SECRET, Script, Setup, script};
 
 /// Of each kind.
 const EACH: usize = 50;
@@ -83,6 +83,20 @@ async fn the_documented_receivers_verify_every_webhook() {
     let asked = media.requests.all();
     assert_eq!(asked.len(), 2 * EACH, "each failed one was asked for");
     assert!(asked.iter().all(|request| request.line().starts_with("GET /") && request.line().is_ascii()));
+}
+
+#[tokio::test]
+async fn a_receiver_that_can_not_start_says_why_in_a_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (variables, words) in [
+        (&[("PORT", "0")][..], ["WEBHOOK_SECRET is missing", "whsec_"]),
+        (&[("PORT", &port), ("WEBHOOK_SECRET", SECRET)], ["can't be listened on", &port]),
+    ] {
+        for said in script::complaints(variables).await {
+            assert!(said.lines().count() == 1 && words.iter().all(|word| said.contains(word)), "{words:?} in {said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use super::growing::{self, Growing};
-use super::{Certificates, node, repository};
+use super::{Certificates, PATIENCE, node, repository};
 
 /// A running receiver; killed when it is dropped.
 pub(crate) struct Script {
@@ -20,18 +21,12 @@ pub(crate) struct Script {
 impl Script {
     /// `docs/receivers/express.mjs`, with the Express of its own lock file.
     pub(crate) async fn express(secret: &str, tls: &Certificates) -> Self {
-        let receivers = repository().join("docs/receivers");
-        let folder = node::project(&receivers, "express", &["express.mjs"]).await;
-        let mut command = Command::new("node");
-        command.arg(folder.join("express.mjs"));
-        Self::start(command, secret, tls).await
+        Self::start(express().await, secret, tls).await
     }
 
     /// `docs/receivers/receiver.py`.
     pub(crate) async fn python(secret: &str, tls: &Certificates) -> Self {
-        let mut command = Command::new("python3");
-        command.arg(repository().join("docs/receivers/receiver.py"));
-        Self::start(command, secret, tls).await
+        Self::start(python(), secret, tls).await
     }
 
     async fn start(mut command: Command, secret: &str, tls: &Certificates) -> Self {
@@ -51,6 +46,40 @@ impl Script {
         let lines = self.said.count("the receiver was sent all", count).await;
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+async fn express() -> Command {
+    let folder = node::project(&repository().join("docs/receivers"), "express", &["express.mjs"]).await;
+    let mut command = Command::new("node");
+    command.arg(folder.join("express.mjs"));
+    command
+}
+
+fn raw() -> Command {
+    let mut command = Command::new("node");
+    command.arg(repository().join("docs/receivers/raw.mjs"));
+    command
+}
+
+fn python() -> Command {
+    let mut command = Command::new("python3");
+    command.arg(repository().join("docs/receivers/receiver.py"));
+    command
+}
+
+/// What each receiver says that can't start, with these variables and no others of its own.
+pub(crate) async fn complaints(variables: &[(&str, &str)]) -> Vec<String> {
+    let mut said = Vec::new();
+    for mut command in [express().await, raw(), python()] {
+        for name in ["PORT", "HOST", "WEBHOOK_SECRET", "TLS_CERT", "TLS_KEY"] {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
+        let output = timeout(PATIENCE, command.output()).await.expect("it ends").unwrap();
+        assert!(!output.status.success(), "{output:?}");
+        said.push(String::from_utf8(output.stderr).unwrap());
+    }
+    said
 }
 
 fn as_str(path: &Path) -> &str {
