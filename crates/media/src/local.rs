@@ -143,11 +143,6 @@ impl Folders {
         let path = self.file(id);
         files::open_regular(&path).map(|_| Resolved::File(path))
     }
-
-    fn bytes_free(&self) -> io::Result<u64> {
-        let disk = rustix::fs::statvfs(&self.root)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
 }
 
 /// Which of the 256 folders holds it. By the last two digits: the first ones are the time, the same for years.

@@ -208,12 +208,6 @@ async fn a_result_path_carries_the_token_that_fits() {
     assert!(!media.token_fits(generation(1), media_id(3), token));
 }
 
-#[tokio::test]
-async fn tells_how_much_room_there_is() {
-    let (_root, media) = open();
-    assert!(media.bytes_free().await.unwrap() > 0);
-}
-
 #[test]
 fn a_folder_that_can_not_be_used_says_so() {
     let root = tempfile::tempdir().unwrap();

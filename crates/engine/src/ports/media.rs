@@ -50,30 +50,57 @@ impl From<std::io::Error> for MediaError {
 #[async_trait]
 pub trait MediaStore: Send + Sync {
     /// Makes the (empty) folder of a job at work.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn job_folder(&self, id: GenerationId) -> Result<PathBuf, MediaError>;
 
     /// Removes a job's folder and all in it. A missing one is fine.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn drop_job_folder(&self, id: GenerationId) -> Result<(), MediaError>;
 
     /// Removes every job folder: at start, before any work. Gives how many there were.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn sweep_job_folders(&self) -> Result<usize, MediaError>;
 
     /// Where an upload may be written before it is kept: same disk, neutral name, swept at start.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn upload_path(&self) -> Result<PathBuf, MediaError>;
 
     /// Takes the file at `path` into the store (moved, synced) under `id`.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn keep(&self, id: MediaId, kind: MediaKind, path: &Path) -> Result<(), MediaError>;
 
     /// Where the file of `id` can be read.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn resolve(&self, id: MediaId) -> Result<Resolved, MediaError>;
 
     /// Puts the file of `id` at `to`, for a generator (linked where possible, else copied).
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn copy_to(&self, id: MediaId, to: &Path) -> Result<(), MediaError>;
 
     /// Removes a file. A missing one is fine.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn remove(&self, id: MediaId) -> Result<(), MediaError>;
 
     /// What is kept, in an order of the store's own, behind `after`; fewer than `limit` only where that is all.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
     async fn list_kept(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError>;
 
     /// The path, below the public URL, of a generation's result: it needs no key, and only who was told it can know it.
@@ -81,7 +108,4 @@ pub trait MediaStore: Send + Sync {
 
     /// Whether `token` is the one that [`MediaStore::result_path`] gave.
     fn token_fits(&self, generation: GenerationId, media: MediaId, token: &str) -> bool;
-
-    /// Bytes free on its disk.
-    async fn bytes_free(&self) -> Result<u64, MediaError>;
 }

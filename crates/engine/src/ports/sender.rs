@@ -83,5 +83,8 @@ pub enum FetchFailure {
 #[async_trait]
 pub trait Fetch: Send + Sync {
     /// GETs `request.url` into `request.to`, following at most three redirects.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
     async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError>;
 }

@@ -128,10 +128,6 @@ impl MediaStore for SimMedia {
     fn token_fits(&self, _generation: GenerationId, media: MediaId, token: &str) -> bool {
         token == media.to_string()
     }
-
-    async fn bytes_free(&self) -> Result<u64, MediaError> {
-        Ok(1 << 40)
-    }
 }
 
 /// Where inputs are fetched from.

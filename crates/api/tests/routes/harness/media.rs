@@ -95,8 +95,4 @@ impl MediaStore for TestMedia {
     fn token_fits(&self, _: GenerationId, media: MediaId, token: &str) -> bool {
         token == Self::token(media)
     }
-
-    async fn bytes_free(&self) -> Result<u64, MediaError> {
-        Ok(u64::MAX)
-    }
 }
