@@ -89,7 +89,7 @@ pub fn judge(mut body: Map<String, Value>, rules: &Rules<'_>) -> Result<Judged, 
     })?;
     let items = inputs::judge(&mut input, has_segments, route, rules)?;
     let options = present(&mut body, "options");
-    options.as_ref().map_or(Ok(()), options::judge)?;
+    options.as_ref().map_or(Ok(()), |options| options::judge(options, route))?;
     segments.as_ref().map_or(Ok(()), |segments| segments::judge(segments, &items, route))?;
     let request = Request {
         model: model.to_owned(),

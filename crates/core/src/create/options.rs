@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Refusal;
 use crate::error_code;
+use crate::model::Route;
 
 const SYNC_MODES: [&str; 5] = ["bounce", "loop", "cut_off", "silence", "remap"];
 const MODEL_MODES: [&str; 3] = ["lips", "face", "head"];
@@ -11,7 +12,7 @@ const PROMPTS: [&str; 6] = ["happy", "sad", "angry", "disgusted", "surprised", "
 
 const SPEAKER: &str = "options.active_speaker_detection";
 
-pub(super) fn judge(options: &Value) -> Result<(), Refusal> {
+pub(super) fn judge(options: &Value, route: Route) -> Result<(), Refusal> {
     let Value::Object(options) = options else {
         return Err(Refusal::new("options", "options must be an object"));
     };
@@ -22,7 +23,7 @@ pub(super) fn judge(options: &Value) -> Result<(), Refusal> {
             "prompt" => one_of("options.prompt", value, &PROMPTS)?,
             "temperature" => unit_range("options.temperature", value)?,
             "occlusion_detection_enabled" => boolean("options.occlusion_detection_enabled", value)?,
-            "active_speaker_detection" => speaker(value)?,
+            "active_speaker_detection" => speaker(value, route)?,
             _ => {}
         }
     }
@@ -33,7 +34,7 @@ fn given(options: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
     options.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.as_str(), value))
 }
 
-fn speaker(value: &Value) -> Result<(), Refusal> {
+fn speaker(value: &Value, route: Route) -> Result<(), Refusal> {
     let Value::Object(speaker) = value else {
         return Err(Refusal::new(SPEAKER, format!("{SPEAKER} must be an object")));
     };
@@ -47,6 +48,10 @@ fn speaker(value: &Value) -> Result<(), Refusal> {
                 return Err(face(field(), "must be a list with [x1, y1, x2, y2] or null for each frame"));
             }
             "bounding_boxes_url" if !value.is_string() => return Err(face(field(), "must be a string")),
+            // Another face than the one that is meant, and nothing would say so.
+            "bounding_boxes_url" if route == Route::Builtin => {
+                return Err(face(field(), "is not read by the built-in model: send bounding_boxes"));
+            }
             _ => {}
         }
     }
@@ -88,6 +93,10 @@ fn boxes(value: &Value) -> bool {
     value.as_array().is_some_and(|list| list.iter().all(|place| place.is_null() || numbers(place, 4)))
 }
 
+/// No picture has more pixels on a side, and the built-in model counts them in 32 bits.
+const PIXEL_MAX: f64 = 1e6;
+
 fn numbers(value: &Value, count: usize) -> bool {
-    value.as_array().is_some_and(|list| list.len() == count && list.iter().all(Value::is_number))
+    let is_pixel = |number: &Value| number.as_f64().is_some_and(|pixel| pixel.abs() <= PIXEL_MAX);
+    value.as_array().is_some_and(|list| list.len() == count && list.iter().all(is_pixel))
 }

@@ -143,6 +143,11 @@ fn known_options_have_lists_and_ranges() {
         (json!({"active_speaker_detection": {"frame_number": -1}}), format!("{speaker}.frame_number")),
         (json!({"active_speaker_detection": {"frame_number": 1.5}}), format!("{speaker}.frame_number")),
         (json!({"active_speaker_detection": {"coordinates": [1]}}), format!("{speaker}.coordinates")),
+        (json!({"active_speaker_detection": {"coordinates": [1e308, 1]}}), format!("{speaker}.coordinates")),
+        (
+            json!({"active_speaker_detection": {"bounding_boxes_url": "https://a.example/x"}}),
+            format!("{speaker}.bounding_boxes_url"),
+        ),
         (json!({"active_speaker_detection": {"bounding_boxes": [[1, 2, 3]]}}), format!("{speaker}.bounding_boxes")),
     ] {
         assert_eq!(refused(json!({"options": options})).0, field);
