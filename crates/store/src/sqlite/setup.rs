@@ -46,7 +46,9 @@ pub(super) fn lock(path: &Path) -> Result<File, Error> {
 
 /// Brings the schema to this binary's; refuses a newer one.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), Error> {
-    let runner = embedded::migrations::runner();
+    // In one transaction, each step with the note that it is done: a full disk or a kill between the two would have every
+    // later start try the step again on tables that are there.
+    let runner = embedded::migrations::runner().set_grouped(true);
     let known = runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0);
     let found = schema_version(conn).map_err(|error| store_error(&error))?;
     if found > known {
@@ -115,4 +117,32 @@ pub(crate) fn wants_master_key(path: &Path) -> Result<bool, Error> {
         conn.query_row("SELECT count(*) FROM vault", [], |row| Ok(row.get::<_, i64>(0)? > 0))
     };
     look().map_err(|error| Error::Store(store_error(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::sqlite::connect;
+
+    #[test]
+    fn a_migration_that_is_cut_short_can_be_made_again() {
+        let name = Path::new(":memory:");
+        let mut failed = 0;
+        loop {
+            let mut conn = connect::in_memory().unwrap();
+            let commits = Arc::new(AtomicUsize::new(0));
+            let refuse = move || commits.fetch_add(1, Ordering::SeqCst) == failed;
+            let _ = conn.commit_hook(Some(refuse));
+            if migrate(&mut conn, name).is_ok() {
+                break;
+            }
+            let _ = conn.commit_hook(None::<fn() -> bool>);
+            migrate(&mut conn, name).unwrap_or_else(|error| panic!("after commit {failed} had failed: {error}"));
+            failed += 1;
+        }
+        assert!(failed >= 2, "each of its commits has failed once: {failed}");
+    }
 }
