@@ -72,14 +72,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalled<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::time::timeout;
 
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     #[tokio::test]
     async fn a_write_that_nobody_takes_ends() {
         let (ours, _theirs) = duplex(16);
         let mut stream = Stalled::new(ours, Duration::from_millis(1));
-        assert_eq!(stream.write_all(&[0; 17]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        let written = timeout(PATIENCE, stream.write_all(&[0; 17])).await.expect("it ends");
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::TimedOut);
     }
 
     #[tokio::test]
