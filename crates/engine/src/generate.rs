@@ -5,35 +5,31 @@
 //!
 //! Deliberately absent: which model, how the video is made, webhooks.
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::future::BoxFuture;
-use postsync_core::error_code::{GENERATION_INFRA_STORAGE_ERROR, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
+use postsync_core::error_code::GENERATION_PIPELINE_FAILED;
 use postsync_core::generation::{self, Ending, Failure, Generation, Output, Take};
 use postsync_core::limits;
 use postsync_core::model::Route;
 use postsync_core::rule;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::backlog::Backlog;
-use crate::ports::{Applied, Generator, GeneratorError, Inputs, JobOutput, MediaError, MediaKind};
+use crate::finish;
+use crate::make::{self, Limits, Places};
+use crate::ports::{Applied, Generator, GeneratorError, Inputs};
 use crate::tally::Entry;
 use crate::world::{AtWork, World, locked};
-use crate::{finish, inputs};
-
-/// For work that was told to end. What has not by then is dropped, which ends it too.
-const END_WAIT: Duration = Duration::from_secs(3);
 
 /// The loop of one generator.
 pub(crate) async fn run(world: Arc<World>, route: Route) {
     let (Some(generator), Some(backlog)) = (world.ports.generators.get(&route), world.backlogs.get(&route)) else {
         return;
     };
-    let slots = Arc::new(Semaphore::new(generator.concurrency() + usize::from(!rule::holds("works_are_bounded"))));
+    let places = Arc::new(Places::of(&**generator));
     loop {
         let next = async {
             // Never closed, so never an error.
-            let slot = slots.clone().acquire_owned().await.ok()?;
+            let slot = places.begun.clone().acquire_owned().await.ok()?;
             Some((slot, next(&world, backlog, route).await))
         };
         let taken = tokio::select! {
@@ -47,7 +43,7 @@ pub(crate) async fn run(world: Arc<World>, route: Route) {
         if world.stopping.is_cancelled() {
             return;
         }
-        let task = work(world.clone(), route, generator.clone(), generation, slot, entry);
+        let task = work(world.clone(), route, (generator.clone(), places.clone()), generation, slot, entry);
         world.ports.spawn.spawn(Box::pin(task));
     }
 }
@@ -56,13 +52,13 @@ pub(crate) async fn run(world: Arc<World>, route: Route) {
 async fn work(
     world: Arc<World>,
     route: Route,
-    generator: Arc<dyn Generator>,
+    (generator, places): (Arc<dyn Generator>, Arc<Places>),
     mut generation: Generation,
     _slot: OwnedSemaphorePermit,
     _entry: Entry,
 ) {
     let id = generation.id;
-    if let Some(ending) = tries(&world, &*generator, &mut generation).await {
+    if let Some(ending) = tries(&world, &*generator, &places, &mut generation).await {
         finish::finish(&world, generation, ending).await;
     }
     if let Some(backlog) = world.backlogs.get(&route) {
@@ -71,9 +67,14 @@ async fn work(
 }
 
 /// Tries until there is an ending. `None` where there is none to write: handed back, or somebody else was first.
-async fn tries(world: &World, generator: &dyn Generator, generation: &mut Generation) -> Option<Ending> {
+async fn tries(
+    world: &World,
+    generator: &dyn Generator,
+    places: &Places,
+    generation: &mut Generation,
+) -> Option<Ending> {
     // One for all tries: work that dies late each time would otherwise have the limit three times.
-    let mut time_is_over = world.ports.clock.sleep(world.settings.generation_timeout);
+    let mut limits = Limits::of(world);
     loop {
         if !generator.instant() {
             match generation::take(generation, world.now()) {
@@ -85,7 +86,7 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
                 },
             }
         }
-        match attempt(world, generator, generation, &mut time_is_over).await {
+        match attempt(world, generator, places, generation, &mut limits).await {
             Ok(output) => return Some(Ending::Completed(output)),
             Err(GeneratorError::Failed(failure)) => return Some(Ending::Failed(failure)),
             Err(GeneratorError::Died(why)) if generator.instant() => {
@@ -110,12 +111,16 @@ async fn tries(world: &World, generator: &dyn Generator, generation: &mut Genera
 async fn attempt(
     world: &World,
     generator: &dyn Generator,
+    places: &Places,
     generation: &Generation,
-    time_is_over: &mut BoxFuture<'static, ()>,
+    limits: &mut Limits,
 ) -> Result<Output, GeneratorError> {
     let at_work = AtWork::default();
     locked(&world.at_work).insert(generation.id, at_work.clone());
-    let made = in_time(world, generator, generation, &at_work, time_is_over).await;
+    let made = match make::fetched(world, generator, generation, limits).await {
+        Ok(job) => make::made(world, generator, places, job, &at_work, limits).await,
+        Err(error) => Err(error),
+    };
     if rule::holds("work_shown_is_work_under_way") {
         locked(&world.at_work).remove(&generation.id);
     }
@@ -126,70 +131,6 @@ async fn attempt(
         tracing::warn!(generation = %generation.id, %error, "a folder was left behind; the next start sweeps it");
     }
     made
-}
-
-/// The work itself. When this is over so is the work, and its children with it: it may leave nothing behind that would
-/// write into a folder that is not there any more.
-async fn in_time(
-    world: &World,
-    generator: &dyn Generator,
-    generation: &Generation,
-    at_work: &AtWork,
-    time_is_over: &mut BoxFuture<'static, ()>,
-) -> Result<Output, GeneratorError> {
-    let mut making = std::pin::pin!(make(world, generator, generation, at_work));
-    tokio::select! {
-        biased;
-        made = &mut making => made,
-        why = must_end(world, time_is_over) => {
-            // Told, not dropped: so it can end what it has begun.
-            at_work.cancel.cancel();
-            tokio::select! {
-                biased;
-                made = &mut making => made.or(Err(why)),
-                () = world.ports.clock.sleep(END_WAIT) => {
-                    if !rule::holds("work_ends_before_its_folder") {
-                        let _ = world.ports.media.drop_job_folder(generation.id).await;
-                    }
-                    Err(why)
-                }
-            }
-        }
-    }
-}
-
-/// Resolves when the work must end: the grace of a stop is over, or `generation.timeout` is.
-async fn must_end(world: &World, time_is_over: &mut BoxFuture<'static, ()>) -> GeneratorError {
-    tokio::select! {
-        biased;
-        _ = world.cut.cancelled() => GeneratorError::Cancelled,
-        () = time_is_over, if rule::holds("work_is_bounded_in_time") => {
-            GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT))
-        }
-    }
-}
-
-async fn make(
-    world: &World,
-    generator: &dyn Generator,
-    generation: &Generation,
-    at_work: &AtWork,
-) -> Result<Output, GeneratorError> {
-    let job = inputs::prepare(world, generator.inputs(), generation).await.map_err(GeneratorError::Failed)?;
-    match generator.generate(job, at_work.progress.clone(), at_work.cancel.clone()).await? {
-        JobOutput::Url(url) => Ok(Output { url, duration_ms: None, media: None }),
-        JobOutput::File { path, duration_ms } => {
-            let media = world.new_media_id();
-            world.ports.media.keep(media, MediaKind::Output, &path).await.map_err(|e| storage_failure(&e))?;
-            let url = format!("{}{}", world.settings.public_url, world.ports.media.result_path(generation.id, media));
-            Ok(Output { url, duration_ms: Some(duration_ms), media: Some(media) })
-        }
-    }
-}
-
-fn storage_failure(error: &MediaError) -> GeneratorError {
-    tracing::error!(%error, "a video could not be stored");
-    GeneratorError::Failed(Failure::of(GENERATION_INFRA_STORAGE_ERROR))
 }
 
 /// The next generation of this route, from memory, or from the store where memory could not hold it.

@@ -13,6 +13,7 @@ mod engine;
 mod finish;
 mod generate;
 mod inputs;
+mod make;
 pub mod ports;
 mod secrets;
 mod settings;

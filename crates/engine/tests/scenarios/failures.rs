@@ -6,6 +6,7 @@ use postsync_core::error_code::{
     GENERATION_INPUT_VALIDATION_FAILED, GENERATION_INPUT_VIDEO_INACCESSIBLE, GENERATION_PIPELINE_FAILED,
     GENERATION_TIMEOUT,
 };
+use postsync_core::generation::Status;
 use postsync_core::outcome::SendError;
 use postsync_engine::ports::FetchFailure;
 use postsync_engine::{Bounds, Settings};
@@ -103,6 +104,20 @@ fn what_could_not_be_fetched_names_its_input() {
         assert!(sentence.contains(names), "{sentence}");
         assert!(play.stage.media.folders().is_empty());
     }
+}
+
+#[test]
+fn a_url_that_drips_holds_up_nobody_else_and_ends_with_the_time() {
+    let settings = Settings { generation_timeout: Duration::from_secs(60), ..Settings::default() };
+    let mut play = Play::with(settings, Bounds::default());
+    play.stage.fetch.drip(1);
+    let (dripping, other) = (play.submit(SLOW_MODEL, None), play.submit(SLOW_MODEL, None));
+    play.stage.advance(59_000);
+    assert!(!play.generation(dripping).is_final());
+    assert_eq!(play.generation(other).status(), Status::Completed);
+    play.stage.advance(2_000);
+    assert_eq!(play.failed_with(dripping), GENERATION_TIMEOUT);
+    assert!(play.stage.media.folders().is_empty());
 }
 
 #[test]

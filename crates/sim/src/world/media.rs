@@ -1,6 +1,7 @@
 //! Files, and where inputs come from. Nothing touches a real disk.
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -134,13 +135,24 @@ impl MediaStore for SimMedia {
 pub struct SimFetch {
     dice: Dice,
     state: Mutex<(VecDeque<Option<FetchFailure>>, bool)>,
+    dripping: AtomicUsize,
 }
 
 impl SimFetch {
     /// One that finds everything.
     #[must_use]
     pub fn new(dice: Dice) -> Arc<Self> {
-        Arc::new(Self { dice, state: Mutex::default() })
+        Arc::new(Self { dice, state: Mutex::default(), dripping: AtomicUsize::new(0) })
+    }
+
+    /// So many of the next fetches never end.
+    pub fn drip(&self, fetches: usize) {
+        self.dripping.store(fetches, Ordering::Relaxed);
+    }
+
+    fn drips(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.dripping.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
     /// How the next fetches fail, in turn; `None` is a success.
@@ -168,6 +180,9 @@ impl SimFetch {
 impl Fetch for SimFetch {
     async fn fetch(&self, _request: FetchRequest) -> Result<Fetched, FetchError> {
         Yield::default().await;
+        if self.drips() {
+            std::future::pending::<()>().await;
+        }
         match self.failure() {
             Some(failure) => Err(FetchError { failure, message: "nobody listens there".to_owned() }),
             None => Ok(Fetched { bytes: 1_000 }),
