@@ -51,7 +51,7 @@ pub(crate) fn trouble(host: &str, error: &std::io::Error) -> Trouble {
     match inner {
         Some(rustls::Error::InvalidCertificate(certificate)) => bad_certificate(host, certificate),
         Some(rustls::Error::AlertReceived(alert)) => refused(host, *alert),
-        Some(rustls::Error::PeerIncompatible(why)) => version(host, &format!("{why:?}")),
+        Some(rustls::Error::PeerIncompatible(why)) => version(host, &words(&format!("{why:?}"))),
         Some(rustls::Error::NoCertificatesPresented) => {
             Trouble::new(SendError::TlsUnknownCa, format!("{host} presents no certificate; install one"))
         }
@@ -101,10 +101,47 @@ fn bad_certificate(host: &str, error: &CertificateError) -> Trouble {
                 "nobody trusted has signed the certificate of {host}; send the whole chain, or set egress.ca_file (POSTSYNC_EGRESS_CA_FILE)"
             ),
         ),
-        other => {
-            Trouble::new(SendError::TlsUnknownCa, format!("the certificate of {host} is not acceptable: {other:?}"))
-        }
+        other => Trouble::new(
+            SendError::TlsUnknownCa,
+            format!("the certificate of {host} is not acceptable: {}", unacceptable(other)),
+        ),
     }
+}
+
+/// What is wrong with a certificate beside its dates, names and issuer, and what to do.
+fn unacceptable(error: &CertificateError) -> String {
+    match error {
+        CertificateError::BadEncoding => "it can't be read; make a new one".into(),
+        CertificateError::Revoked => "it was revoked; get a new one".into(),
+        CertificateError::UnhandledCriticalExtension => {
+            "it marks an extension critical that is not known here; make one without it".into()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its kind of signature is not taken; sign it with ECDSA or with RSA and SHA-256".into()
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for servers; make one with extendedKeyUsage=serverAuth".into()
+        }
+        // By its text: the type belongs to a crate below the TLS library. A test holds it.
+        CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
+            "it is an authority's own; sign a certificate for the server with it, or make it with basicConstraints=CA:FALSE".into()
+        }
+        CertificateError::Other(other) => words(&other.0.to_string()),
+        _ => "its kind is not known here; make a new one".into(),
+    }
+}
+
+/// `HandshakeFailure` as a person writes it.
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && words.ends_with(|last: char| last.is_ascii_lowercase()) {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 /// When, as a person reads it.
@@ -119,7 +156,7 @@ fn refused(host: &str, alert: AlertDescription) -> Trouble {
             format!("the server does not know the name {host}; set it up there, or correct the URL"),
         ),
         AlertDescription::NoApplicationProtocol => version(host, "it does not take http/1.1"),
-        alert => version(host, &format!("it refused the handshake: {alert:?}")),
+        alert => version(host, &format!("it refused the handshake: {}", words(&format!("{alert:?}")))),
     }
 }
 

@@ -70,6 +70,19 @@ async fn a_bad_certificate_is_named() {
     }
 }
 
+/// `openssl req -x509` makes one certificate that is its own authority, and it is given as both.
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_told_what_to_do() {
+    let authority = Authority::self_made(&["app.example.com"]);
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = Some(authority.write(folder.path()));
+    let egress = Egress::new(EgressSettings { ca_file, ..settings() }).unwrap();
+    let report = send(&egress, authority.as_server()).await;
+    assert_eq!(report.outcome, Outcome::Failed(SendError::TlsUnknownCa), "{}", report.message);
+    assert!(report.message.contains("basicConstraints=CA:FALSE"), "{}", report.message);
+    assert!(!report.message.contains("Error"), "{}", report.message);
+}
+
 #[tokio::test]
 async fn the_bundled_roots_do_not_trust_us() {
     let acceptor = Authority::new().server(&["app.example.com"], 2020, 2090, |_| {});
