@@ -3,13 +3,17 @@
 //! A thin forwarder: what seeds, faults and mutants are is the business of `crates/sim`.
 
 use std::ffi::OsString;
+use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::workspace::{Workspace, cargo, run as run_command};
 
 /// As it is written here and for `sim` itself.
 const MUTANTS: &str = "--mutants";
+
+/// Set where cargo calls this program in the compiler's place.
+pub(crate) const AS_COMPILER: &str = "POSTSYNC_XTASK_AS_COMPILER";
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
@@ -40,15 +44,28 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut cargo = cargo();
     cargo.current_dir(&workspace.root).args(["run", "--locked", "--package", "postsync-sim", "--bin", "sim"]);
     if mutants {
-        let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-        cargo.env("RUSTFLAGS", format!("{flags} --cfg sim_mutant").trim_start());
-        // Other flags mean another build of everything: in the usual folder it would throw that build away each time.
-        cargo.env("CARGO_TARGET_DIR", workspace.target_dir.join("sim-mutants"));
+        // Not RUSTFLAGS: they mean another build of all dependencies, which takes minutes and changes nothing in them.
+        let this = std::env::current_exe().context("the path of this program is not known")?;
+        cargo.env("RUSTC_WORKSPACE_WRAPPER", this).env(AS_COMPILER, "1");
         cargo.args(["--", MUTANTS]);
     } else {
         cargo.args(["--release", "--"]);
     }
     run_command(cargo.args(rest))
+}
+
+/// Stands in for the compiler of the workspace's own crates: the same call, with the mutants in.
+pub(crate) fn compile() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    let status = words.next().map(|rustc| Command::new(rustc).args(words).args(["--cfg", "sim_mutant"]).status());
+    match status {
+        Some(Ok(status)) if status.success() => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("error: the compiler could not be started: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::FAILURE,
+    }
 }
 
 #[cfg(test)]

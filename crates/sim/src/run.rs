@@ -239,8 +239,8 @@ impl Run {
         // A last burst, with the loops in the middle of what the last life has left and the wall clock set back: whatever
         // is forgotten now stays forgotten, because nobody starts again.
         for burst in 0..12 {
-            self.stage.advance(40);
-            (0..4).for_each(|_| self.submit());
+            self.stage.advance(self.stage.dice.between(1, 80));
+            (0..self.stage.dice.between(1, 8)).for_each(|_| self.submit());
             if burst == 6 {
                 self.step_the_wall_clock(0);
             }
