@@ -3,6 +3,8 @@
 //! The child believes the server. The server believes nothing: what comes back was said by a process that has parsed
 //! hostile media, so it is parsed strictly ([`Said`] knows no other fields) and bounded by the constants here.
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,7 @@ pub(crate) enum Work {
 /// One video.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Make {
+    /// Inputs lie above the child's folder, and are only read.
     pub(crate) visual: String,
     pub(crate) audio: String,
     pub(crate) output: String,
@@ -64,8 +67,26 @@ pub struct ChildLimits {
     pub cpu_s_max: u64,
     /// Open files of one process.
     pub open_files_max: u64,
-    /// Folders and files that may be read and run beside the system's own: where ffmpeg lives in an unusual place.
+    /// Folders and files that may be read and run beside the system's own and the tools themselves. Not a setting: for libraries
+    /// of a tool in an unusual place, by whoever builds on this crate.
     pub readable: Vec<PathBuf>,
+}
+
+impl ChildLimits {
+    /// Those that let the largest media through that `media` allows, in the time that a generation may take: a setting that is
+    /// raised must not end in a killed child.
+    #[must_use]
+    pub fn for_media(media: &postsync_lipsync::Limits, time_max: Duration) -> Self {
+        let (least, usual) = (Self::default(), postsync_lipsync::Limits::default());
+        let times = |bytes: u64, factor: f64| (bytes as f64 * factor.max(1.0)) as u64;
+        let cores = thread::available_parallelism().map_or(1, usize::from).max(2) as u64;
+        Self {
+            memory_bytes_max: times(least.memory_bytes_max, media.pixels_max as f64 / usual.pixels_max as f64),
+            file_bytes_max: times(least.file_bytes_max, media.duration_max_s / usual.duration_max_s),
+            cpu_s_max: least.cpu_s_max.max(time_max.as_secs().saturating_mul(cores)),
+            ..least
+        }
+    }
 }
 
 impl Default for ChildLimits {
@@ -113,6 +134,22 @@ impl Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_follow_what_is_allowed_and_never_fall() {
+        let usual = postsync_lipsync::Limits::default();
+        let hour = Duration::from_secs(3_600);
+        let least = ChildLimits::for_media(&usual, hour);
+        assert!(least.cpu_s_max >= 2 * 3_600);
+        assert_eq!(least.memory_bytes_max, ChildLimits::default().memory_bytes_max);
+        let large = postsync_lipsync::Limits { pixels_max: 100_000_000, duration_max_s: 7_200.0, ..usual };
+        let raised = ChildLimits::for_media(&large, 24 * 7 * hour);
+        assert_eq!(raised.memory_bytes_max, 2 * least.memory_bytes_max);
+        assert_eq!(raised.file_bytes_max, 4 * least.file_bytes_max);
+        assert!(raised.cpu_s_max >= 2 * 24 * 7 * 3_600);
+        let small = postsync_lipsync::Limits { pixels_max: 1_000, duration_max_s: 1.0, ..large };
+        assert_eq!(ChildLimits::for_media(&small, hour), least);
+    }
 
     #[test]
     fn knows_its_own_lines_and_no_others() {

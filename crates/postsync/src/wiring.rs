@@ -12,7 +12,7 @@ use postsync_core::model::Route;
 use postsync_egress::{Egress, EgressSettings};
 use postsync_engine::ports::Generator;
 use postsync_engine::{Engine, Ports};
-use postsync_generators::{Builtin, BuiltinSettings, Passthrough};
+use postsync_generators::{Builtin, BuiltinSettings, ChildLimits, Passthrough};
 use postsync_media::LocalMedia;
 use postsync_store::sqlite::OwnerLock;
 use tokio::net::TcpListener;
@@ -119,13 +119,15 @@ fn generators(settings: &Settings) -> BTreeMap<Route, Arc<dyn Generator>> {
 }
 
 pub(crate) fn builtin_settings(settings: &Settings) -> BuiltinSettings {
+    let limits = postsync_lipsync::Limits {
+        duration_max_s: settings.duration_max.as_secs_f64(),
+        pixels_max: settings.pixels_max,
+        ..postsync_lipsync::Limits::default()
+    };
     BuiltinSettings {
         concurrency: settings.generation_concurrency,
-        limits: postsync_lipsync::Limits {
-            duration_max_s: settings.duration_max.as_secs_f64(),
-            pixels_max: settings.pixels_max,
-            ..postsync_lipsync::Limits::default()
-        },
+        child: ChildLimits::for_media(&limits, settings.generation_timeout),
+        limits,
         time_max: settings.generation_timeout,
         ..BuiltinSettings::default()
     }

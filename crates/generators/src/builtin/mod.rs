@@ -1,8 +1,10 @@
 //! The built-in generator: `mesh-1`, in a limited child process per generation.
 //!
 //! Promise: whatever the child does (crash, hang, lie, flood, be killed for memory), the generation ends in one of the ways
-//! of [`GeneratorError`] and nothing of it keeps running: neither after an ending, nor after a cancel, nor when the future
-//! is dropped, nor when this server dies (the child ends itself when its control pipe closes).
+//! of [`GeneratorError`] and nothing of its process group keeps running: neither after an ending, nor after a cancel, nor
+//! when the future is dropped, nor when this server dies (the child ends itself when its control pipe closes). The child's
+//! limits keep what it starts in the group. Where the kernel lacks them something may get out and live on; it can't change
+//! the video then, because what is judged and kept is a copy made after the group is gone, outside the child's folder.
 //!
 //! Deliberately absent: how a video is made (`postsync-lipsync`), what the child may not do (`media_child`), retries.
 mod doctor;
@@ -15,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postsync_core::error_code::{GENERATION_INPUT_VALIDATION_FAILED, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
+use postsync_core::error_code::{
+    GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT,
+};
 use postsync_core::generation::Failure;
 use postsync_core::input::ItemKind;
 use postsync_engine::ports::{Cancel, Generator, GeneratorError, Inputs, Job, JobOutput, Progress};
@@ -24,12 +28,16 @@ use tokio::time::timeout;
 use crate::order::{ChildLimits, Make, Order, Said, Work};
 use process::Process;
 use session::{EXIT_GRACE, Session, Trouble};
+use verdict::Unfit;
 
 pub use doctor::limits_in_force;
 pub(crate) use process::SUBCOMMAND;
 
-/// The output's name in the job's folder: chosen here, so that a child has no say in where we look.
+/// The output's name, in the child's folder and then in the job's: chosen here, so that a child has no say in where we look.
 const OUTPUT: &str = "output";
+
+/// The child's folder in the job's: all that it may write. Inputs and the finished video lie outside of it.
+const CHILD_FOLDER: &str = "child";
 
 /// How the built-in generator works.
 #[derive(Clone, Debug)]
@@ -83,7 +91,7 @@ impl Builtin {
         let file = |fits: fn(ItemKind) -> bool, missing: &str| {
             let input = job.input(fits).ok_or_else(|| Failure::new(GENERATION_INPUT_VALIDATION_FAILED, missing))?;
             let name = input.file.as_deref().and_then(|file| name_in(&job.folder, file));
-            name.ok_or_else(|| Failure::of(GENERATION_PIPELINE_FAILED))
+            name.map(|name| format!("../{name}")).ok_or_else(|| Failure::of(GENERATION_PIPELINE_FAILED))
         };
         let options = job.options.as_deref().map_or(Ok(Default::default()), serde_json::from_str);
         let options = options.map_err(|_| {
@@ -114,7 +122,7 @@ impl Builtin {
     }
 
     /// Ends the process as what was heard asks for, and only then judges: while it lives it could still change the output.
-    async fn judge(&self, heard: Heard, process: Process, output: &Path) -> Result<JobOutput, GeneratorError> {
+    async fn judge(&self, heard: Heard, process: Process, folder: &Path) -> Result<JobOutput, GeneratorError> {
         let ended = |patience: Duration| async move { process.end_within(patience).await };
         match heard {
             Heard::Verdict(Said::Done { duration_ms }) => {
@@ -122,7 +130,7 @@ impl Builtin {
                 if !status.is_some_and(|status| status.success()) {
                     return Err(GeneratorError::Died(verdict::cause_of_death(status)));
                 }
-                self.accept(output.to_path_buf(), duration_ms).await
+                self.accept(folder, duration_ms).await
             }
             Heard::Verdict(Said::Failed { error_code, error }) => {
                 ended(EXIT_GRACE).await;
@@ -150,13 +158,16 @@ impl Builtin {
         }
     }
 
-    async fn accept(&self, path: PathBuf, duration_ms: u64) -> Result<JobOutput, GeneratorError> {
+    async fn accept(&self, folder: &Path, duration_ms: u64) -> Result<JobOutput, GeneratorError> {
         let longest_s = self.settings.limits.duration_max_s;
-        let checked = tokio::task::spawn_blocking(move || {
-            verdict::check_output(&path, duration_ms, longest_s).map(|()| JobOutput::File { path, duration_ms })
+        let (from, path) = (folder.join(CHILD_FOLDER).join(OUTPUT), folder.join(OUTPUT));
+        let taken = tokio::task::spawn_blocking(move || {
+            verdict::take_output(&from, &path, duration_ms, longest_s).map(|()| JobOutput::File { path, duration_ms })
         });
-        let checked = checked.await.unwrap_or(Err("The output could not be checked."));
-        checked.map_err(|sentence| GeneratorError::Died(sentence.into()))
+        taken.await.unwrap_or(Err(Unfit::Child("The output could not be checked."))).map_err(|unfit| match unfit {
+            Unfit::Child(sentence) => GeneratorError::Died(sentence.into()),
+            Unfit::Storage => GeneratorError::Failed(Failure::of(GENERATION_INFRA_STORAGE_ERROR)),
+        })
     }
 }
 
@@ -181,12 +192,16 @@ impl Generator for Builtin {
     async fn generate(&self, job: Job, progress: Progress, cancel: Cancel) -> Result<JobOutput, GeneratorError> {
         let make = self.order(&job).map_err(GeneratorError::Failed)?;
         let order = order_line(self.settings.child.clone(), Work::Make(Box::new(make)));
-        let (process, pipes) = Process::spawn(&self.settings.program, &job.folder).map_err(|error| {
+        let child_folder = job.folder.join(CHILD_FOLDER);
+        let started = fresh(&child_folder).and_then(|()| Process::spawn(&self.settings.program, &child_folder));
+        let (process, pipes) = started.map_err(|error| {
             GeneratorError::Died(Failure::new(GENERATION_PIPELINE_FAILED, &not_started(&error)).error)
         })?;
         let mut session = Session::new(pipes, self.settings.silence_max);
         let heard = self.listen(&mut session, &order, &progress, &cancel).await;
-        let made = self.judge(heard, process, &job.folder.join(OUTPUT)).await;
+        let made = self.judge(heard, process, &job.folder).await;
+        // The job's folder goes soon, whatever this comes to.
+        let _ = tokio::fs::remove_dir_all(&child_folder).await;
         match &made {
             Ok(_) => progress.set(1.0),
             Err(GeneratorError::Cancelled) => {}
@@ -196,6 +211,14 @@ impl Generator for Builtin {
             }
         }
         made
+    }
+}
+
+/// An empty folder, also where a try before this one left its own.
+fn fresh(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::create_dir(folder),
     }
 }
 
@@ -221,10 +244,10 @@ fn order_line(limits: ChildLimits, work: Work) -> Vec<u8> {
     line
 }
 
-/// The name of a file that lies directly in `folder`: all that the child can reach.
+/// The name of a file that lies directly in `folder`: the child is shown no others.
 fn name_in(folder: &Path, file: &Path) -> Option<String> {
     let name = file.strip_prefix(folder).ok()?;
-    let plain = name.file_name() == Some(name.as_os_str()) && name != Path::new(OUTPUT);
+    let plain = name.file_name() == Some(name.as_os_str()) && ![OUTPUT, CHILD_FOLDER].map(Path::new).contains(&name);
     plain.then(|| name.to_str().map(str::to_owned))?
 }
 

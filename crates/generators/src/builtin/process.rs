@@ -3,8 +3,8 @@
 //! Promise: when a [`Process`] is ended or dropped, its whole process group is killed: the child and every ffmpeg. The
 //! child leads the group and is reaped last of all kills, so that its number can't belong to somebody else by then.
 //!
-//! Does not hold a process that leaves the group on purpose; the child's own limits (Landlock, processor time) stay on
-//! that one, and it has no way back to us.
+//! Does not hold a process that leaves the group on purpose. The child's limits refuse the calls for that (`media_child::calls`);
+//! where a kernel has no such filter, what gets out keeps the other limits and may live on, with the child's folder open.
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;

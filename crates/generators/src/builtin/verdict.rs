@@ -1,6 +1,6 @@
 //! Judges what a child said and left behind. Nothing of it is taken on trust.
-use std::fs::OpenOptions;
-use std::io::Read;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -43,32 +43,63 @@ fn meaning(signal: i32) -> &'static str {
     }
 }
 
-/// Whether the output is what it should be: a regular file of its own with an mp4 in it, of a believable length.
-pub(crate) fn check_output(path: &Path, duration_ms: u64, duration_max_s: f64) -> Result<(), &'static str> {
+/// Why there is no output.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// The child's doing, in a sentence.
+    Child(&'static str),
+    /// The disk is full.
+    Storage,
+}
+
+/// Copies what a child left at `from` to `to`, and judges the copy: a regular file with an mp4 in it, of a believable length.
+///
+/// Not moved: who has left the child's process group may still hold the original open, and would write into a video that was
+/// judged, stored and served. `to` must lie where no child can write.
+pub(crate) fn take_output(from: &Path, to: &Path, duration_ms: u64, duration_max_s: f64) -> Result<(), Unfit> {
     let longest_ms = (duration_max_s.clamp(0.0, 1e9) * 1_000.0) as u64 + DURATION_SLACK_MS;
     if duration_ms == 0 || duration_ms > longest_ms {
-        return Err("The media process reported an impossible duration.");
+        return Err(Unfit::Child("The media process reported an impossible duration."));
     }
     // Not followed if a symlink, not blocking if a FIFO: both are ways to make the server read something else.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
-    let file = file.map_err(|_| "The media process reported an output that can't be opened.")?;
-    // A second name would be a second way to change the file after it was checked.
-    if !file.metadata().is_ok_and(|it| it.is_file() && it.nlink() == 1) {
-        return Err("The media process left an output that is not a plain file.");
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(from);
+    let file = file.map_err(|_| Unfit::Child("The media process reported an output that can't be opened."))?;
+    // A second name belongs to something else, which is not ours to take.
+    let about = file.metadata().ok().filter(|it| it.is_file() && it.nlink() == 1);
+    let bytes = about.ok_or(Unfit::Child("The media process left an output that is not a plain file."))?.len();
+    let copied = copy(file, bytes, to).map_err(|error| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Unfit::Storage,
+        _ => Unfit::Child("The output could not be copied."),
+    });
+    let judged = copied.and_then(|head| match sniff(&head).content_type {
+        "video/mp4" => Ok(()),
+        _ => Err(Unfit::Child("The media process left an output that is not an mp4.")),
+    });
+    if judged.is_err() {
+        // Whatever it is, nobody is to take it for a video; the folder is removed soon.
+        let _ = fs::remove_file(to);
     }
+    judged
+}
+
+/// Copies `bytes` of `from`, no more should it grow, and gives the beginning of the copy.
+fn copy(from: File, bytes: u64, to: &Path) -> io::Result<Vec<u8>> {
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut copy = File::options().read(true).write(true).create_new(true).open(to)?;
+    io::copy(&mut from.take(bytes), &mut copy)?;
+    copy.rewind()?;
     let mut head = Vec::new();
-    let read = file.take(SNIFF_BYTES as u64).read_to_end(&mut head);
-    if read.is_err() || sniff(&head).content_type != "video/mp4" {
-        return Err("The media process left an output that is not an mp4.");
-    }
-    Ok(())
+    copy.take(SNIFF_BYTES as u64).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     const MP4: &[u8] = b"\0\0\0\x18ftypisom\0\0\0\0mp41\0\0\0\0";
@@ -100,14 +131,27 @@ mod tests {
         fs::write(at("empty"), b"").unwrap();
         fs::create_dir(at("folder")).unwrap();
         symlink(at("good"), at("symlink")).unwrap();
-        assert_eq!(check_output(&at("good"), 1_000, 60.0), Ok(()));
+        let take = |name: &str, duration_ms| take_output(&at(name), &at("taken"), duration_ms, 60.0);
+        assert_eq!(take("good", 1_000), Ok(()));
+        assert_eq!(fs::read(at("taken")).unwrap(), MP4);
         for name in ["text", "empty", "folder", "symlink", "missing"] {
-            assert!(check_output(&at(name), 1_000, 60.0).is_err(), "{name}");
+            assert!(take(name, 1_000).is_err(), "{name}");
         }
         for duration_ms in [0, 70_001, u64::MAX] {
-            assert!(check_output(&at("good"), duration_ms, 60.0).is_err(), "{duration_ms}");
+            assert!(take("good", duration_ms).is_err(), "{duration_ms}");
         }
         fs::hard_link(at("good"), at("second-name")).unwrap();
-        assert!(check_output(&at("good"), 1_000, 60.0).is_err(), "a hard link");
+        assert!(take("good", 1_000).is_err(), "a hard link");
+    }
+
+    #[test]
+    fn what_is_taken_does_not_change_with_the_original() {
+        let folder = tempfile::tempdir().unwrap();
+        let (original, taken) = (folder.path().join("original"), folder.path().join("taken"));
+        fs::write(&original, MP4).unwrap();
+        let mut held = OpenOptions::new().append(true).open(&original).unwrap();
+        assert_eq!(take_output(&original, &taken, 1_000, 60.0), Ok(()));
+        io::Write::write_all(&mut held, b"more").unwrap();
+        assert_eq!(fs::read(&taken).unwrap(), MP4);
     }
 }

@@ -1,12 +1,13 @@
 //! Tries every limit from within. A limit that can be read back is read back; one that can only be broken is tried.
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
-use rustix::process::{getppid, test_kill_process};
+use rustix::process::{getppid, setpgid, test_kill_process};
 
 use super::limits;
 use crate::order::{Check, ChildLimits};
@@ -29,6 +30,10 @@ pub(super) fn try_all(limits: &ChildLimits, check: &Check) -> Vec<(String, bool)
     tell("cannot read other processes", is_refused(&fs::read_dir("/proc")));
     tell("cannot connect by TCP", is_refused(&TcpStream::connect((Ipv4Addr::LOCALHOST, 1))));
     tell("cannot listen on TCP", is_refused(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0))));
+    tell("cannot send by UDP", is_refused(&UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))));
+    tell("cannot open a Unix socket", is_refused(&UnixDatagram::unbound()) && is_refused(&UnixDatagram::pair()));
+    // The leader's own group, set again: nothing but the filter refuses it.
+    tell("cannot leave its process group", setpgid(None, None) == Err(Errno::PERM));
     tell("cannot signal the server", getppid().is_some_and(|server| test_kill_process(server) == Err(Errno::PERM)));
     tell(STARTS, starts(&check.tools.ffmpeg) && starts(&check.tools.ffprobe));
     // Only there if the limit does not hold.

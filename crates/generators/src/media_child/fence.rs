@@ -1,7 +1,7 @@
 //! The fence around the file system and the network: Landlock, where the kernel has it (Linux 5.13; TCP from 6.7, signals
 //! from 6.12).
 //!
-//! Inside: the job's folder, to write; the system's programs and libraries, to run. Everything else, above all the data
+//! Inside: the child's folder, to write; its inputs, to read; the system's programs and libraries, to run. Everything else, above all the data
 //! folder with its database and master key, does not open. On an older kernel what it lacks is left out; `doctor` says so.
 use std::env;
 use std::io;
@@ -36,11 +36,11 @@ const READ: [&str; 10] = [
 ];
 
 /// Puts the fence up for this thread and all that it starts.
-pub(super) fn put_on(folder: &Path, readable: &[PathBuf]) -> io::Result<()> {
-    fenced(folder, readable).map_err(io::Error::other)
+pub(super) fn put_on(folder: &Path, inputs: &[PathBuf], readable: &[PathBuf]) -> io::Result<()> {
+    fenced(folder, inputs, readable).map_err(io::Error::other)
 }
 
-fn fenced(folder: &Path, readable: &[PathBuf]) -> Result<(), landlock::RulesetError> {
+fn fenced(folder: &Path, inputs: &[PathBuf], readable: &[PathBuf]) -> Result<(), landlock::RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let run = read | AccessFs::Execute;
     Ruleset::default()
@@ -54,6 +54,7 @@ fn fenced(folder: &Path, readable: &[PathBuf]) -> Result<(), landlock::RulesetEr
         .add_rules(path_beneath_rules(SYSTEM, run))?
         .add_rules(path_beneath_rules(readable, run))?
         .add_rules(path_beneath_rules(READ, read))?
+        .add_rules(path_beneath_rules(inputs, AccessFs::ReadFile))?
         .add_rules(path_beneath_rules(["/dev/null"], AccessFs::ReadFile | AccessFs::WriteFile))?
         .add_rules(path_beneath_rules([folder], in_folder()))?
         .restrict_self()?;
@@ -74,7 +75,7 @@ fn in_folder() -> BitFlags<AccessFs> {
         | AccessFs::Refer
 }
 
-/// What may be read and run beside the system: as the operator says, and the tools themselves wherever they are.
+/// What may be read and run beside the system: what the limits name, and the tools themselves wherever they are.
 pub(super) fn readable(limits: &ChildLimits, tools: &Tools) -> Vec<PathBuf> {
     let tools = [&tools.ffmpeg, &tools.ffprobe].into_iter().filter_map(|tool| find(tool));
     limits.readable.iter().cloned().chain(tools).collect()

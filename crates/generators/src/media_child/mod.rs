@@ -5,6 +5,7 @@
 //!
 //! Fails by saying so: one line with a code and a sentence on stdout for what the user can mend, stderr and exit code 2
 //! for what only the operator can.
+mod calls;
 mod check;
 mod fence;
 mod limits;
@@ -49,7 +50,14 @@ fn run() -> io::Result<()> {
         Work::Check(check) => &check.tools,
     };
     limits::put_on(&order.limits)?;
-    fence::put_on(&folder, &fence::readable(&order.limits, tools))?;
+    let inputs = match &order.work {
+        Work::Make(make) => vec![folder.join(&make.visual), folder.join(&make.audio)],
+        Work::Check(_) => Vec::new(),
+    };
+    fence::put_on(&folder, &inputs, &fence::readable(&order.limits, tools))?;
+    if let Err(error) = calls::put_on() {
+        report::complain(&format!("system calls are not limited: {error}"));
+    }
     end_with_the_server()?;
     match order.work {
         Work::Make(make) => say(&make_video(*make, &folder)),

@@ -33,7 +33,7 @@ pub(crate) async fn every_limit_is_in_force() {
         let optional = name.contains("TCP") || name.contains("signal");
         assert!(*holds || optional || (!fence && name.starts_with("cannot") && !name.contains("gain")), "{name}");
     }
-    assert_eq!(limits.len(), 17);
+    assert_eq!(limits.len(), 20);
     let left: Vec<_> = fs::read_dir(&world.data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "the trial leaves nothing: {left:?}");
 }

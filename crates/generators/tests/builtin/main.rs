@@ -35,6 +35,7 @@ const TESTS: &[Test] = tests![
     misbehaving::a_child_that_works_too_long,
     misbehaving::a_child_that_can_not_be_started,
     misbehaving::what_it_started_ends_with_it,
+    misbehaving::what_left_the_group_can_not_change_the_video,
     misbehaving::dropping_the_future_ends_a_deaf_one,
     misbehaving::it_knows_nothing_of_our_environment,
     misbehaving::jobs_that_are_no_work_for_a_child,

@@ -99,6 +99,26 @@ pub(crate) async fn what_it_started_ends_with_it() {
     assert_eq!(world.processes(), [""; 0]);
 }
 
+/// Where the kernel refuses nothing: out of the group, out of reach, with the output open.
+pub(crate) async fn what_left_the_group_can_not_change_the_video() {
+    let world = World::new();
+    let leaver =
+        "exec 3>>output; : > ../held; while [ ! -e ../go ]; do sleep 0.01; done; echo more >&3; : > ../written";
+    let left = format!("setsid sh -c '{leaver}' < /dev/null > /dev/null 2>&1 &");
+    let wait = "while [ ! -e ../held ]; do sleep 0.01; done";
+    let made = world
+        .run(BuiltinSettings {
+            silence_max: PATIENCE,
+            ..settings(world.script(&format!("{MP4}; {left} {wait}; {DONE}")))
+        })
+        .await;
+    let Ok(JobOutput::File { path, .. }) = made else { panic!("{made:?}") };
+    let judged = fs::read(&path).unwrap();
+    fs::write(world.folder.join("go"), b"").unwrap();
+    until("it wrote", || world.folder.join("written").exists()).await;
+    assert_eq!(fs::read(&path).unwrap(), judged);
+}
+
 /// A child that does not watch its control pipe must be killed, not only told.
 pub(crate) async fn dropping_the_future_ends_a_deaf_one() {
     let world = World::new();
@@ -114,7 +134,7 @@ pub(crate) async fn dropping_the_future_ends_a_deaf_one() {
 pub(crate) async fn it_knows_nothing_of_our_environment() {
     let world = World::new();
     assert!(std::env::vars().count() > 3, "something that could be known");
-    let _ = world.run(settings(world.script("/usr/bin/env -u PWD -u OLDPWD -u SHLVL -u _ > environment"))).await;
+    let _ = world.run(settings(world.script("/usr/bin/env -u PWD -u OLDPWD -u SHLVL -u _ > ../environment"))).await;
     let environment = fs::read_to_string(world.folder.join("environment")).unwrap();
     let names: Vec<_> = environment.lines().filter_map(|line| line.split('=').next()).collect();
     assert_eq!(names, ["PATH"]);
