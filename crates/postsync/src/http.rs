@@ -97,6 +97,8 @@ fn connection(
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // Who has said all and closes his half still wants the answer: without it his create would stand unanswered.
+        .half_close(true)
         .serve_connection(TokioIo::new(Stalled::new(stream, WRITE_TIMEOUT)), service)
 }
 
