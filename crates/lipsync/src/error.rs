@@ -87,6 +87,12 @@ pub enum Error {
         /// Where it was noticed.
         detail: String,
     },
+    /// Name another place for the output, or allow writing there. Found before any work.
+    #[error("The folder for the video can't be written to; choose another one or change its permissions.")]
+    OutputUnwritable {
+        /// Which place, and what the system said.
+        detail: String,
+    },
     /// Try again; if it fails twice, report it.
     #[error("A processing step failed; try again, and report the generation if it fails again.")]
     Pipeline {
@@ -114,7 +120,7 @@ impl Error {
             Self::AudioMissing => "generation_audio_missing",
             Self::VideoMissing => "generation_video_missing",
             Self::ToolsMissing { .. } => "generation_infra_service_unavailable",
-            Self::StorageFull { .. } => "generation_infra_storage_error",
+            Self::StorageFull { .. } | Self::OutputUnwritable { .. } => "generation_infra_storage_error",
             Self::Pipeline { .. } | Self::Cancelled => "generation_pipeline_failed",
         }
     }
@@ -127,6 +133,7 @@ impl Error {
             | Self::AudioInvalid { detail }
             | Self::ToolsMissing { detail }
             | Self::StorageFull { detail }
+            | Self::OutputUnwritable { detail }
             | Self::Pipeline { detail } => Some(detail),
             _ => None,
         }

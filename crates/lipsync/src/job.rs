@@ -53,7 +53,7 @@ pub struct Limits {
     pub duration_max_s: f64,
     /// Most pixels in one frame.
     pub pixels_max: u64,
-    /// Frames per second above which a video is thinned out.
+    /// Frames per second above which a video is thinned out; below 10, frames are repeated.
     pub fps_max: f64,
     /// Longest side of a video made from a still, in pixels; larger stills are scaled down, because a photo of 40 megapixels is a fine
     /// input but an unplayable video.

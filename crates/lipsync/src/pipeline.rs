@@ -23,7 +23,7 @@ use crate::{
         playback::{Input, Playback},
         probe::{Role, Source},
         process::Stop,
-        scratch::{Scratch, deliver},
+        scratch::{self, Scratch, deliver},
     },
     models,
     performance::Performance,
@@ -68,6 +68,8 @@ impl Gauge {
 
 /// See [`crate::run`].
 pub(crate) fn run(job: &Job, observer: &mut dyn Observer) -> Result<Report, Error> {
+    let unwritable = |e| Error::OutputUnwritable { detail: format!("{}: {e}", job.output.display()) };
+    scratch::try_output(&job.output).map_err(unwritable)?;
     let scratch = Scratch::new(&job.work_dir)?;
     let (stop, gauge) = (Stop::default(), Gauge::default());
     let mut floor = 0.0;

@@ -44,9 +44,23 @@ pub(crate) fn supervise<T: Send>(
         }
         let result = worker.join().unwrap_or_else(|_| Err(Error::pipeline("a worker thread panicked")));
         match result {
-            Err(_) if cancelled => Err(Error::Cancelled),
+            // Asked once more: Ctrl-C reaches the children and whoever cancels at the same time, and theirs may be the sooner end.
+            Err(_) if cancelled || tick().is_break() => Err(Error::Cancelled),
             Err(_) if stalled => Err(Error::pipeline(format!("no progress for {stall_max:?}"))),
             result => result,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_that_die_of_what_cancels_are_no_fault() {
+        let died = || Err::<(), _>(Error::pipeline("ffmpeg was ended by signal 2"));
+        let ended = |asked: ControlFlow<()>| supervise(&Stop::default(), 60.0, move || asked, died);
+        assert!(matches!(ended(ControlFlow::Break(())), Err(Error::Cancelled)));
+        assert!(matches!(ended(ControlFlow::Continue(())), Err(Error::Pipeline { .. })));
+    }
 }

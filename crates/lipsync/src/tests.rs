@@ -176,3 +176,25 @@ fn nothing_changes_outside_the_face() {
 }
 
 mod phones;
+
+/// NOTICE says which files were taken over and changed; it must speak of the ones that are here.
+#[test]
+fn the_notice_names_each_model_by_its_sum() {
+    use sha2::{Digest as _, Sha256};
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let notice = std::fs::read_to_string(folder.join("NOTICE")).unwrap();
+    let mut models = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name != "NOTICE" {
+            let line = format!("{}  {name}", hex::encode(Sha256::digest(std::fs::read(&path).unwrap())));
+            assert!(notice.contains(&line), "{line}");
+            models += 1;
+        }
+    }
+    assert_eq!(
+        models,
+        notice.lines().filter(|line| line.trim().split("  ").next().is_some_and(|sum| sum.len() == 64)).count()
+    );
+}

@@ -311,7 +311,11 @@ impl Found {
     }
 }
 
-/// The average rate, else the base rate; capped.
+/// Frames per second below which frames are repeated: a mouth does not speak at less, and a file that claims a frame in half an hour
+/// would make a few words half an hour long.
+const FPS_MIN: f64 = 10.0;
+
+/// The average rate, else the base rate; raised and capped.
 fn frame_rate(track: &Track, limits: &Limits) -> Option<(u32, u32)> {
     let parse = |s: &Option<String>| {
         let (a, b) = s.as_deref()?.split_once('/')?;
@@ -319,6 +323,28 @@ fn frame_rate(track: &Track, limits: &Limits) -> Option<(u32, u32)> {
         (a > 0 && b > 0).then_some((a, b))
     };
     let (a, b) = parse(&track.avg_frame_rate).or_else(|| parse(&track.r_frame_rate))?;
-    let cap = (limits.fps_max * 1000.0).round() as u32;
-    Some(if f64::from(a) / f64::from(b) > limits.fps_max { (cap, 1000) } else { (a, b) })
+    let fps = f64::from(a) / f64::from(b);
+    let bounded = fps.clamp(FPS_MIN.min(limits.fps_max), limits.fps_max);
+    Some(if bounded == fps { (a, b) } else { ((bounded * 1000.0).round() as u32, 1000) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frame_rates_stay_between_their_bounds() {
+        for (told, used) in [
+            ("1/1700", (10_000, 1000)),
+            ("999/100", (10_000, 1000)),
+            ("10/1", (10, 1)),
+            ("30000/1001", (30_000, 1001)),
+            ("60/1", (60, 1)),
+            ("240/1", (60_000, 1000)),
+        ] {
+            let track = format!(r#"{{"index":0,"avg_frame_rate":"{told}"}}"#);
+            let track: Track = serde_json::from_str(&track).unwrap();
+            assert_eq!(frame_rate(&track, &Limits::default()), Some(used), "{told}");
+        }
+    }
 }

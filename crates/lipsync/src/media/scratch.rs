@@ -40,6 +40,20 @@ impl Drop for Scratch {
     }
 }
 
+/// Whether [`deliver`] could put a file at `to`: asked before minutes of work, not after. Leaves nothing there.
+pub(crate) fn try_output(to: &Path) -> io::Result<()> {
+    if to.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let trial = Scratch::new(folder);
+    match trial {
+        // Not a new name, but the old file can be filled anew.
+        Err(_) if to.is_file() => fs::OpenOptions::new().write(true).open(to).map(drop),
+        trial => trial.map(drop),
+    }
+}
+
 /// Moves a finished file to where the caller wants it, also across file systems.
 pub(crate) fn deliver(from: &Path, to: &Path) -> io::Result<()> {
     if fs::rename(from, to).is_ok() {
