@@ -30,7 +30,7 @@ fn python() {
 #[test]
 fn go() {
     if Command::new("go").arg("version").output().is_err() {
-        println!("skipped: there is no Go here to build the receiver with");
+        eprintln!("skipped: there is no Go here to build the receiver with");
         return;
     }
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("go");
