@@ -195,6 +195,10 @@ fn unresolved(host: &str, failure: ResolveFailure, deadline: Duration) -> Troubl
             SendError::DnsTimeout,
             format!("the name {host} was not resolved within {deadline:?}; check its name servers"),
         ),
+        ResolveFailure::OutOfSockets => (
+            SendError::OutOfSockets,
+            format!("this server could not open a socket to ask for the name {host}; raise its limit of open files"),
+        ),
         ResolveFailure::ResolverDown => (
             SendError::ResolverDown,
             "no configured resolver answers; the network or /etc/resolv.conf of this server is to mend".to_owned(),

@@ -35,6 +35,8 @@ pub enum ResolveFailure {
     Timeout,
     /// No resolver answers any name: ours to mend.
     ResolverDown,
+    /// This process could not open a socket to ask with: ours to mend.
+    OutOfSockets,
 }
 
 /// Resolves names. Caching and the deadline are put around it.

@@ -32,6 +32,8 @@ pub(crate) struct Dns {
     heard_at: Mutex<Option<Instant>>,
     lookup_max: Duration,
     probe_max: Duration,
+    /// Whether this process can open a socket now.
+    has_sockets: fn() -> bool,
 }
 
 impl Dns {
@@ -59,7 +61,8 @@ impl Dns {
         options.attempts = 1;
         let resolver = builder.build().map_err(|error| Error::Resolver(error.to_string()))?;
         let heard_at = Mutex::new(None);
-        Ok(Self { resolver, hosts, heard_at, lookup_max: deadline.mul_f32(0.75), probe_max: deadline.mul_f32(0.2) })
+        let (lookup_max, probe_max) = (deadline.mul_f32(0.75), deadline.mul_f32(0.2));
+        Ok(Self { resolver, hosts, heard_at, lookup_max, probe_max, has_sockets })
     }
 
     fn heard(&self) {
@@ -73,6 +76,10 @@ impl Dns {
 
     /// What it means that one name has no answer: `failure` where the resolver is up.
     async fn judged(&self, failure: ResolveFailure) -> ResolveFailure {
+        // Nobody was asked then, and it would read as nobody's answer.
+        if !(self.has_sockets)() {
+            return ResolveFailure::OutOfSockets;
+        }
         if self.heard_lately() {
             return failure;
         }
@@ -114,6 +121,10 @@ impl Resolve for Dns {
             },
         }
     }
+}
+
+fn has_sockets() -> bool {
+    std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).is_ok()
 }
 
 /// `Ok` is what a resolver knows of a name; `Err` that it knows nothing, which may be its own fault.
@@ -223,6 +234,17 @@ mod tests {
         let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         assert_eq!(dns(closed, 500).resolve("a.example").await, Err(ResolveFailure::ResolverDown));
     }
+
+    #[tokio::test]
+    async fn a_process_without_sockets_blames_no_name() {
+        let up = dns(name_server(Root::Known).await, 3_000);
+        assert!((up.has_sockets)());
+        up.resolve("a.example").await.unwrap();
+        let without = Dns { has_sockets: || false, ..up };
+        assert_eq!(without.resolve("silent.example").await, Err(ResolveFailure::OutOfSockets));
+        assert_eq!(without.resolve("nowhere.example").await, Err(ResolveFailure::NotFound), "somebody was asked");
+    }
+
     #[tokio::test]
     async fn a_failure_for_one_name_is_its_owners_and_for_all_is_ours() {
         for name in ["broken.example", "closed.example"] {
