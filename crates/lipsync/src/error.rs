@@ -46,7 +46,7 @@ pub enum Error {
     },
     /// Scale the picture down (or up: below 32 pixels there is nothing to see).
     #[error(
-        "The picture has {width}x{height} pixels, which is outside what is supported; at most {max} pixels are allowed."
+        "The picture has {width}x{height} pixels, which is outside what is supported: each side needs at least 32 pixels, and at most {max} are allowed in all."
     )]
     ResolutionUnsupported {
         /// Width in pixels; 0 when the decoder refused before it said.
