@@ -149,6 +149,9 @@ impl Checker for InFlightBounded {
             }
             _ => {}
         }
+        let again = self.posts.iter().filter(|(_, attempt)| *attempt > 1).count();
+        let again_max = (self.posts_max - self.posts_max / 4).max(1);
+        ensure(again <= again_max, || format!("{again} of the POSTs under way are retries"))?;
         ensure(self.posts.len() <= self.posts_max, || format!("{} POSTs are under way", self.posts.len()))?;
         ensure(self.works.len() <= self.works_max, || format!("{} works are under way", self.works.len()))
     }
