@@ -120,7 +120,9 @@ impl Health {
         match self.circuit {
             _ if !is_parkable || !rule::holds("an_open_circuit_holds_back") => self.within_window(),
             Circuit::Closed { .. } => self.within_window(),
-            Circuit::Open { probe_at: at, .. } | Circuit::Probing { again_at: at, .. } if at <= now => Admission::Probe,
+            Circuit::Open { probe_at: at, .. } | Circuit::Probing { again_at: at, .. } if is_reached(at, now) => {
+                Admission::Probe
+            }
             Circuit::Open { probe_at: at, .. } | Circuit::Probing { again_at: at, .. } => Admission::Down(at),
         }
     }
@@ -212,6 +214,11 @@ impl Health {
 
 fn opened(wait: Duration, now: Timestamp, jitter: f64) -> Circuit {
     Circuit::Open { probe_at: now.plus(spread(wait, jitter)), wait }
+}
+
+/// Whether that time has come. One that is further away than any wait was set before the clock was put back.
+fn is_reached(at: Timestamp, now: Timestamp) -> bool {
+    at <= now || at > now.plus(PROBE_WAIT_MAX * 2)
 }
 
 /// A tenth more or less, so that what went down together is not asked again together.
@@ -336,6 +343,16 @@ mod tests {
         health.begin(Admission::Send, later(60));
         assert_eq!(health.admission(NOW, false), Admission::Full);
         assert!(health.is_down() && !health.is_idle() && health.circuit() == "open");
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_does_not_hold_up_the_probe() {
+        let mut health = down();
+        assert_eq!(health.admission(later(-86_400), true), Admission::Probe);
+        health.begin(Admission::Probe, later(60));
+        assert_eq!(health.admission(later(-86_400), true), Admission::Probe);
+        health.end(Bearing::Ill, later(-86_400), 0.0);
+        assert_eq!(health.admission(later(-86_400), true), Admission::Down(later(-86_390)));
     }
 
     #[test]

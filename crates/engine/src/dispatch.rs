@@ -50,6 +50,8 @@ struct Errands {
     park: Vec<(DueDelivery, Lane)>,
     /// The earliest due time that was written since the loop last looked.
     due_at: Option<Timestamp>,
+    /// A lane may be probed or fed.
+    calls: bool,
 }
 
 impl Dispatcher {
@@ -105,7 +107,10 @@ pub(crate) fn land(world: &Arc<World>, ticket: &Ticket, outcome: Option<Outcome>
     let landed = board.land(ticket, outcome, now, jitter, is_parkable(world));
     drop(board);
     let rings = landed.has_calls || !landed.park.is_empty();
-    locked(&world.dispatcher.errands).park.extend(landed.park);
+    let mut errands = locked(&world.dispatcher.errands);
+    errands.park.extend(landed.park);
+    errands.calls |= landed.has_calls;
+    drop(errands);
     launch(world);
     if rings {
         world.dispatcher.bell.notify_one();
@@ -144,7 +149,7 @@ pub(crate) async fn run(world: Arc<World>) {
             match done.await {
                 Ok(until) => {
                     knows_lanes = true;
-                    wait_for_more(&world, until).await;
+                    wait_for_more(&world, until, place.next_probe_at).await;
                 }
                 Err(error) => world.pause_after(&error, "due deliveries").await,
             }
@@ -161,9 +166,19 @@ pub(crate) async fn run(world: Arc<World>) {
 async fn go_round(world: &Arc<World>, place: &mut Place) -> Result<Timestamp, StoreError> {
     let early = if rule::holds("only_what_is_due_is_sent") { Duration::ZERO } else { Duration::from_secs(60) };
     let until = world.now().plus(early);
-    let Errands { park, due_at } = std::mem::take(&mut *locked(&world.dispatcher.errands));
+    let Errands { park, due_at, calls } = std::mem::take(&mut *locked(&world.dispatcher.errands));
     parked::park_all(world, park, ParkReason::Down).await?;
     parked::end_expired(world).await?;
+    if calls || place.looks_at_lanes(world.now()) {
+        answer_calls(world).await?;
+        place.next_probe_at = locked(&world.dispatcher.board).next_probe_at(world.now());
+    }
+    place.turn_back(due_at, world.now());
+    reading::read(world, place, until).await?;
+    Ok(until)
+}
+
+async fn answer_calls(world: &Arc<World>) -> Result<(), StoreError> {
     let calls = locked(&world.dispatcher.board).calls(world.now(), is_parkable(world));
     for call in calls {
         match call {
@@ -171,17 +186,15 @@ async fn go_round(world: &Arc<World>, place: &mut Place) -> Result<Timestamp, St
             Call::Feed(lane, room) => parked::feed(world, &lane, room.min(PAGE)).await?,
         }
     }
-    place.turn_back(due_at, world.now());
-    reading::read(world, place, until).await?;
-    Ok(until)
+    Ok(())
 }
 
-async fn wait_for_more(world: &World, looked_until: Timestamp) {
+async fn wait_for_more(world: &World, looked_until: Timestamp, next_probe_at: Option<Timestamp>) {
     let next_due = match world.ports.store.next_due(looked_until).await {
         Ok(at) => at,
         Err(error) => return world.pause_after(&error, "the next due time").await,
     };
-    let next = [next_due, locked(&world.dispatcher.board).next_probe_at(looked_until)].into_iter().flatten().min();
+    let next = [next_due, next_probe_at.filter(|at| *at > looked_until)].into_iter().flatten().min();
     let until_next = next.map_or(LOOK_EVERY, |at| at.since(world.now()).min(LOOK_EVERY));
     tokio::select! {
         biased;

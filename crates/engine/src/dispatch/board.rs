@@ -89,6 +89,8 @@ pub(crate) struct Board {
     again_in_flight: usize,
     /// The reader has left due rows on disk because enough waits.
     left_unread: bool,
+    /// First attempts and others take turns.
+    is_agains_turn: bool,
 }
 
 /// Whose lane it is.
@@ -127,6 +129,7 @@ impl Board {
             in_flight: 0,
             again_in_flight: 0,
             left_unread: false,
+            is_agains_turn: false,
         }
     }
 
@@ -180,7 +183,8 @@ impl Board {
     }
 
     fn queue_max(&self) -> usize {
-        let shared = self.limits.queued_max / self.destinations.len().max(1);
+        let waiting = self.first.destinations().max(self.again.destinations());
+        let shared = self.limits.queued_max / waiting.max(1);
         shared.clamp(QUEUE_MIN.min(self.limits.queue_max), self.limits.queue_max)
     }
 
@@ -221,8 +225,13 @@ impl Board {
         let may_endpoint = |_: &Destination, name: &EndpointId| within(self.endpoints.get(name));
         let again_may =
             self.again_in_flight < self.limits.again_max || !rule::holds("slots_are_kept_for_first_attempts");
-        let due = self.first.take(may_destination, may_endpoint);
-        let due = due.or_else(|| if again_may { self.again.take(may_destination, may_endpoint) } else { None })?;
+        let queues = match (again_may, self.is_agains_turn) {
+            (false, _) => [Some(&mut self.first), None],
+            (true, false) => [Some(&mut self.first), Some(&mut self.again)],
+            (true, true) => [Some(&mut self.again), Some(&mut self.first)],
+        };
+        let due = queues.into_iter().flatten().find_map(|queue| queue.take(may_destination, may_endpoint))?;
+        self.is_agains_turn = !self.is_agains_turn;
         let path = path_of(&due.delivery)?;
         let is_first = due.delivery.attempts == 0;
         let ticket = self.begin(due.delivery.id, path, is_first, false, now, deadline);

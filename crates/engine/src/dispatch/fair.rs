@@ -132,6 +132,11 @@ impl<T> Fair<T> {
         self.ready_len
     }
 
+    /// How many destinations something waits for.
+    pub(crate) fn destinations(&self) -> usize {
+        self.destinations.lanes.len()
+    }
+
     /// How many wait for one destination.
     pub(crate) fn len_of(&self, destination: &Destination) -> usize {
         self.destinations.lanes.get(destination).map_or(0, |lane| lane.inner.len)

@@ -10,6 +10,9 @@ use super::{PAGE, due_at, is_parkable, launch, parked};
 use crate::ports::{DueCursor, DueDelivery, StoreError};
 use crate::world::{World, locked};
 
+/// Between two looks at every lane that nobody has called for.
+const LANES_EVERY_MS: i64 = 100;
+
 /// Between two readings from the very beginning: what was written behind the reader's place without a word is found then.
 const READ_ALL_EVERY_MS: i64 = 5_000;
 
@@ -18,9 +21,21 @@ const READ_ALL_EVERY_MS: i64 = 5_000;
 pub(super) struct Place {
     read_to: Option<DueCursor>,
     read_all_at: Option<Timestamp>,
+    lanes_at: Option<Timestamp>,
+    /// As of that look.
+    pub(super) next_probe_at: Option<Timestamp>,
 }
 
 impl Place {
+    /// Whether it is time to look at every lane: with ten thousand of them each look costs milliseconds.
+    pub(super) fn looks_at_lanes(&mut self, now: Timestamp) -> bool {
+        let is_recent = self.lanes_at.is_some_and(|at| (0..LANES_EVERY_MS).contains(&(now.0 - at.0)));
+        if !is_recent {
+            self.lanes_at = Some(now);
+        }
+        !is_recent
+    }
+
     /// Behind what was written meanwhile; from time to time, and after the clock was set back, to the beginning.
     pub(super) fn turn_back(&mut self, due_at: Option<Timestamp>, now: Timestamp) {
         let is_recent = |at: Timestamp| (0..READ_ALL_EVERY_MS).contains(&(now.0 - at.0));

@@ -121,7 +121,12 @@ pub(super) struct CircuitsHold {
     parked: BTreeMap<DeliveryId, String>,
     /// Lanes that an earlier life has left: they may be down without a failure in this one.
     inherited: BTreeSet<String>,
+    /// When each was last heard of as down: a write that was decided then may come a moment later.
+    down_at_ms: BTreeMap<String, i64>,
 }
+
+/// How late a write may come after its decision.
+const LATE_MS_MAX: i64 = 5_000;
 
 impl CircuitsHold {
     pub(super) fn new(rules: &Rules) -> Self {
@@ -134,6 +139,7 @@ impl CircuitsHold {
             since_open: BTreeMap::new(),
             parked: BTreeMap::new(),
             inherited: BTreeSet::new(),
+            down_at_ms: BTreeMap::new(),
         }
     }
 
@@ -141,8 +147,11 @@ impl CircuitsHold {
         self.failures.get(level).is_some_and(|failures| *failures >= FAILURES_MAX)
     }
 
-    fn answered(&mut self, id: DeliveryId, outcome: Outcome) {
+    fn answered(&mut self, id: DeliveryId, outcome: Outcome, now_ms: i64) {
         for (level, verdict) in self.book.levels(id).into_iter().zip(verdicts(outcome)) {
+            if self.is_open(&level) || self.inherited.contains(&level) {
+                self.down_at_ms.insert(level.clone(), now_ms);
+            }
             match verdict {
                 Some(true) => {
                     self.failures.remove(&level);
@@ -174,21 +183,23 @@ impl Checker for CircuitsHold {
         "circuits_hold"
     }
 
-    fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+    fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         self.book.learn(fact);
         match fact {
             Fact::LifeBegan => {
                 self.failures.clear();
                 self.since_open.clear();
+                self.down_at_ms.clear();
                 self.inherited = self.parked.values().cloned().collect();
             }
-            Fact::PostAnswered { delivery, outcome, .. } => self.answered(*delivery, *outcome),
+            Fact::PostAnswered { delivery, outcome, .. } => self.answered(*delivery, *outcome, at.mono_ms),
             Fact::PostBegan(post) if !self.book.probes.contains(&(post.delivery, post.attempt)) => {
                 return self.began(post.delivery);
             }
             Fact::Committed(Change::Park(parking)) => {
                 let lane = parking.lane.as_str().to_owned();
-                let is_down = self.is_open(&lane) || self.inherited.contains(&lane);
+                let was_down = self.down_at_ms.get(&lane).is_some_and(|ms| at.mono_ms - ms <= LATE_MS_MAX);
+                let is_down = self.is_open(&lane) || self.inherited.contains(&lane) || was_down;
                 let failures = self.failures.get(&lane).copied().unwrap_or(0);
                 self.parked.insert(parking.id, lane.clone());
                 return ensure(is_down || parking.reason != ParkReason::Down, || {
