@@ -9,6 +9,7 @@ use crate::attempt::{AttemptEnd, Word};
 use crate::change::Parking;
 use crate::change::{Change, Settlement};
 use crate::event::Event;
+use crate::health::PROBE_WAIT_MAX;
 use crate::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use crate::limits;
 use crate::outcome::{Outcome, RetryAfter, SendReport};
@@ -135,14 +136,16 @@ impl Delivery {
         Change::StartProbe { delivery: self.id, attempt: self.attempts, step: self.step, started_at: now }
     }
 
-    /// Holds it back. One that waits for a receiver that is down ends with its schedule; one that waits for room in memory
-    /// does not.
+    /// Holds it back. Where its receiver stays down it ends some time after its schedule, and after now: its last point may
+    /// have been moved back by jitter or by the receiver's word, and a probe must have had its turn.
     #[must_use]
-    pub fn park(&self, lane: Lane, reason: ParkReason, schedule: &Schedule) -> Change {
-        let expires_at = match reason {
-            ParkReason::Down => self.created_at.plus_ms(last_point_ms(schedule)),
-            ParkReason::Backlog => Timestamp(i64::MAX),
+    pub fn park(&self, lane: Lane, reason: ParkReason, schedule: &Schedule, now: Timestamp) -> Change {
+        let last = self.created_at.plus_ms(last_point_ms(schedule));
+        let due_at = match self.state {
+            State::Due(at) | State::Parked(at, _) => at,
+            State::Delivered(_) | State::Exhausted(..) => now,
         };
+        let expires_at = last.max(due_at).max(now).plus(PROBE_WAIT_MAX * 2);
         Change::Park(Box::new(Parking { id: self.id, lane, reason, expires_at }))
     }
 }

@@ -97,6 +97,8 @@ pub struct Health {
     window_max: u32,
     in_flight: u32,
     circuit: Circuit,
+    /// It is down by hearsay: an earlier process said so, and nothing was tried since.
+    is_assumed: bool,
 }
 
 impl Default for Health {
@@ -111,7 +113,7 @@ impl Health {
     pub fn new(window_max: u32) -> Self {
         let window_max = window_max.max(1);
         let circuit = Circuit::Closed { failures: 0 };
-        Self { window: WINDOW_FIRST.min(window_max), window_max, in_flight: 0, circuit }
+        Self { window: WINDOW_FIRST.min(window_max), window_max, in_flight: 0, circuit, is_assumed: false }
     }
 
     /// What may be done now. `is_parkable` is false for what can't wait: it is held to the window only.
@@ -142,18 +144,18 @@ impl Health {
         }
     }
 
-    /// An attempt has ended. `jitter` is in -1.0..=1.0 and spreads the probes by a tenth.
-    pub fn end(&mut self, bearing: Bearing, now: Timestamp, jitter: f64) {
+    /// An attempt has ended. `jitter` is in -1.0..=1.0 and spreads the probes by a tenth. While the circuit is open only the
+    /// probe's failure counts: the others began before it opened, or can't wait.
+    pub fn end(&mut self, bearing: Bearing, now: Timestamp, jitter: f64, is_probe: bool) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        match bearing {
-            Bearing::Well => self.well(),
-            Bearing::Ill => self.ill(now, jitter),
-            Bearing::Nothing => {
-                // A probe that told nothing is none: the next one goes after the same wait.
-                if let Circuit::Probing { wait, .. } = self.circuit {
-                    self.circuit = Circuit::Open { probe_at: now.plus(spread(wait, jitter)), wait };
-                }
+        match (bearing, self.circuit) {
+            (Bearing::Well, _) => self.well(),
+            (Bearing::Ill, _) => self.ill(now, jitter, is_probe),
+            // A probe that told nothing is none: the next one goes after the same wait.
+            (Bearing::Nothing, Circuit::Probing { wait, .. }) if is_probe => {
+                self.circuit = Circuit::Open { probe_at: now.plus(spread(wait, jitter)), wait };
             }
+            (Bearing::Nothing, _) => {}
         }
     }
 
@@ -161,16 +163,18 @@ impl Health {
         // One that is well again begins with one at a time; each success adds one, so that each round doubles.
         self.window = if self.is_down() { 1 } else { self.window.saturating_add(1).min(self.window_max) };
         self.circuit = Circuit::Closed { failures: 0 };
+        self.is_assumed = false;
     }
 
-    fn ill(&mut self, now: Timestamp, jitter: f64) {
+    fn ill(&mut self, now: Timestamp, jitter: f64, is_probe: bool) {
         self.window = (self.window / 2).max(1);
+        self.is_assumed &= !is_probe;
         self.circuit = match self.circuit {
             Circuit::Closed { failures } if failures + 1 < FAILURES_MAX => Circuit::Closed { failures: failures + 1 },
             Circuit::Closed { .. } => opened(PROBE_WAIT_FIRST, now, jitter),
-            Circuit::Probing { wait, .. } => opened((wait * 2).min(PROBE_WAIT_MAX), now, jitter),
+            Circuit::Probing { wait, .. } if is_probe => opened((wait * 2).min(PROBE_WAIT_MAX), now, jitter),
             // What was under way when it opened, or can't be parked: it tells nothing new.
-            open @ Circuit::Open { .. } => open,
+            open @ (Circuit::Open { .. } | Circuit::Probing { .. }) => open,
         };
     }
 
@@ -178,6 +182,13 @@ impl Health {
     pub fn assume_down(&mut self, now: Timestamp) {
         self.window = 1;
         self.circuit = Circuit::Open { probe_at: now, wait: PROBE_WAIT_FIRST };
+        self.is_assumed = true;
+    }
+
+    /// Whether it is down, and this process has seen it.
+    #[must_use]
+    pub fn is_seen_down(&self) -> bool {
+        self.is_down() && !self.is_assumed
     }
 
     /// Whether the circuit is open.
@@ -186,10 +197,10 @@ impl Health {
         !matches!(self.circuit, Circuit::Closed { .. })
     }
 
-    /// Whether nothing is known that a fresh one would not know: then it need not be kept.
+    /// Whether nothing is under way and nothing held back: where there are too many to keep them all, it may go.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.circuit == Circuit::Closed { failures: 0 }
+        self.in_flight == 0 && !self.is_down()
     }
 
     /// When the next probe may go; `None` while the circuit is closed.
@@ -242,7 +253,7 @@ mod tests {
         let admission = health.admission(now, true);
         assert!(matches!(admission, Admission::Send | Admission::Probe), "{admission:?}");
         health.begin(admission, now.plus_ms(60_000));
-        health.end(bearing, now, 0.0);
+        health.end(bearing, now, 0.0, admission == Admission::Probe);
         admission
     }
 
@@ -306,7 +317,7 @@ mod tests {
             assert_eq!(health.admission(now, true), Admission::Probe);
             health.begin(Admission::Probe, now.plus_ms(30_000));
             assert_eq!(health.admission(now, true), Admission::Down(now.plus_ms(30_000)), "one at a time");
-            health.end(Bearing::Ill, now, 0.0);
+            health.end(Bearing::Ill, now, 0.0, true);
         }
         assert_eq!(attempt(&mut health, Bearing::Well, now.plus_ms(300_000)), Admission::Probe);
         assert!(!health.is_down());
@@ -330,10 +341,31 @@ mod tests {
         let mut health = down();
         health.begin(Admission::Send, later(60));
         health.begin(Admission::Send, later(60));
-        health.end(Bearing::Ill, later(3), 0.0);
+        health.end(Bearing::Ill, later(3), 0.0, false);
         assert_eq!(health.probe_at(), Some(later(5)));
-        health.end(Bearing::Well, later(4), 0.0);
+        health.end(Bearing::Well, later(4), 0.0, false);
         assert!(!health.is_down());
+    }
+
+    #[test]
+    fn a_straggler_does_not_end_the_probe() {
+        let mut health = down();
+        health.begin(Admission::Send, later(60));
+        health.begin(health.admission(later(5), true), later(60));
+        health.end(Bearing::Ill, later(6), 0.0, false);
+        health.end(Bearing::Nothing, later(6), 0.0, false);
+        assert_eq!(health.admission(later(6), true), Admission::Down(later(60)), "it is still out");
+        health.end(Bearing::Ill, later(20), 0.0, true);
+        assert_eq!(health.admission(later(20), true), Admission::Down(later(30)));
+    }
+
+    #[test]
+    fn what_is_down_by_hearsay_is_seen_by_the_first_probe() {
+        let mut health = Health::default();
+        health.assume_down(NOW);
+        assert!(health.is_down() && !health.is_seen_down());
+        assert_eq!(attempt(&mut health, Bearing::Ill, NOW), Admission::Probe);
+        assert!(health.is_seen_down());
     }
 
     #[test]
@@ -351,7 +383,7 @@ mod tests {
         assert_eq!(health.admission(later(-86_400), true), Admission::Probe);
         health.begin(Admission::Probe, later(60));
         assert_eq!(health.admission(later(-86_400), true), Admission::Probe);
-        health.end(Bearing::Ill, later(-86_400), 0.0);
+        health.end(Bearing::Ill, later(-86_400), 0.0, true);
         assert_eq!(health.admission(later(-86_400), true), Admission::Down(later(-86_390)));
     }
 
@@ -404,7 +436,7 @@ mod tests {
                     _ if under_way == 0 => {}
                     what => {
                         let bearing = [Bearing::Well, Bearing::Ill, Bearing::Nothing][usize::from(what) - 1];
-                        health.end(bearing, now, 0.3);
+                        health.end(bearing, now, 0.3, ms % 2 == 0);
                         under_way -= 1;
                         if bearing == Bearing::Well { prop_assert!(!health.is_down()); }
                     }

@@ -70,6 +70,12 @@ impl Dispatcher {
         self.bell.notify_one();
     }
 
+    /// A lane may be probed or fed.
+    fn call(&self) {
+        locked(&self.errands).calls = true;
+        self.bell.notify_one();
+    }
+
     /// The delivery is neither under way nor in memory any more: what is on disk says where it stands.
     pub(crate) fn forget(&self, id: DeliveryId) {
         locked(&self.board).forget(id);
@@ -90,7 +96,7 @@ pub(crate) fn reserve(world: &World, due: &delivery::Delivery) -> Option<Ticket>
 pub(crate) fn offer(world: &Arc<World>, due: DueDelivery) {
     let (now, due_at) = (world.now(), due_at(&due));
     let offered = match due_at <= now {
-        true => locked(&world.dispatcher.board).offer(due, now, is_parkable(world)),
+        true => locked(&world.dispatcher.board).offer(due, now, is_parkable(world), false),
         false => Offered::Known,
     };
     match offered {
@@ -140,17 +146,12 @@ pub(crate) async fn run(world: Arc<World>) {
     let mut knows_lanes = false;
     loop {
         let round = async {
-            let done = async {
-                if !knows_lanes {
-                    parked::find_lanes(&world).await?;
-                }
-                go_round(&world, &mut place).await
-            };
-            match done.await {
-                Ok(until) => {
-                    knows_lanes = true;
-                    wait_for_more(&world, until, place.next_probe_at).await;
-                }
+            if !knows_lanes && let Err(error) = parked::find_lanes(&world).await {
+                return world.pause_after(&error, "parked deliveries").await;
+            }
+            knows_lanes = true;
+            match go_round(&world, &mut place).await {
+                Ok(until) => wait_for_more(&world, until, place.next_probe_at).await,
                 Err(error) => world.pause_after(&error, "due deliveries").await,
             }
         };
@@ -167,15 +168,21 @@ async fn go_round(world: &Arc<World>, place: &mut Place) -> Result<Timestamp, St
     let early = if rule::holds("only_what_is_due_is_sent") { Duration::ZERO } else { Duration::from_secs(60) };
     let until = world.now().plus(early);
     let Errands { park, due_at, calls } = std::mem::take(&mut *locked(&world.dispatcher.errands));
-    parked::park_all(world, park, ParkReason::Down).await?;
-    parked::end_expired(world).await?;
-    if calls || place.looks_at_lanes(world.now()) {
-        answer_calls(world).await?;
+    place.turn_back(due_at, world.now());
+    let mut lanes = parked::park_all(world, park, ParkReason::Down).await;
+    if lanes.is_ok() && (calls || place.looks_at_lanes(world.now())) {
+        lanes = look_at_lanes(world).await;
         place.next_probe_at = locked(&world.dispatcher.board).next_probe_at(world.now());
     }
-    place.turn_back(due_at, world.now());
+    // Whatever became of the lanes: what is due does not wait for them.
     reading::read(world, place, until).await?;
+    lanes.inspect_err(|_| world.dispatcher.call())?;
     Ok(until)
+}
+
+async fn look_at_lanes(world: &Arc<World>) -> Result<(), StoreError> {
+    parked::end_expired(world).await?;
+    answer_calls(world).await
 }
 
 async fn answer_calls(world: &Arc<World>) -> Result<(), StoreError> {

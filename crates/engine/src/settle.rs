@@ -50,6 +50,30 @@ pub(crate) fn spawn_started(world: &Arc<World>, due: DueDelivery, ticket: Ticket
     }));
 }
 
+/// Attempts a delivery that is parked: its start, which takes it out of there, goes to disk first.
+pub(crate) fn spawn_probe(world: &Arc<World>, mut due: DueDelivery, ticket: Ticket) {
+    let (task_world, entry) = (world.clone(), world.under_way.enter());
+    if world.stopping.is_cancelled() {
+        return;
+    }
+    world.ports.spawn.spawn(Box::pin(async move {
+        let id = due.delivery.id;
+        let start = due.delivery.start_probe(task_world.now());
+        let due_at = match task_world.ports.store.apply(vec![start]).await {
+            Ok(Applied::Done) => send(&task_world, due, ticket).await,
+            not_started => {
+                dispatch::land(&task_world, &ticket, None);
+                if let Err(error) = not_started {
+                    task_world.pause_after(&error, "the start of a probe").await;
+                }
+                None
+            }
+        };
+        be_done(&task_world, id, due_at);
+        drop(entry);
+    }));
+}
+
 /// `due_at`: it is due again then, and that is on disk.
 fn be_done(world: &World, id: DeliveryId, due_at: Option<Timestamp>) {
     // Forgotten first: who looks at the bell's sound must not find it still under way.
@@ -65,15 +89,18 @@ async fn start_and_send(world: &Arc<World>, mut due: DueDelivery, ticket: Ticket
     if !rule::holds("a_start_is_on_record_first") {
         return send(world, due, ticket).await;
     }
-    match world.ports.store.apply(vec![start]).await {
+    let due_at = match world.ports.store.apply(vec![start]).await {
         Ok(Applied::Done) => return send(world, due, ticket).await,
-        // Somebody else was first; what is left of it, if anything, is still on disk.
-        Ok(Applied::Stale) => {}
+        // Somebody else was first; what is left of it, if anything, is still on disk, and is found by whoever looks there.
+        Ok(Applied::Stale) => None,
         // Not started, so not lost: it is still due on disk. Its slot is held meanwhile, or a full disk would spin.
-        Err(error) => world.pause_after(&error, "the start of an attempt").await,
-    }
+        Err(error) => {
+            world.pause_after(&error, "the start of an attempt").await;
+            due_at(due.delivery.state)
+        }
+    };
     dispatch::land(world, &ticket, None);
-    due_at(due.delivery.state)
+    due_at
 }
 
 async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Timestamp> {

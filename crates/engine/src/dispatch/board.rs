@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use postsync_core::delivery::{Delivery, State};
 use postsync_core::health::{Admission, Bearing, Health};
 use postsync_core::ids::{DeliveryId, EndpointId};
-use postsync_core::outcome::Outcome;
+use postsync_core::outcome::{Blame, Outcome};
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::rule;
 use postsync_core::target::Destination;
@@ -31,6 +31,9 @@ pub(crate) struct Limits {
     /// Deliveries that wait in memory for all of them. Many destinations get shorter queues.
     pub(crate) queued_max: usize,
 }
+
+/// An endpoint may have that part of its destination's queue.
+const ENDPOINT_SHARE: usize = 4;
 
 /// However many destinations there are, each may have so many waiting in memory.
 const QUEUE_MIN: usize = 32;
@@ -59,7 +62,6 @@ pub(crate) struct Launch {
 /// The right to one attempt. Whoever has it gives it back with [`Board::land`].
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
-    pub(crate) id: DeliveryId,
     path: Path,
     is_first: bool,
     /// It finds out whether a destination or an endpoint works again: its failure uses no step.
@@ -91,6 +93,15 @@ pub(crate) struct Board {
     left_unread: bool,
     /// First attempts and others take turns.
     is_agains_turn: bool,
+    /// A probe found no slot: the next one that is free is kept for it.
+    probe_waits: bool,
+}
+
+/// What becomes of a parked delivery whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Ends,
+    IsDue,
 }
 
 /// Whose lane it is.
@@ -130,11 +141,13 @@ impl Board {
             again_in_flight: 0,
             left_unread: false,
             is_agains_turn: false,
+            probe_waits: false,
         }
     }
 
-    /// A delivery is due. `is_parkable` is false where its schedule is too short to wait for a circuit.
-    pub(crate) fn offer(&mut self, due: DueDelivery, now: Timestamp, is_parkable: bool) -> Offered {
+    /// A delivery is due. `is_parkable` is false where its schedule is too short to wait for a circuit, `is_fed` where it
+    /// comes from its lane: all others go behind what is parked there.
+    pub(crate) fn offer(&mut self, due: DueDelivery, now: Timestamp, is_parkable: bool, is_fed: bool) -> Offered {
         let id = due.delivery.id;
         let Some(path) = path_of(&due.delivery) else { return Offered::Known };
         if self.known.contains(&id) {
@@ -144,9 +157,10 @@ impl Board {
             self.lanes.entry(lane.0.clone()).or_insert(lane.1);
             return Offered::Park(lane.0, ParkReason::Down);
         }
-        if self.queue_is_full(&path.destination) {
-            let lane = Lane::of_destination(&path.destination);
-            self.lanes.entry(lane.clone()).or_insert(LaneOf::Destination(path.destination));
+        let lane_before = if is_fed { None } else { self.lane_before(&path) };
+        if let Some(lane) = lane_before.or_else(|| self.full_lane(&path)) {
+            let of = lane_of(&lane, path);
+            self.lanes.entry(lane.clone()).or_insert(of);
             return Offered::Park(lane, ParkReason::Backlog);
         }
         self.known.insert(id);
@@ -174,8 +188,26 @@ impl Board {
         None
     }
 
-    fn queue_is_full(&self, destination: &Destination) -> bool {
-        self.queue_len(destination) >= self.queue_max()
+    /// The lane in which others wait already: new work behind them, or under a steady stream they would wait for ever.
+    fn lane_before(&self, path: &Path) -> Option<Lane> {
+        let lanes = [Lane::of_endpoint(&path.endpoint), Lane::of_destination(&path.destination)];
+        lanes.into_iter().find(|lane| self.lanes.contains_key(lane))
+    }
+
+    /// The lane of whatever has enough in memory. An endpoint has a share of its destination's queue only: a slow one with a
+    /// backlog must leave room for its neighbours.
+    fn full_lane(&self, path: &Path) -> Option<Lane> {
+        let of_endpoint = self.first.len_of_endpoint(path) + self.again.len_of_endpoint(path);
+        if of_endpoint >= self.endpoint_max() {
+            return Some(Lane::of_endpoint(&path.endpoint));
+        }
+        let is_full = self.queue_len(&path.destination) >= self.queue_max()
+            || self.first.len() + self.again.len() >= self.limits.queued_max;
+        is_full.then(|| Lane::of_destination(&path.destination))
+    }
+
+    fn endpoint_max(&self) -> usize {
+        (self.queue_max() / ENDPOINT_SHARE).max(1)
     }
 
     fn queue_len(&self, destination: &Destination) -> usize {
@@ -197,12 +229,13 @@ impl Board {
         now: Timestamp,
         deadline: Timestamp,
     ) -> Option<Ticket> {
-        let overtakes = self.queue_len(&path.destination) > 0;
-        if self.in_flight >= self.limits.in_flight_max || overtakes || !self.admits(path, now) {
+        let overtakes = self.queue_len(&path.destination) > 0 || self.lane_before(path).is_some();
+        let in_flight = self.in_flight + usize::from(self.probe_waits);
+        if in_flight >= self.limits.in_flight_max || overtakes || !self.admits(path, now) {
             return None;
         }
         self.known.insert(id);
-        Some(self.begin(id, path.clone(), true, false, now, deadline))
+        Some(self.begin(path.clone(), true, false, now, deadline))
     }
 
     /// Whether neither level is down or full.
@@ -215,7 +248,7 @@ impl Board {
     /// The next attempt that may begin now.
     pub(crate) fn next(&mut self, now: Timestamp, deadline: Timestamp) -> Option<Launch> {
         let max = if rule::holds("attempts_in_flight_are_bounded") { self.limits.in_flight_max } else { usize::MAX };
-        if self.in_flight >= max {
+        if self.in_flight + usize::from(self.probe_waits) >= max {
             return None;
         }
         // What can wait is not in the queues while its level is down, so only the windows are asked.
@@ -234,7 +267,7 @@ impl Board {
         self.is_agains_turn = !self.is_agains_turn;
         let path = path_of(&due.delivery)?;
         let is_first = due.delivery.attempts == 0;
-        let ticket = self.begin(due.delivery.id, path, is_first, false, now, deadline);
+        let ticket = self.begin(path, is_first, false, now, deadline);
         Some(Launch { due, ticket })
     }
 
@@ -246,31 +279,26 @@ impl Board {
         let levels = [admits(self.destinations.get(&path.destination)), admits(self.endpoints.get(&path.endpoint))];
         let asked = levels.contains(&Some(Admission::Probe));
         let blocked = levels.iter().any(|level| matches!(level, Some(Admission::Down(_))));
-        let full = self.in_flight >= self.limits.in_flight_max || self.again_in_flight >= self.limits.again_max;
-        if !asked || blocked || full || !self.known.insert(due.delivery.id) {
+        if !asked || blocked {
             return None;
         }
-        Some(self.begin(due.delivery.id, path, false, true, now, deadline))
+        self.probe_waits = self.in_flight >= self.limits.in_flight_max;
+        if self.probe_waits || !self.known.insert(due.delivery.id) {
+            return None;
+        }
+        Some(self.begin(path, false, true, now, deadline))
     }
 
-    fn begin(
-        &mut self,
-        id: DeliveryId,
-        path: Path,
-        is_first: bool,
-        is_probe: bool,
-        now: Timestamp,
-        deadline: Timestamp,
-    ) -> Ticket {
+    fn begin(&mut self, path: Path, is_first: bool, is_probe: bool, now: Timestamp, deadline: Timestamp) -> Ticket {
         self.in_flight += 1;
-        self.again_in_flight += usize::from(!is_first);
+        self.again_in_flight += usize::from(!is_first && !is_probe);
         for health in [
             self.destinations.entry(path.destination.clone()).or_default(),
             self.endpoints.entry(path.endpoint.clone()).or_default(),
         ] {
             health.begin(if is_probe { health.admission(now, true) } else { Admission::Send }, deadline);
         }
-        Ticket { id, path, is_first, is_probe }
+        Ticket { path, is_first, is_probe }
     }
 
     /// An attempt has ended. Gives what is to be parked because of it.
@@ -283,19 +311,24 @@ impl Board {
         is_parkable: bool,
     ) -> Landed {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.again_in_flight = self.again_in_flight.saturating_sub(usize::from(!ticket.is_first));
+        let is_again = !ticket.is_first && !ticket.is_probe;
+        self.again_in_flight = self.again_in_flight.saturating_sub(usize::from(is_again));
         let path = &ticket.path;
         let mut landed = Landed::default();
         let bearing = |of: fn(Outcome) -> Bearing| outcome.map_or(Bearing::Nothing, of);
-        if ended(self.destinations.get_mut(&path.destination), bearing(Bearing::on_destination), now, jitter)
-            && is_parkable
-        {
+        // Whose connection was made is there again, whatever its endpoint makes of it.
+        let is_connected = matches!(outcome, Some(Outcome::Failed(error)) if error.blame() == Blame::Endpoint);
+        let is_probe = ticket.is_probe;
+        let on_destination = if is_probe && is_connected { Bearing::Well } else { bearing(Bearing::on_destination) };
+        if ended(self.destinations.get_mut(&path.destination), on_destination, now, jitter, is_probe) && is_parkable {
             let lane = Lane::of_destination(&path.destination);
             self.lanes.entry(lane.clone()).or_insert_with(|| LaneOf::Destination(path.destination.clone()));
             let waiting = [self.first.drain(&path.destination), self.again.drain(&path.destination)].concat();
             landed.park.extend(waiting.into_iter().map(|due| (due, lane.clone())));
         }
-        if ended(self.endpoints.get_mut(&path.endpoint), bearing(Bearing::on_endpoint), now, jitter) && is_parkable {
+        if ended(self.endpoints.get_mut(&path.endpoint), bearing(Bearing::on_endpoint), now, jitter, is_probe)
+            && is_parkable
+        {
             let lane = Lane::of_endpoint(&path.endpoint);
             self.lanes
                 .entry(lane.clone())
@@ -341,7 +374,10 @@ impl Board {
                 LaneOf::Destination(name) => self.destinations.entry(name.clone()).or_default(),
                 LaneOf::Endpoint(name, _) => self.endpoints.entry(name.clone()).or_default(),
             };
-            health.assume_down(now);
+            // What has been tried since the start knows better.
+            if *health == Health::default() {
+                health.assume_down(now);
+            }
         }
         self.lanes.entry(lane.clone()).or_insert(of);
     }
@@ -352,22 +388,55 @@ impl Board {
     }
 
     /// What there is to do for parked deliveries now.
-    pub(crate) fn calls(&self, now: Timestamp, is_parkable: bool) -> Vec<Call> {
+    pub(crate) fn calls(&mut self, now: Timestamp, is_parkable: bool) -> Vec<Call> {
+        // Whoever waited for a slot asks again now, or does not want it any more.
+        self.probe_waits = false;
         let lanes = self.lanes.iter().filter(|_| rule::holds("what_is_parked_is_fed"));
         lanes.filter_map(|(lane, of)| self.call(lane, of, now, is_parkable)).collect()
     }
 
     fn call(&self, lane: &Lane, of: &LaneOf, now: Timestamp, is_parkable: bool) -> Option<Call> {
         let (health, destination) = self.level(of);
+        let is_down = |name| self.destinations.get(name).is_some_and(Health::is_down);
         match health.map(|health| health.admission(now, is_parkable)) {
+            // An endpoint behind a host that is down can tell nothing.
+            Some(Admission::Probe) if matches!(of, LaneOf::Endpoint(_, name) if is_down(name)) => None,
             Some(Admission::Probe) => Some(Call::Probe(lane.clone())),
             Some(Admission::Down(_)) => None,
             Some(Admission::Send | Admission::Full) | None => {
-                let room = self.queue_max().saturating_sub(self.queue_len(destination));
+                let (max, len) = match of {
+                    LaneOf::Destination(_) => (self.queue_max(), self.queue_len(destination)),
+                    LaneOf::Endpoint(name, _) => (self.endpoint_max(), self.endpoint_len(name, destination)),
+                };
+                let room = max.saturating_sub(len);
+                let room = room.min(self.limits.queued_max.saturating_sub(self.first.len() + self.again.len()));
                 // By halves: a commit for each single delivery would cost more than the delivery.
-                (room > self.queue_max() / 2).then(|| Call::Feed(lane.clone(), room))
+                (room > max / 2).then(|| Call::Feed(lane.clone(), room))
             }
         }
+    }
+
+    fn endpoint_len(&self, endpoint: &EndpointId, destination: &Destination) -> usize {
+        self.first.len_of_endpoint_in(endpoint, destination) + self.again.len_of_endpoint_in(endpoint, destination)
+    }
+
+    /// The lane of its endpoint, where that is down: then it can't be its destination's probe.
+    pub(crate) fn held_by_its_endpoint(&self, due: &DueDelivery, now: Timestamp) -> Option<Lane> {
+        let endpoint = &due.delivery.endpoint;
+        let health = self.endpoints.get(endpoint)?;
+        matches!(health.admission(now, true), Admission::Down(_)).then(|| Lane::of_endpoint(endpoint))
+    }
+
+    /// What becomes of a parked delivery whose time is over: it ends where its receiver is seen to be down, and is due once
+    /// more where nothing holds it back. `None` where a probe has yet to say.
+    pub(crate) fn verdict_on(&self, due: &DueDelivery) -> Option<Expired> {
+        let path = path_of(&due.delivery)?;
+        let levels = [self.destinations.get(&path.destination), self.endpoints.get(&path.endpoint)];
+        if levels.iter().flatten().any(|health| health.is_seen_down()) {
+            return Some(Expired::Ends);
+        }
+        let waits = levels.iter().flatten().any(|health| health.is_down());
+        (!waits).then_some(Expired::IsDue)
     }
 
     fn level<'a>(&'a self, of: &'a LaneOf) -> (Option<&'a Health>, &'a Destination) {
@@ -413,9 +482,9 @@ fn lane_of(lane: &Lane, path: Path) -> LaneOf {
 }
 
 /// Whether this end has opened the circuit.
-fn ended(health: Option<&mut Health>, bearing: Bearing, now: Timestamp, jitter: f64) -> bool {
+fn ended(health: Option<&mut Health>, bearing: Bearing, now: Timestamp, jitter: f64, is_probe: bool) -> bool {
     let Some(health) = health else { return false };
     let was_down = health.is_down();
-    health.end(bearing, now, jitter);
+    health.end(bearing, now, jitter, is_probe);
     health.is_down() && !was_down
 }

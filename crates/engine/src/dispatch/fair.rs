@@ -122,7 +122,6 @@ impl<T> Default for Fair<T> {
 }
 
 impl<T> Fair<T> {
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -140,6 +139,20 @@ impl<T> Fair<T> {
     /// How many wait for one destination.
     pub(crate) fn len_of(&self, destination: &Destination) -> usize {
         self.destinations.lanes.get(destination).map_or(0, |lane| lane.inner.len)
+    }
+
+    /// How many wait for one endpoint.
+    pub(crate) fn len_of_endpoint(&self, path: &Path) -> usize {
+        let destination = self.destinations.lanes.get(&path.destination);
+        let org = destination.and_then(|lane| lane.inner.orgs.lanes.get(&path.org));
+        org.and_then(|lane| lane.inner.lanes.get(&path.endpoint)).map_or(0, |lane| lane.inner.len())
+    }
+
+    /// The same where its organization is not at hand.
+    pub(crate) fn len_of_endpoint_in(&self, endpoint: &EndpointId, destination: &Destination) -> usize {
+        let Some(destination) = self.destinations.lanes.get(destination) else { return 0 };
+        let orgs = destination.inner.orgs.lanes.values();
+        orgs.filter_map(|org| org.inner.lanes.get(endpoint)).map(|lane| lane.inner.len()).sum()
     }
 
     /// Puts an item at the end of its endpoint's queue.

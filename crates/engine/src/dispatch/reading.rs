@@ -13,6 +13,9 @@ use crate::world::{World, locked};
 /// Between two looks at every lane that nobody has called for.
 const LANES_EVERY_MS: i64 = 100;
 
+/// Pages that are read before the loop looks at other things.
+const PAGES_PER_ROUND: usize = 8;
+
 /// Between two readings from the very beginning: what was written behind the reader's place without a word is found then.
 const READ_ALL_EVERY_MS: i64 = 5_000;
 
@@ -51,21 +54,31 @@ impl Place {
 
 /// Reads on until nothing more is due, or enough waits.
 pub(super) async fn read(world: &Arc<World>, place: &mut Place, until: Timestamp) -> Result<(), StoreError> {
-    while !locked(&world.dispatcher.board).has_enough() {
+    for _ in 0..PAGES_PER_ROUND {
+        if locked(&world.dispatcher.board).has_enough() {
+            return Ok(());
+        }
         let page = world.ports.store.due(until, place.read_to, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
-        place.read_to = Some(DueCursor { at: due_at(last), id: last.delivery.id });
-        take_in(world, page).await?;
+        let read_to = DueCursor { at: due_at(last), id: last.delivery.id };
+        if place.read_to.is_some_and(|before| (before.at, before.id) >= (read_to.at, read_to.id)) {
+            // Only a store that contradicts itself comes here; the reading from the very beginning looks again.
+            return Ok(());
+        }
+        place.read_to = Some(read_to);
+        take_in(world, page, false).await?;
     }
+    // There is more: the next round goes on, after a look at what else has come up.
+    world.dispatcher.bell.notify_one();
     Ok(())
 }
 
 /// Queues what may wait in memory, parks the rest, and begins what may begin.
-pub(super) async fn take_in(world: &Arc<World>, page: Vec<DueDelivery>) -> Result<(), StoreError> {
+pub(super) async fn take_in(world: &Arc<World>, page: Vec<DueDelivery>, is_fed: bool) -> Result<(), StoreError> {
     let (mut down, mut backlog) = (Vec::new(), Vec::new());
     let is_parkable = is_parkable(world);
     for due in page {
-        let offered = locked(&world.dispatcher.board).offer(due.clone(), world.now(), is_parkable);
+        let offered = locked(&world.dispatcher.board).offer(due.clone(), world.now(), is_parkable, is_fed);
         match offered {
             Offered::Queued | Offered::Known => {}
             Offered::Park(lane, ParkReason::Down) => down.push((due, lane)),

@@ -6,6 +6,7 @@ use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::ids::GenerationId;
 use postsync_core::outcome::{Outcome, SendError};
 use postsync_core::parking::ParkReason;
+use postsync_engine::ports::StoreError;
 use postsync_engine::{Bounds, Settings};
 use postsync_sim::world::{Mood, Reply};
 use postsync_sim::{INSTANT_MODEL, Stage};
@@ -117,7 +118,8 @@ fn what_waits_longer_than_its_schedule_ends() {
     let mut play = Play::new("0s,1m,20m");
     unreachable_host(&play, URL);
     let ids = many(&mut play, URL, 20);
-    play.stage.advance(25 * MINUTE_MS);
+    // Its last point, and ten minutes for a probe to have had its turn.
+    play.stage.advance(40 * MINUTE_MS);
     for id in &ids {
         let state = play.delivery(*id).delivery.state;
         let ended =
@@ -205,4 +207,74 @@ fn retries_leave_slots_for_what_is_new() {
     let id = play.submit_this(Stage::request(ORG, INSTANT_MODEL, Some(ELSEWHERE)));
     play.stage.run_ready();
     assert!(play.is_delivered(id));
+}
+
+#[test]
+fn a_store_that_refuses_for_a_while_forgets_no_lane() {
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    unreachable_host(&play, URL);
+    let ids = many(&mut play, URL, 40);
+    play.stage.advance(10_000);
+    let waiting: Vec<GenerationId> = ids.iter().copied().filter(|id| parked(&play, &[*id]) == 1).collect();
+    play.stage.receivers.set_mood(URL, Mood::Prompt);
+    // The probe leaves before, its outcome and all that follows from it come while nothing can be written.
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(8_000)]);
+    play.stage.advance(8_000);
+    play.stage.store.refuse_for(30_000, StoreError::Busy);
+    play.stage.advance(2 * MINUTE_MS);
+    assert!(waiting.iter().all(|id| play.is_delivered(*id)), "{} are still parked", parked(&play, &waiting));
+}
+
+#[test]
+fn what_was_parked_over_weeks_is_tried_before_it_is_given_up() {
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    unreachable_host(&play, URL);
+    let ids = many(&mut play, URL, 30);
+    play.stage.advance(10_000);
+    let waiting: Vec<GenerationId> = ids.iter().copied().filter(|id| parked(&play, &[*id]) == 1).collect();
+    play.stage.kill();
+    play.stage.advance(28 * 24 * HOUR_MS);
+    play.stage.receivers.set_mood(URL, Mood::Prompt);
+    play.start();
+    play.stage.advance(2 * MINUTE_MS);
+    assert!(waiting.len() >= 15 && waiting.iter().all(|id| play.is_delivered(*id)));
+}
+
+#[test]
+fn a_host_that_is_back_is_found_behind_an_endpoint_that_hangs() {
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    unreachable_host(&play, URL);
+    unreachable_host(&play, NEIGHBOUR);
+    many(&mut play, URL, 30);
+    let others = many(&mut play, NEIGHBOUR, 30);
+    play.stage.advance(10_000);
+    let waiting: Vec<GenerationId> = others.iter().copied().filter(|id| parked(&play, &[*id]) == 1).collect();
+    play.stage.receivers.set_mood(URL, Mood::Silent);
+    play.stage.receivers.set_mood(NEIGHBOUR, Mood::Prompt);
+    play.stage.advance(5 * MINUTE_MS);
+    let delivered = waiting.iter().filter(|id| play.is_delivered(**id)).count();
+    assert!(waiting.len() >= 20 && delivered == waiting.len(), "{delivered} of {}", waiting.len());
+}
+
+#[test]
+fn a_slow_endpoint_with_a_backlog_leaves_room_for_its_neighbours() {
+    let bounds = Bounds { queue_max: 16, ..Bounds::default() };
+    let mut play = Play::with(Settings::default(), bounds);
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(14_000); 300]);
+    many(&mut play, URL, 300);
+    play.stage.advance(1_000);
+    let id = play.submit_this(Stage::request("o2", INSTANT_MODEL, Some(NEIGHBOUR)));
+    play.stage.advance(15_000);
+    assert!(play.is_delivered(id), "it waited for one answer at most");
+}
+
+#[test]
+fn what_is_for_a_host_that_never_comes_back_ends_all_of_it() {
+    let bounds = Bounds { queue_max: 16, ..Bounds::default() };
+    let mut play = Play::with(Settings::default(), bounds);
+    unreachable_host(&play, URL);
+    let ids = many(&mut play, URL, 200);
+    play.stage.advance(80 * HOUR_MS);
+    let ended = |id: &&GenerationId| matches!(play.delivery(**id).delivery.state, State::Exhausted(..));
+    assert_eq!(ids.iter().filter(ended).count(), ids.len());
 }

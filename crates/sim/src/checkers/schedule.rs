@@ -209,10 +209,7 @@ impl Checker for ScheduleRespected {
                 let last_ms = self.points_ms.last().copied().unwrap_or(0);
                 let Some(place) = self.of.get_mut(&parking.id) else { return Ok(()) };
                 let is_long = last_ms >= PARKABLE_FROM_MS;
-                place.parked_until_ms = Some(match parking.reason {
-                    ParkReason::Down => place.born_ms + last_ms,
-                    ParkReason::Backlog => i64::MAX,
-                });
+                place.parked_until_ms = Some(place.born_ms + last_ms);
                 return ensure(is_long || parking.reason != ParkReason::Down, || {
                     format!("{} was parked, and its schedule is too short for that", parking.id)
                 });
