@@ -3,13 +3,15 @@
 //! Two hands: one that only goes forward (sleeps follow it) and the wall clock, which may be set in both directions.
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::Clock;
+
+use crate::executor::locked;
 
 /// 2026-11-23: where the wall clock of every run starts.
 const WALL_START_MS: i64 = 1_795_420_800_000;
@@ -28,7 +30,7 @@ struct State {
 
 impl VirtualClock {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 
     /// Milliseconds since the run began; never falls.

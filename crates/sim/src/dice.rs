@@ -1,7 +1,9 @@
 //! The only source of chance: a seed gives the same throws on every machine, so that a failure can be seen again.
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use postsync_engine::ports::Entropy;
+
+use crate::executor::locked;
 
 /// Seeded chance, shared by everything of one run. Clones throw the same dice.
 #[derive(Clone, Debug)]
@@ -17,7 +19,7 @@ impl Dice {
     /// `SplitMix64`: short, and good enough to choose faults by.
     #[must_use]
     pub fn throw(&self) -> u64 {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.0);
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = *state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

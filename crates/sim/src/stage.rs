@@ -1,6 +1,6 @@
 //! One world with one engine in it: what a seeded run and a scripted scenario have in common.
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use postsync_core::generation::{Generation, NewGeneration, Request};
 use postsync_core::ids::{GenerationId, MediaId, OrgId};
@@ -14,6 +14,7 @@ use postsync_store::memory::Memory;
 use crate::checkers::{End, Rules};
 use crate::clock::VirtualClock;
 use crate::dice::Dice;
+use crate::executor::locked;
 use crate::executor::{Executor, Spawner};
 use crate::facts::Fact;
 use crate::witness::Witness;
@@ -101,7 +102,7 @@ impl Stage {
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Arc<Engine>>> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.engine)
     }
 
     /// The running engine.
@@ -124,7 +125,7 @@ impl Stage {
         self.spawner().spawn(Box::pin(async move {
             // A start that fails ends the process; whoever runs it starts another.
             if let Ok(engine) = Engine::start_within(ports, settings, bounds).await {
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
+                *locked(&slot) = Some(engine);
             }
         }));
     }
@@ -210,12 +211,12 @@ impl Stage {
         let slot = answer.clone();
         self.spawner().spawn(Box::pin(async move {
             let value = future.await;
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            *locked(&slot) = Some(value);
         }));
         let to_ms = self.clock.mono_ms() + ms;
         loop {
             self.run_ready();
-            let value = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let value = locked(&answer).take();
             if value.is_some() || !self.wake_next(to_ms) {
                 return value;
             }

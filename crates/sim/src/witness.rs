@@ -1,11 +1,12 @@
 //! Sees everything that happens in one run, keeps the trace, and asks every checker about every fact.
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use postsync_engine::ports::Clock as _;
 
 use crate::checkers::{Checker, End, Rules};
 use crate::clock::VirtualClock;
+use crate::executor::locked;
 use crate::facts::{Fact, Moment};
 
 /// Lines of the trace that a failure shows.
@@ -54,7 +55,7 @@ impl Witness {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.seen)
     }
 
     /// Something happened.

@@ -1,7 +1,7 @@
 //! Generators: an instant one like passthrough, and a slow one whose work dies, fails, hangs and gets cut off.
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use postsync_engine::ports::{Cancel, Clock as _, Generator, GeneratorError, Inpu
 
 use crate::clock::VirtualClock;
 use crate::dice::Dice;
+use crate::executor::locked;
 use crate::facts::{Fact, WorkEnd};
 use crate::witness::Witness;
 
@@ -77,16 +78,16 @@ impl SimGenerator {
 
     /// How the next works go, in turn.
     pub fn script(&self, works: impl IntoIterator<Item = Work>) {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).script.extend(works);
+        locked(&self.plan).script.extend(works);
     }
 
     /// How all other works go.
     pub fn set_pace(&self, pace: Pace) {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).pace = pace;
+        locked(&self.plan).pace = pace;
     }
 
     fn work(&self) -> Work {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = locked(&self.plan);
         if let Some(work) = plan.script.pop_front() {
             return work;
         }

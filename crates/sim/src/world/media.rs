@@ -2,7 +2,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use postsync_core::ids::{GenerationId, MediaId};
@@ -13,6 +13,7 @@ use postsync_engine::ports::{
 
 use super::Yield;
 use crate::dice::Dice;
+use crate::executor::locked;
 use crate::facts::Fact;
 use crate::witness::Witness;
 
@@ -38,7 +39,7 @@ impl SimMedia {
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Whether it fails now and then.
@@ -157,16 +158,16 @@ impl SimFetch {
 
     /// How the next fetches fail, in turn; `None` is a success.
     pub fn script(&self, failures: impl IntoIterator<Item = Option<FetchFailure>>) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.extend(failures);
+        locked(&self.state).0.extend(failures);
     }
 
     /// Whether it fails now and then.
     pub fn set_faulty(&self, faulty: bool) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = faulty;
+        locked(&self.state).1 = faulty;
     }
 
     fn failure(&self) -> Option<FetchFailure> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.state);
         let by_chance = |dice: &Dice| {
             [FetchFailure::Remote(SendError::ConnectRefused), FetchFailure::TooLarge, FetchFailure::Storage]
                 [dice.below(3)]

@@ -1,6 +1,6 @@
 //! The customers' servers, and the network on the way there.
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use postsync_engine::ports::{Clock as _, Post, Sender};
 
 use crate::clock::VirtualClock;
 use crate::dice::Dice;
+use crate::executor::locked;
 use crate::facts::{Fact, PostSeen};
 use crate::witness::Witness;
 
@@ -94,7 +95,7 @@ impl Receivers {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// From now on the receiver behind this URL is like that.

@@ -4,7 +4,7 @@
 //! dropped on the way back it happened and nobody was told. For a while everything may be refused as busy or full, and
 //! then nothing of it was written. And who is not the owner any more may write late what it wrote before.
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,6 +23,7 @@ use postsync_engine::ports::{
 use super::Yield;
 use crate::clock::VirtualClock;
 use crate::dice::Dice;
+use crate::executor::locked;
 use crate::facts::Fact;
 use crate::witness::Witness;
 
@@ -53,7 +54,7 @@ impl FaultyStore {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Whether calls take time and may be torn by a crash.
