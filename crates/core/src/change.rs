@@ -2,10 +2,11 @@
 use crate::access::{ApiKey, Organization, StoredSecret};
 use crate::asset::Asset;
 use crate::attempt::AttemptEnd;
-use crate::delivery::{Delivery, State as DeliveryState};
+use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use crate::event::Event;
 use crate::generation::{Ending, Generation};
 use crate::ids::{DeliveryId, GenerationId, KeyId};
+use crate::parking::{Lane, ParkReason};
 use crate::time::Timestamp;
 
 /// One thing to write down.
@@ -48,6 +49,34 @@ pub enum Change {
     AddEvent(Box<Event>),
     /// An event is to be delivered; it becomes due with it.
     AddDelivery(Box<Delivery>),
+    /// A delivery that is due is held back. Fence: it is due and no attempt of it is open.
+    Park(Box<Parking>),
+    /// A delivery that was held back is due again, at the time at which it was. Fence: it is parked.
+    Unpark {
+        /// Which.
+        id: DeliveryId,
+    },
+    /// A delivery that was held back has waited too long. Fence: it is parked.
+    Exhaust {
+        /// Which.
+        id: DeliveryId,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: ExhaustedReason,
+    },
+    /// A POST is about to go out for a delivery that is held back: it finds out whether it may stop being so, and is due
+    /// with it. Fence: the delivery is parked, `attempt - 1` were started.
+    StartProbe {
+        /// Whose.
+        delivery: DeliveryId,
+        /// From 1.
+        attempt: u32,
+        /// The place in the schedule.
+        step: u32,
+        /// When.
+        started_at: Timestamp,
+    },
     /// A POST is about to go out. Fence: the delivery is due, `attempt - 1` were started, none is open.
     StartAttempt {
         /// Whose.
@@ -76,6 +105,19 @@ pub enum Change {
     },
     /// A signing secret becomes the organization's current one.
     SetSecret(Box<StoredSecret>),
+}
+
+/// A delivery that is held back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parking {
+    /// Which.
+    pub id: DeliveryId,
+    /// What holds it back.
+    pub lane: Lane,
+    /// Why.
+    pub reason: ParkReason,
+    /// When the last point of its schedule passes: it ends then.
+    pub expires_at: Timestamp,
 }
 
 /// An attempt's end and what follows from it, written in one go.

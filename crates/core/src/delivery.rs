@@ -6,20 +6,28 @@
 //!
 //! Promise: [`settle`] always says what comes next; a delivery never simply stops.
 use crate::attempt::{AttemptEnd, Word};
+use crate::change::Parking;
 use crate::change::{Change, Settlement};
 use crate::event::Event;
+use crate::health::PROBE_WAIT_MAX;
 use crate::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use crate::limits;
 use crate::outcome::{Outcome, RetryAfter, SendReport};
+use crate::parking::{Lane, ParkReason};
 use crate::rule;
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
+
+/// A schedule that ends before is not held back by a circuit.
+const PARKABLE_FROM_MS: i64 = 10 * 60 * 1000;
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// To be attempted at that time, or being attempted now.
     Due(Timestamp),
+    /// Due at that time, and held back since then or later.
+    Parked(Timestamp, ParkReason),
     /// The receiver said 2xx.
     Delivered(Timestamp),
     /// Out of attempts: the dead letter.
@@ -35,6 +43,8 @@ pub enum ExhaustedReason {
     Gone,
     /// Our own faults did not end.
     OwnFault,
+    /// It waited for a destination or an endpoint that did not come back before the schedule's last point.
+    DestinationDown,
 }
 
 impl ExhaustedReason {
@@ -45,13 +55,16 @@ impl ExhaustedReason {
             Self::ScheduleEnded => "schedule_ended",
             Self::Gone => "gone",
             Self::OwnFault => "own_fault",
+            Self::DestinationDown => "destination_down",
         }
     }
 
     /// The reason of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::ScheduleEnded, Self::Gone, Self::OwnFault].into_iter().find(|r| r.as_str() == text)
+        [Self::ScheduleEnded, Self::Gone, Self::OwnFault, Self::DestinationDown]
+            .into_iter()
+            .find(|r| r.as_str() == text)
     }
 }
 
@@ -110,6 +123,73 @@ impl Delivery {
         self.attempts += 1;
         Change::StartAttempt { delivery: self.id, attempt: self.attempts, step: self.step, started_at: now }
     }
+}
+
+impl Delivery {
+    /// Puts the start of a probe on record: the delivery is parked until then. Fenced as [`Delivery::start`] is.
+    #[must_use]
+    pub fn start_probe(&mut self, now: Timestamp) -> Change {
+        self.attempts += 1;
+        if let State::Parked(at, _) = self.state {
+            self.state = State::Due(at);
+        }
+        Change::StartProbe { delivery: self.id, attempt: self.attempts, step: self.step, started_at: now }
+    }
+
+    /// Holds it back. Where its receiver stays down it ends some time after its schedule, and after now: its last point may
+    /// have been moved back by jitter or by the receiver's word, and a probe must have had its turn.
+    #[must_use]
+    pub fn park(&self, lane: Lane, reason: ParkReason, schedule: &Schedule, now: Timestamp) -> Change {
+        let last = self.created_at.plus_ms(last_point_ms(schedule));
+        let due_at = match self.state {
+            State::Due(at) | State::Parked(at, _) => at,
+            State::Delivered(_) | State::Exhausted(..) => now,
+        };
+        let expires_at = last.max(due_at).max(now).plus(PROBE_WAIT_MAX * 2);
+        Change::Park(Box::new(Parking { id: self.id, lane, reason, expires_at }))
+    }
+}
+
+/// Whether a delivery can wait for a receiver that is down: schedules that end soon are for those who would rather know.
+#[must_use]
+pub fn is_parkable(schedule: &Schedule) -> bool {
+    last_point_ms(schedule) >= PARKABLE_FROM_MS
+}
+
+fn last_point_ms(schedule: &Schedule) -> i64 {
+    schedule.steps().checked_sub(1).and_then(|last| schedule.point_ms(last)).unwrap_or(0)
+}
+
+/// Judges the open attempt of a probe: as [`settle`] does, but a failure uses no step and says nothing of this delivery.
+/// It is due again at its next point, so that each delivery is a probe at most once between two of them; where none is left
+/// it has waited too long.
+#[must_use]
+pub fn settle_probe(
+    delivery: &Delivery,
+    report: &SendReport,
+    schedule: &Schedule,
+    now: Timestamp,
+    jitter: f64,
+) -> Change {
+    let change = settle(delivery, report, schedule, now, jitter);
+    let (Change::SettleAttempt(mut settlement), Word::Failed) = (change.clone(), report.outcome.word()) else {
+        return change;
+    };
+    if !rule::holds("probes_use_no_step") || matches!(report.outcome, Outcome::Refused { status: 410, .. }) {
+        return change;
+    }
+    settlement.step = delivery.step;
+    // A point that this probe may have been for, early by its jitter, is used up even though the step is not.
+    let used = |s: u32| {
+        let point = schedule.point_ms(s).map(|point_ms| delivery.created_at.plus_ms(point_ms));
+        point.is_none_or(|at| at.plus_ms(-jitter_ms(schedule.gap_ms(s), 1.0)) <= now)
+    };
+    let first = (delivery.step + 1..schedule.steps()).find(|s| !used(*s)).unwrap_or(schedule.steps());
+    settlement.state = match next_point(schedule, delivery.created_at, first, now, jitter) {
+        Some((_, at)) => State::Due(at.max(earliest(report.outcome, now))),
+        None => State::Exhausted(now, ExhaustedReason::DestinationDown),
+    };
+    Change::SettleAttempt(settlement)
 }
 
 /// Judges the open attempt of `delivery`: final, or due again. `jitter` is in -1.0..=1.0.
@@ -190,11 +270,21 @@ fn due_after(schedule: &Schedule, born: Timestamp, step: u32, now: Timestamp, ji
     if step > last {
         return None;
     }
-    let next = (step..=last).find_map(|s| {
+    Some(next_point(schedule, born, step, now, jitter).unwrap_or((last, now)))
+}
+
+/// The first point from `step` on that is not yet past.
+fn next_point(
+    schedule: &Schedule,
+    born: Timestamp,
+    step: u32,
+    now: Timestamp,
+    jitter: f64,
+) -> Option<(u32, Timestamp)> {
+    (step..schedule.steps()).find_map(|s| {
         let at = born.plus_ms(schedule.point_ms(s)?);
         (at > now).then(|| (s, at.plus_ms(jitter_ms(schedule.gap_ms(s), jitter)).max(now)))
-    });
-    Some(next.unwrap_or((last, now)))
+    })
 }
 
 /// A tenth of the gap at most, so that an outage's deliveries do not come back as one wave.
@@ -264,7 +354,36 @@ mod tests {
             State::Due(at) => Ok(at.0 - 1_000_000),
             State::Delivered(_) => Err("delivered"),
             State::Exhausted(_, reason) => Err(reason.as_str()),
+            State::Parked(..) => Err("parked"),
         }
+    }
+
+    #[test]
+    fn a_probe_that_fails_uses_no_step_and_comes_back_at_the_next_point() {
+        let schedule = Schedule::parse("0s,5s,60s,1h").unwrap();
+        let probed = |step: u32, outcome: Outcome, at_ms: i64| {
+            let d = Delivery { step, ..delivery() };
+            match settle_probe(&d, &SendReport::bare(outcome, ""), &schedule, d.created_at.plus_ms(at_ms), 0.0) {
+                Change::SettleAttempt(s) => (s.step, next(&s)),
+                other => panic!("{other:?}"),
+            }
+        };
+        let refused_connection = Outcome::Failed(SendError::ConnectRefused);
+        assert_eq!(probed(0, refused_connection, 10), (0, Ok(5_000)));
+        assert_eq!(probed(1, refused_connection, 60_001), (1, Ok(3_600_000)));
+        assert_eq!(probed(1, refused(503, Some(RetryAfter::Ms(7_200_000))), 60_001), (1, Ok(7_260_001)));
+        assert_eq!(probed(1, refused_connection, 3_600_001), (1, Err("destination_down")));
+        assert_eq!(probed(1, Outcome::Delivered { status: 200 }, 10), (1, Err("delivered")));
+        assert_eq!(probed(1, refused(410, None), 10), (2, Err("gone")));
+        assert_eq!(probed(1, Outcome::Failed(SendError::ResolverDown), 10).0, 1);
+    }
+
+    #[test]
+    fn only_long_schedules_wait() {
+        for (schedule, want) in [("0s", false), ("0s,599s", false), ("0s,600s", true)] {
+            assert_eq!(is_parkable(&Schedule::parse(schedule).unwrap()), want);
+        }
+        assert!(is_parkable(&Schedule::default()));
     }
 
     #[test]

@@ -10,14 +10,12 @@ use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::rule;
 
 use crate::ports::{Applied, DueDelivery};
-use crate::settle;
 use crate::world::World;
+use crate::{dispatch, settle};
 
 pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending) {
     let (id, media) = (generation.id, stored_media(&ending));
     let schedule = &world.settings.schedule;
-    let sent_at_once = generation.request.webhook_url.is_some() && schedule.point_ms(0) == Some(0);
-    let slot = if sent_at_once { world.dispatcher.reserve() } else { None };
     let now = world.now();
     let (event, delivery) = (world.new_event_id(), world.new_delivery_id());
     let finished = generation::finish(&mut generation, ending, now, schedule, event, delivery);
@@ -25,15 +23,23 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
         return drop_orphan(world, id, media).await;
     };
     let due = webhook.map(|(event, mut delivery)| {
-        if slot.is_some() && rule::holds("a_start_is_on_record_first") {
+        let ticket = dispatch::reserve(world, &delivery);
+        if ticket.is_some() && rule::holds("a_start_is_on_record_first") {
             changes.push(delivery.start(now));
         }
-        DueDelivery { delivery, event }
+        (DueDelivery { delivery, event }, ticket)
     });
     if !rule::holds("the_end_is_one_commit") {
         let _ = world.write(vec![changes.remove(0)]).await;
     }
-    match world.write(changes).await {
+    let written = world.write(changes).await;
+    if written != Some(Applied::Done)
+        && let Some((due, Some(ticket))) = &due
+    {
+        dispatch::land(world, ticket, None);
+        world.dispatcher.forget(due.delivery.id);
+    }
+    match written {
         Some(Applied::Done) => {}
         Some(Applied::Stale) => return drop_orphan(world, id, media).await,
         None => {
@@ -46,10 +52,10 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     if rule::holds("waits_are_told") {
         world.waiters.tell(id);
     }
-    match (due, slot) {
-        (Some(due), Some(slot)) => settle::spawn_started(world, due, slot),
-        (Some(_), None) => world.dispatcher.ring(),
-        (None, _) => {}
+    match due {
+        Some((due, Some(ticket))) => settle::spawn_started(world, due, ticket),
+        Some((due, None)) => dispatch::offer(world, due),
+        None => {}
     }
 }
 

@@ -50,10 +50,20 @@ pub struct Bounds {
     pub waiting_bytes_max: usize,
     /// Generations that are read from the store at once.
     pub read_max: usize,
+    /// Deliveries that wait in memory for one destination; the rest is parked.
+    pub queue_max: usize,
+    /// The same for all destinations: with many of them each has less.
+    pub queued_max: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { waiting_max: 4_096, waiting_bytes_max: 16 * 1024 * 1024, read_max: 256 }
+        Self {
+            waiting_max: 4_096,
+            waiting_bytes_max: 16 * 1024 * 1024,
+            read_max: 256,
+            queue_max: 1_000,
+            queued_max: 16_384,
+        }
     }
 }

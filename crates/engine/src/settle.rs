@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use postsync_core::change::Change;
 use postsync_core::delivery::{self, ExhaustedReason, State};
+use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::rule;
 use postsync_core::target::without_query;
+use postsync_core::time::Timestamp;
 
-use crate::dispatch::Slot;
+use crate::dispatch::{self, Ticket};
 use crate::ports::{Applied, DueDelivery, Post};
 use crate::secrets;
 use crate::world::World;
@@ -23,7 +25,7 @@ const SHUTTING_DOWN: &str =
     "cut because the server was asked to stop, may have been received; it is sent again with the same event id";
 
 /// Attempts a delivery that was read as due: its start goes to disk first.
-pub(crate) fn spawn_due(world: &Arc<World>, due: DueDelivery, slot: Slot) {
+pub(crate) fn spawn_due(world: &Arc<World>, due: DueDelivery, ticket: Ticket) {
     let (task_world, entry) = (world.clone(), world.under_way.enter());
     // Looked at again once it is counted: a stop that began in between has perhaps seen nothing under way.
     if world.stopping.is_cancelled() {
@@ -31,66 +33,88 @@ pub(crate) fn spawn_due(world: &Arc<World>, due: DueDelivery, slot: Slot) {
     }
     world.ports.spawn.spawn(Box::pin(async move {
         let id = due.delivery.id;
-        let next = start_and_send(&task_world, due, slot).await;
-        task_world.dispatcher.land(id);
-        // Landed first: who looks at the bell's sound must not find it still under way.
-        ring(&task_world, next);
+        let due_at = start_and_send(&task_world, due, ticket).await;
+        be_done(&task_world, id, due_at);
         drop(entry);
     }));
 }
 
 /// Attempts a delivery whose start is on disk already.
-pub(crate) fn spawn_started(world: &Arc<World>, due: DueDelivery, slot: Slot) {
+pub(crate) fn spawn_started(world: &Arc<World>, due: DueDelivery, ticket: Ticket) {
     let (task_world, entry) = (world.clone(), world.under_way.enter());
     world.ports.spawn.spawn(Box::pin(async move {
-        let next = send(&task_world, due, slot).await;
-        ring(&task_world, next);
+        let id = due.delivery.id;
+        let due_at = send(&task_world, due, ticket).await;
+        be_done(&task_world, id, due_at);
         drop(entry);
     }));
 }
 
-/// What an attempt leaves to be done.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// It is due again, and that is on disk.
-    DueAgain,
-    /// Nothing, or nothing that the dispatcher would not find by itself.
-    Nothing,
+/// Attempts a delivery that is parked: its start, which takes it out of there, goes to disk first.
+pub(crate) fn spawn_probe(world: &Arc<World>, mut due: DueDelivery, ticket: Ticket) {
+    let (task_world, entry) = (world.clone(), world.under_way.enter());
+    if world.stopping.is_cancelled() {
+        return;
+    }
+    world.ports.spawn.spawn(Box::pin(async move {
+        let id = due.delivery.id;
+        let start = due.delivery.start_probe(task_world.now());
+        let due_at = match task_world.ports.store.apply(vec![start]).await {
+            Ok(Applied::Done) => send(&task_world, due, ticket).await,
+            not_started => {
+                dispatch::land(&task_world, &ticket, None);
+                if let Err(error) = not_started {
+                    task_world.pause_after(&error, "the start of a probe").await;
+                }
+                None
+            }
+        };
+        be_done(&task_world, id, due_at);
+        drop(entry);
+    }));
 }
 
-fn ring(world: &World, next: Next) {
-    if next == Next::DueAgain {
-        world.dispatcher.ring();
+/// `due_at`: it is due again then, and that is on disk.
+fn be_done(world: &World, id: DeliveryId, due_at: Option<Timestamp>) {
+    // Forgotten first: who looks at the bell's sound must not find it still under way.
+    world.dispatcher.forget(id);
+    if let Some(due_at) = due_at {
+        world.dispatcher.ring(due_at);
     }
 }
 
-async fn start_and_send(world: &World, mut due: DueDelivery, slot: Slot) -> Next {
-    let start = due.delivery.start(world.now());
+async fn start_and_send(world: &Arc<World>, mut due: DueDelivery, ticket: Ticket) -> Option<Timestamp> {
+    let now = world.now();
+    let start = due.delivery.start(now);
     if !rule::holds("a_start_is_on_record_first") {
-        return send(world, due, slot).await;
+        return send(world, due, ticket).await;
     }
-    match world.ports.store.apply(vec![start]).await {
-        Ok(Applied::Done) => return send(world, due, slot).await,
-        // Somebody else was first; what is left of it, if anything, is still on disk.
-        Ok(Applied::Stale) => {}
+    let due_at = match world.ports.store.apply(vec![start]).await {
+        Ok(Applied::Done) => return send(world, due, ticket).await,
+        // Somebody else was first; what is left of it, if anything, is still on disk, and is found by whoever looks there.
+        Ok(Applied::Stale) => None,
         // Not started, so not lost: it is still due on disk. Its slot is held meanwhile, or a full disk would spin.
-        Err(error) => world.pause_after(&error, "the start of an attempt").await,
-    }
-    Next::Nothing
+        Err(error) => {
+            world.pause_after(&error, "the start of an attempt").await;
+            due_at(due.delivery.state)
+        }
+    };
+    dispatch::land(world, &ticket, None);
+    due_at
 }
 
-async fn send(world: &World, due: DueDelivery, slot: Slot) -> Next {
+async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Timestamp> {
     let report = tokio::select! {
         biased;
         report = post(world, &due) => report,
         _ = world.cut.cancelled() => SendReport::bare(Outcome::Failed(SendError::ShuttingDown), SHUTTING_DOWN),
     };
     // The receiver is done with: the next POST may start while this outcome is on its way to disk.
-    drop(slot);
-    let settlement = judge(world, &due, &report);
-    let (due_again, exhausted) = match &settlement {
-        Change::SettleAttempt(s) => (matches!(s.state, State::Due(_)), exhausted(s.state)),
-        _ => (false, None),
+    dispatch::land(world, &ticket, Some(report.outcome));
+    let settlement = judge(world, &due, &report, ticket.is_probe);
+    let (due_at, exhausted) = match &settlement {
+        Change::SettleAttempt(s) => (due_at(s.state), exhausted(s.state)),
+        _ => (None, None),
     };
     let written = world.write(vec![settlement]).await;
     if written == Some(Applied::Done)
@@ -100,19 +124,27 @@ async fn send(world: &World, due: DueDelivery, slot: Slot) -> Next {
         tracing::warn!(%delivery, reason, url, attempts = due.delivery.attempts, "a delivery is exhausted");
     }
     metrics::counter!("postsync_attempts_total", "outcome" => report.outcome.word().as_str()).increment(1);
-    if written == Some(Applied::Done) && due_again { Next::DueAgain } else { Next::Nothing }
+    due_at.filter(|_| written == Some(Applied::Done))
 }
 
 fn exhausted(state: State) -> Option<ExhaustedReason> {
     match state {
         State::Exhausted(_, reason) => Some(reason),
-        State::Due(_) | State::Delivered(_) => None,
+        State::Due(_) | State::Parked(..) | State::Delivered(_) => None,
+    }
+}
+
+fn due_at(state: State) -> Option<Timestamp> {
+    match state {
+        State::Due(at) => Some(at),
+        State::Parked(..) | State::Delivered(_) | State::Exhausted(..) => None,
     }
 }
 
 /// What the outcome means for this delivery.
-pub(crate) fn judge(world: &World, due: &DueDelivery, report: &SendReport) -> Change {
-    delivery::settle(&due.delivery, report, &world.settings.schedule, world.now(), world.ports.entropy.jitter())
+pub(crate) fn judge(world: &World, due: &DueDelivery, report: &SendReport, is_probe: bool) -> Change {
+    let settle = if is_probe { delivery::settle_probe } else { delivery::settle };
+    settle(&due.delivery, report, &world.settings.schedule, world.now(), world.ports.entropy.jitter())
 }
 
 async fn post(world: &World, due: &DueDelivery) -> SendReport {

@@ -55,7 +55,7 @@ impl World {
     pub(crate) fn new(ports: Ports, settings: Settings, bounds: Bounds, last_id: i64) -> Arc<Self> {
         let backlogs = ports.generators.keys().map(|route| (*route, Backlog::new(bounds))).collect();
         Arc::new(Self {
-            dispatcher: Dispatcher::new(settings.in_flight_max),
+            dispatcher: Dispatcher::new(settings.in_flight_max, bounds),
             secrets: Secrets::default(),
             waiters: Waiters::default(),
             backlogs,

@@ -173,10 +173,16 @@ impl fmt::Display for Short<'_> {
             Change::StartAttempt { delivery, attempt, step, started_at } => {
                 write!(f, "attempt {attempt} step {step} of {delivery} at {}", started_at.0)
             }
+            Change::StartProbe { delivery, attempt, started_at, .. } => {
+                write!(f, "attempt {attempt} of {delivery} at {}, a probe", started_at.0)
+            }
+            Change::Park(parking) => write!(f, "parked {} in {} {}", parking.id, parking.lane, parking.reason.as_str()),
+            Change::Unpark { id } => write!(f, "unparked {id}"),
+            Change::Exhaust { id, reason, .. } => write!(f, "exhausted {id} {}", reason.as_str()),
             Change::SettleAttempt(s) => {
                 write!(f, "settled {} attempt {} {}: step {} ", s.delivery, s.attempt, s.end.outcome.as_str(), s.step)?;
                 match s.state {
-                    State::Due(at) => write!(f, "due {}", at.0),
+                    State::Due(at) | State::Parked(at, _) => write!(f, "due {}", at.0),
                     State::Delivered(_) => write!(f, "delivered"),
                     State::Exhausted(_, reason) => write!(f, "exhausted {}", reason.as_str()),
                 }

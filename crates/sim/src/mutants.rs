@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 35] = [
+pub const MUTANTS: [Mutant; 41] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -31,6 +31,12 @@ pub const MUTANTS: [Mutant; 35] = [
     mutant("the_end_is_fenced", "final_stays_final"),
     mutant("waits_are_told", "waits_are_told"),
     mutant("attempts_in_flight_are_bounded", "in_flight_bounded"),
+    mutant("slots_are_kept_for_first_attempts", "in_flight_bounded"),
+    mutant("windows_are_kept", "windows_kept"),
+    mutant("an_open_circuit_holds_back", "circuits_hold"),
+    mutant("endpoints_do_not_blame_their_destination", "circuits_hold"),
+    mutant("what_is_parked_is_fed", "settles_within_bound"),
+    mutant("probes_use_no_step", "schedule_respected"),
     mutant("only_what_is_due_is_sent", "schedule_respected"),
     mutant("a_start_is_on_record_first", "post_has_start"),
     mutant("a_start_is_fenced", "attempts_rise_by_one"),

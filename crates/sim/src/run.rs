@@ -18,17 +18,18 @@ use crate::world::{Mood, Pace, Work, WorkResult};
 /// So many lives have the same two organizations; then one is new, and its first webhook is its first.
 const LIVES_PER_ORG: usize = 20;
 
-/// Whom webhooks go to. The last two never take anything.
-const URLS: [&str; 7] = [
+/// Whom webhooks go to. The last three never take anything.
+const URLS: [&str; 8] = [
     "https://r0.example/hook",
     "https://r1.example/hook?order=1",
     "https://r1.example/other",
     "https://r2.example/hook",
     "https://r3.example:8443/hook",
+    "https://silent.example/hook",
     "https://broken.example/hook",
     "https://gone.example/hook",
 ];
-const NEVER: usize = 2;
+const NEVER: usize = 3;
 
 /// How far the wall clock may be from the other hand.
 const WALL_AHEAD_MS_MAX: i64 = 300_000;
@@ -86,7 +87,7 @@ pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
 fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
     // Other seeds, other settings: some faults need much room, others little.
     let dice = Dice::new(!seed);
-    let schedules = ["0s,2s,10s,1m,5m", "0s", "0s,1s,1s,2s", "5s,30s,10m"];
+    let schedules = ["0s,2s,10s,1m,5m", "0s", "0s,1s,1s,2s", "5s,30s,10m", "0s,2s,40s,12m"];
     let settings = Settings {
         schedule: Schedule::parse(schedules[dice.below(schedules.len())]).unwrap_or_default(),
         in_flight_max: 1 + dice.below(6),
@@ -94,7 +95,12 @@ fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
         shutdown_grace: Duration::from_secs(4),
         ..Settings::default()
     };
-    let bounds = Bounds { waiting_max: 1 + dice.below(5), read_max: 1 + dice.below(4), ..Bounds::default() };
+    let bounds = Bounds {
+        waiting_max: 1 + dice.below(5),
+        read_max: 1 + dice.below(4),
+        queue_max: 1 + dice.below(8),
+        ..Bounds::default()
+    };
     Stage::on(store, seed, settings, bounds)
 }
 
@@ -115,7 +121,15 @@ impl Run {
         for (i, url) in URLS.iter().enumerate() {
             let mood = match i {
                 i if i == URLS.len() - 1 => Mood::Gone,
-                i if i >= URLS.len() - NEVER => Mood::Broken,
+                i if i == URLS.len() - 2 => Mood::Broken,
+                // In the end it says no at once: one at a time, each with its timeout, would outlast any bound.
+                i if i == URLS.len() - NEVER => {
+                    if faulty {
+                        Mood::Silent
+                    } else {
+                        Mood::Broken
+                    }
+                }
                 _ if faulty => Mood::Moody,
                 _ => Mood::Healthy,
             };

@@ -309,6 +309,7 @@ impl Stage {
         now(inner.open_generations(&[INSTANT_MODEL, SLOW_MODEL], None, 1)).is_empty()
             && now(inner.due(postsync_core::time::Timestamp(i64::MAX), None, 1)).is_empty()
             && now(inner.open_attempts(None, 1)).is_empty()
+            && now(inner.parked_lanes(None, 1)).is_empty()
     }
 }
 

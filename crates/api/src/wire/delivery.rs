@@ -105,6 +105,7 @@ impl DeliveryItem {
     pub(crate) fn new(delivery: &Delivery, event: &Event) -> Self {
         let (status, next, reason) = match delivery.state {
             State::Due(at) => ("due", Some(at.to_string()), None),
+            State::Parked(at, reason) => ("parked", Some(at.to_string()), Some(reason.as_str().to_owned())),
             State::Delivered(_) => ("delivered", None, None),
             State::Exhausted(_, reason) => ("exhausted", None, Some(reason.as_str().to_owned())),
         };

@@ -8,6 +8,7 @@ use postsync_core::delivery::Delivery;
 use postsync_core::event::Event;
 use postsync_core::generation::{Generation, Status};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 
 /// What became of a list of changes.
@@ -90,8 +91,10 @@ pub struct GenerationQuery {
 /// The states of deliveries that a filter may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryFilter {
-    /// To be attempted, or being attempted.
+    /// To be attempted, or being attempted, or held back.
     Due,
+    /// Those of them that are held back.
+    Parked,
     /// Delivered.
     Delivered,
     /// The dead letters.
@@ -160,6 +163,15 @@ pub trait Store: Send + Sync {
         after: Option<DueCursor>,
         limit: usize,
     ) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// Deliveries that are parked in that lane, in id order, with their events.
+    async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// The lanes in which deliveries are parked, each once, in the order of their texts behind `after`.
+    async fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError>;
+
+    /// Parked deliveries whose schedule's last point passes not later than `until`, in that order.
+    async fn parked_until(&self, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// When the first delivery is due that is due after `after`.
     ///

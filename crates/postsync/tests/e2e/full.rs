@@ -134,7 +134,8 @@ async fn a_full_disk_loses_nothing_that_was_accepted() {
     for _ in 0..8 {
         accepted.push(api.create(&passthrough(&receiver.url("/hook"))).await);
     }
-    receiver.requests.count("eight POSTs are under way", 8).await;
+    // To one that has never answered no more than two go at once.
+    receiver.requests.count("two POSTs are under way", 2).await;
 
     disk.fill(true);
     let large = vec![0; 1 << 20];

@@ -57,7 +57,9 @@ impl Checker for AttemptsRiseByOne {
 
     fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
-            Fact::Committed(Change::StartAttempt { delivery, attempt, .. })
+            Fact::Committed(
+                Change::StartAttempt { delivery, attempt, .. } | Change::StartProbe { delivery, attempt, .. },
+            )
             | Fact::ZombieTook(Change::StartAttempt { delivery, attempt, .. }) => {
                 let before = self.started.insert(*delivery, *attempt).unwrap_or(0);
                 ensure(before + 1 == *attempt, || format!("attempt {attempt} of {delivery} came after {before}"))
@@ -100,7 +102,9 @@ impl Checker for PostHasStart {
 
     fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
-            Fact::Committed(Change::StartAttempt { delivery, attempt, .. }) => {
+            Fact::Committed(
+                Change::StartAttempt { delivery, attempt, .. } | Change::StartProbe { delivery, attempt, .. },
+            ) => {
                 self.open.insert((*delivery, *attempt));
             }
             Fact::Committed(Change::SettleAttempt(s)) => {

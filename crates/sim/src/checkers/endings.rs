@@ -57,7 +57,7 @@ impl Checker for EventReachesOrExhausts {
             let wanted = usize::from(generation.request.webhook_url.is_some());
             let states = of.get(&generation.id).map_or(&[][..], Vec::as_slice);
             ensure(states.len() == wanted, || format!("{} has ended with {} deliveries", generation.id, states.len()))?;
-            ensure(states.iter().all(|s| !matches!(s, State::Due(_))), || {
+            ensure(states.iter().all(|s| !matches!(s, State::Due(_) | State::Parked(..))), || {
                 format!("the event of {} was neither delivered nor given up", generation.id)
             })?;
         }
@@ -88,7 +88,15 @@ impl Checker for FinalStaysFinal {
                 self.generations.insert(*id);
                 Ok(())
             }
-            Change::StartAttempt { delivery, .. } => open_delivery(delivery),
+            Change::StartAttempt { delivery: id, .. }
+            | Change::StartProbe { delivery: id, .. }
+            | Change::Unpark { id } => open_delivery(id),
+            Change::Park(parking) => open_delivery(&parking.id),
+            Change::Exhaust { id, .. } => {
+                open_delivery(id)?;
+                self.deliveries.insert(*id);
+                Ok(())
+            }
             Change::SettleAttempt(s) => {
                 open_delivery(&s.delivery)?;
                 if !matches!(s.state, State::Due(_)) {

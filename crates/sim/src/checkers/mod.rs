@@ -4,6 +4,7 @@
 //! written down here a second time.
 mod attempts;
 mod endings;
+mod levels;
 mod posts;
 mod schedule;
 mod stops;
@@ -84,6 +85,8 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<posts::SameBytes>::default(),
         Box::<posts::OneSecret>::default(),
         Box::new(posts::InFlightBounded::new(rules)),
+        Box::<levels::WindowsKept>::default(),
+        Box::new(levels::CircuitsHold::new(rules)),
         Box::<work::DiesThreeTimesEndsFailed>::default(),
         Box::<work::WorkEndsBeforeItsFolder>::default(),
         Box::<stops::StopHandsBack>::default(),

@@ -114,6 +114,7 @@ pub(super) struct InFlightBounded {
     posts_max: usize,
     works_max: usize,
     posts: BTreeSet<(DeliveryId, u32)>,
+    probes: BTreeSet<(DeliveryId, u32)>,
     works: BTreeSet<GenerationId>,
 }
 
@@ -123,6 +124,7 @@ impl InFlightBounded {
             posts_max: rules.in_flight_max,
             works_max: rules.works_max,
             posts: BTreeSet::new(),
+            probes: BTreeSet::new(),
             works: BTreeSet::new(),
         }
     }
@@ -135,6 +137,9 @@ impl Checker for InFlightBounded {
 
     fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
+            Fact::Committed(Change::StartProbe { delivery, attempt, .. }) => {
+                self.probes.insert((*delivery, *attempt));
+            }
             Fact::PostBegan(post) => {
                 self.posts.insert((post.delivery, post.attempt));
             }
@@ -149,6 +154,9 @@ impl Checker for InFlightBounded {
             }
             _ => {}
         }
+        let again = self.posts.iter().filter(|key| key.1 > 1 && !self.probes.contains(key)).count();
+        let again_max = (self.posts_max - self.posts_max / 4).max(1);
+        ensure(again <= again_max, || format!("{again} of the POSTs under way are retries"))?;
         ensure(self.posts.len() <= self.posts_max, || format!("{} POSTs are under way", self.posts.len()))?;
         ensure(self.works.len() <= self.works_max, || format!("{} works are under way", self.works.len()))
     }

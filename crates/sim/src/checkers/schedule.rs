@@ -6,6 +6,7 @@ use postsync_core::change::{Change, Settlement};
 use postsync_core::delivery::State;
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, RetryAfter, SendError};
+use postsync_core::parking::ParkReason;
 
 use super::{Checker, Rules, ensure};
 use crate::facts::{Fact, Moment};
@@ -16,6 +17,9 @@ const FREE: u32 = 3;
 /// How long our own fault holds a delivery back at first, and at most. Between them each wait is twice the one before.
 const OWN_FAULT_WAIT_MS: i64 = 5_000;
 const OWN_FAULT_WAIT_MS_MAX: i64 = 300_000;
+
+/// A schedule that ends before is not held back by a circuit.
+const PARKABLE_FROM_MS: i64 = 600_000;
 
 /// `Retry-After` counts up to a day.
 const RETRY_AFTER_MS_MAX: i64 = 86_400_000;
@@ -36,6 +40,9 @@ struct Place {
     interrupted: u32,
     own_faults: u32,
     started_in_life: u32,
+    /// Held back, and since when it may end for that.
+    parked_until_ms: Option<i64>,
+    is_probe: bool,
     heard: Option<(u32, Outcome, u32)>,
 }
 
@@ -53,9 +60,19 @@ impl ScheduleRespected {
         Self { points_ms, of: BTreeMap::new(), stepped_back_ms: 0 }
     }
 
-    fn started(&mut self, at: Moment, id: DeliveryId, step: u32, started_ms: i64) -> Result<(), String> {
+    fn started(
+        &mut self,
+        at: Moment,
+        id: DeliveryId,
+        step: u32,
+        started_ms: i64,
+        is_probe: bool,
+    ) -> Result<(), String> {
         let Some(place) = self.of.get_mut(&id) else { return Err(format!("{id} was started and never made")) };
         place.started_in_life = at.life;
+        let was_parked = place.parked_until_ms.take().is_some();
+        ensure(was_parked == is_probe, || format!("{id} was started as a probe: {is_probe}; parked: {was_parked}"))?;
+        place.is_probe = is_probe;
         ensure(step == place.step, || format!("{id} was started at step {step}, and stands at {}", place.step))?;
         ensure(started_ms + self.stepped_back_ms >= place.due_ms, || {
             format!("{id} was started {} ms before it was due", place.due_ms - started_ms)
@@ -110,7 +127,21 @@ impl Place {
             Word::Interrupted if interrupted <= FREE || outcome != Outcome::Interrupted => {
                 Wanted::Due { step: self.step, from_ms: now_ms, to_ms: now_ms }
             }
+            Word::Failed if self.is_probe => self.after_probe(points_ms, outcome, now_ms),
             Word::Interrupted | Word::Failed => self.next_step(points_ms, outcome, now_ms),
+        }
+    }
+
+    /// A probe's failure uses no step, and where no point is left it was the end of a long wait.
+    fn after_probe(&self, points_ms: &[i64], outcome: Outcome, now_ms: i64) -> Wanted {
+        let begun =
+            |step: usize| self.born_ms + points_ms[step] - (points_ms[step] - points_ms[step - 1]) / 10 <= now_ms;
+        let next = (self.step as usize + 1..points_ms.len()).find(|step| !begun(*step));
+        let Some(next) = next.and_then(|next| u32::try_from(next).ok()) else { return Wanted::Exhausted };
+        let from_there = Self { step: next - 1, ..Self::default() };
+        match (Self { born_ms: self.born_ms, ..from_there }).next_step(points_ms, outcome, now_ms) {
+            Wanted::Due { from_ms, to_ms, .. } => Wanted::Due { step: self.step, from_ms, to_ms },
+            other => other,
         }
     }
 
@@ -169,7 +200,30 @@ impl Checker for ScheduleRespected {
                 self.of.insert(d.id, Place { born_ms, due_ms, ..Place::default() });
             }
             Fact::Committed(Change::StartAttempt { delivery, step, started_at, .. }) => {
-                return self.started(at, *delivery, *step, started_at.0);
+                return self.started(at, *delivery, *step, started_at.0, false);
+            }
+            Fact::Committed(Change::StartProbe { delivery, step, started_at, .. }) => {
+                return self.started(at, *delivery, *step, started_at.0, true);
+            }
+            Fact::Committed(Change::Park(parking)) => {
+                let last_ms = self.points_ms.last().copied().unwrap_or(0);
+                let Some(place) = self.of.get_mut(&parking.id) else { return Ok(()) };
+                let is_long = last_ms >= PARKABLE_FROM_MS;
+                place.parked_until_ms = Some(place.born_ms + last_ms);
+                return ensure(is_long || parking.reason != ParkReason::Down, || {
+                    format!("{} was parked, and its schedule is too short for that", parking.id)
+                });
+            }
+            Fact::Committed(Change::Unpark { id }) => {
+                if let Some(place) = self.of.get_mut(id) {
+                    place.parked_until_ms = None;
+                }
+            }
+            Fact::Committed(Change::Exhaust { id, at: ended_at, .. }) => {
+                let until_ms = self.of.get(id).and_then(|place| place.parked_until_ms);
+                return ensure(until_ms.is_some_and(|until_ms| until_ms <= ended_at.0), || {
+                    format!("{id} was given up at {}, and could wait until {until_ms:?}", ended_at.0)
+                });
             }
             Fact::Committed(Change::SettleAttempt(s)) => return self.settled(at, s),
             _ => {}

@@ -27,7 +27,9 @@ impl Checker for StopHandsBack {
             Fact::Committed(Change::ReleaseGeneration { id, .. } | Change::EndGeneration { id, .. }) => {
                 self.started.remove(id);
             }
-            Fact::Committed(Change::StartAttempt { delivery, attempt, .. }) => {
+            Fact::Committed(
+                Change::StartAttempt { delivery, attempt, .. } | Change::StartProbe { delivery, attempt, .. },
+            ) => {
                 self.open.insert((*delivery, *attempt));
             }
             Fact::Committed(Change::SettleAttempt(s)) => _ = self.open.remove(&(s.delivery, s.attempt)),

@@ -15,6 +15,7 @@ use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -188,6 +189,9 @@ macro_rules! reads {
 reads! {
     open_generations(models: &[&'static str], after: Option<GenerationId>, limit: usize) -> Vec<Generation>;
     due(until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery>;
+    parked(lane: &Lane, limit: usize) -> Vec<DueDelivery>;
+    parked_lanes(after: Option<Lane>, limit: usize) -> Vec<Lane>;
+    parked_until(until: Timestamp, limit: usize) -> Vec<DueDelivery>;
     next_due(after: Timestamp) -> Option<Timestamp>;
     open_attempts(after: Option<DeliveryId>, limit: usize) -> Vec<DueDelivery>;
     last_id() -> i64;

@@ -115,17 +115,23 @@ CREATE TABLE due (
 -- Finds a row by its delivery, and after a crash all open ones in id order.
 CREATE UNIQUE INDEX due_by_delivery ON due (open, id);
 
--- Due, but held back. Nothing parks yet; the table is here so that its place is known.
+-- Due, but held back, by lane: a destination or an endpoint. A row is here or in due, never in both.
 CREATE TABLE parked (
-    id          INTEGER NOT NULL PRIMARY KEY,
-    reason      TEXT NOT NULL,          -- down, paused, backlog
-    due_at      INTEGER NOT NULL,
+    lane        TEXT NOT NULL,
+    id          INTEGER NOT NULL,       -- the delivery's
+    org         TEXT NOT NULL,
+    reason      TEXT NOT NULL,          -- down, backlog
+    due_at      INTEGER NOT NULL,       -- as it was in due
     shard       INTEGER NOT NULL,
     attempts    INTEGER NOT NULL,
     step        INTEGER NOT NULL,
     interrupted INTEGER NOT NULL,
-    parked_at   INTEGER NOT NULL
-) STRICT;
+    expires_at  INTEGER NOT NULL,       -- when its schedule is over
+    PRIMARY KEY (lane, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX parked_by_delivery ON parked (id);
+CREATE INDEX parked_by_expiry ON parked (expires_at, id);
+CREATE INDEX parked_by_org ON parked (org, id);
 
 -- History: an attempt's row is written when it has ended. Until then its start is on record in due.
 CREATE TABLE attempts (

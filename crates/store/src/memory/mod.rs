@@ -18,6 +18,7 @@ use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -65,6 +66,18 @@ impl Store for Memory {
         limit: usize,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         Ok(self.tables().due(until, after, limit))
+    }
+
+    async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().parked(lane, limit))
+    }
+
+    async fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {
+        Ok(self.tables().parked_lanes(after, limit))
+    }
+
+    async fn parked_until(&self, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().parked_until(until, limit))
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -10,6 +10,7 @@ use postsync_core::event::Event;
 use postsync_core::generation::{Ending, Generation, State};
 use postsync_core::ids::{DeliveryId, GenerationId, MediaId, OrgId};
 use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
+use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationOrder, GenerationQuery,
@@ -36,6 +37,29 @@ impl Tables {
         let rows = self.due.range((from, Bound::Unbounded)).map(|(key, ())| key);
         let rows = rows.take_while(|(at, _)| *at <= until).filter_map(|(_, id)| self.deliveries.get(id));
         rows.filter(|row| !row.open).filter_map(|row| self.with_event(row)).take(limit).collect()
+    }
+
+    pub(super) fn parked(&self, lane: &Lane, limit: usize) -> Vec<DueDelivery> {
+        let first = (lane.clone(), DeliveryId(i64::MIN));
+        let keys = self.lanes.range((Bound::Included(first), Bound::Unbounded)).map(|(key, ())| key);
+        let rows = keys.take_while(|(of, _)| of == lane).filter_map(|(_, id)| self.deliveries.get(id));
+        rows.filter_map(|row| self.with_event(row)).take(limit).collect()
+    }
+
+    pub(super) fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Vec<Lane> {
+        let behind = after.map_or(Bound::Unbounded, |lane| Bound::Excluded((lane, DeliveryId(i64::MAX))));
+        let mut lanes: Vec<Lane> =
+            self.lanes.range((behind, Bound::Unbounded)).map(|((lane, _), ())| lane.clone()).collect();
+        lanes.dedup();
+        lanes.truncate(limit);
+        lanes
+    }
+
+    pub(super) fn parked_until(&self, until: Timestamp, limit: usize) -> Vec<DueDelivery> {
+        let mut over: Vec<_> = self.parked.values().filter(|parking| parking.expires_at <= until).collect();
+        over.sort_by_key(|parking| (parking.expires_at, parking.id));
+        let rows = over.into_iter().filter_map(|parking| self.deliveries.get(&parking.id));
+        rows.filter_map(|row| self.with_event(row)).take(limit).collect()
     }
 
     pub(super) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
@@ -101,7 +125,7 @@ impl Tables {
     pub(super) fn find_deliveries(&self, query: &DeliveryQuery) -> Vec<DueDelivery> {
         let fits = |d: &Delivery| {
             d.org == query.org
-                && query.status.is_none_or(|status| status == filter_of(d.state))
+                && query.status.is_none_or(|status| fits(status, d.state))
                 && query.generation.is_none_or(|id| id == d.generation)
                 && query.endpoint.as_ref().is_none_or(|id| *id == d.endpoint)
         };
@@ -132,10 +156,12 @@ fn without_body(found: DueDelivery) -> DueDelivery {
     DueDelivery { event: Event { body: Bytes::new(), ..found.event }, ..found }
 }
 
-fn filter_of(state: DeliveryState) -> DeliveryFilter {
-    match state {
-        DeliveryState::Due(_) => DeliveryFilter::Due,
-        DeliveryState::Delivered(_) => DeliveryFilter::Delivered,
-        DeliveryState::Exhausted(..) => DeliveryFilter::Exhausted,
+/// What is held back is due as well.
+fn fits(filter: DeliveryFilter, state: DeliveryState) -> bool {
+    match filter {
+        DeliveryFilter::Due => matches!(state, DeliveryState::Due(_) | DeliveryState::Parked(..)),
+        DeliveryFilter::Parked => matches!(state, DeliveryState::Parked(..)),
+        DeliveryFilter::Delivered => matches!(state, DeliveryState::Delivered(_)),
+        DeliveryFilter::Exhausted => matches!(state, DeliveryState::Exhausted(..)),
     }
 }

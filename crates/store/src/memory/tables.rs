@@ -5,11 +5,12 @@
 use postsync_core::access::{ApiKey, Organization, StoredSecret};
 use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
-use postsync_core::change::{Change, Settlement};
-use postsync_core::delivery::{Delivery, State as DeliveryState};
+use postsync_core::change::{Change, Parking, Settlement};
+use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use postsync_core::event::Event;
 use postsync_core::generation::{Generation, State};
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId, SecretId};
+use postsync_core::parking::Lane;
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
@@ -29,6 +30,8 @@ pub(super) struct Tables {
     pub(super) events: Table<EventId, Event>,
     pub(super) deliveries: Table<DeliveryId, Row>,
     pub(super) due: Table<(Timestamp, DeliveryId), ()>,
+    pub(super) parked: Table<DeliveryId, Parking>,
+    pub(super) lanes: Table<(Lane, DeliveryId), ()>,
     pub(super) attempts: Table<(DeliveryId, u32), Attempt>,
     pub(super) assets: Table<AssetId, Asset>,
     pub(super) organizations: Table<OrgId, Organization>,
@@ -45,6 +48,8 @@ macro_rules! each {
         $tables.events.$method();
         $tables.deliveries.$method();
         $tables.due.$method();
+        $tables.parked.$method();
+        $tables.lanes.$method();
         $tables.attempts.$method();
         $tables.assets.$method();
         $tables.organizations.$method();
@@ -82,6 +87,13 @@ impl Tables {
             }
             Change::AddEvent(event) => self.add_event(*event),
             Change::AddDelivery(delivery) => self.add_delivery(*delivery),
+            Change::Park(parking) => self.park(*parking),
+            Change::Unpark { id } => self.unpark(id).map(|_| ()),
+            Change::Exhaust { id, at, reason } => self.exhaust(id, at, reason),
+            Change::StartProbe { delivery, attempt, step, started_at } => {
+                let _ = self.unpark(delivery)?;
+                self.start_attempt(Attempt { delivery, attempt, step, started_at, end: None })
+            }
             Change::StartAttempt { delivery, attempt, step, started_at } => {
                 self.start_attempt(Attempt { delivery, attempt, step, started_at, end: None })
             }
@@ -135,6 +147,40 @@ impl Tables {
             self.due.put((at, delivery.id), ());
         }
         self.deliveries.put(delivery.id, Row { delivery, open: false });
+        Ok(())
+    }
+
+    fn park(&mut self, parking: Parking) -> Result<(), Refusal> {
+        let row = self.deliveries.get(&parking.id).filter(|row| !row.open).ok_or(Refusal::Stale)?;
+        let DeliveryState::Due(at) = row.delivery.state else { return Err(Refusal::Stale) };
+        let state = DeliveryState::Parked(at, parking.reason);
+        let delivery = Delivery { state, ..row.delivery.clone() };
+        self.due.remove(&(at, parking.id));
+        self.deliveries.put(parking.id, Row { delivery, open: false });
+        self.lanes.put((parking.lane.clone(), parking.id), ());
+        self.parked.put(parking.id, parking);
+        Ok(())
+    }
+
+    /// Its time as it was.
+    fn unpark(&mut self, id: DeliveryId) -> Result<Timestamp, Refusal> {
+        let lane = self.parked.get(&id).ok_or(Refusal::Stale)?.lane.clone();
+        let row = self.deliveries.get(&id).ok_or(Refusal::Stale)?;
+        let DeliveryState::Parked(at, _) = row.delivery.state else { return Err(Refusal::Stale) };
+        let delivery = Delivery { state: DeliveryState::Due(at), ..row.delivery.clone() };
+        self.parked.remove(&id);
+        self.lanes.remove(&(lane, id));
+        self.due.put((at, id), ());
+        self.deliveries.put(id, Row { delivery, open: false });
+        Ok(at)
+    }
+
+    fn exhaust(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {
+        let due_at = self.unpark(id)?;
+        self.due.remove(&(due_at, id));
+        let row = self.deliveries.get(&id).ok_or(Refusal::Stale)?;
+        let delivery = Delivery { state: DeliveryState::Exhausted(at, reason), ..row.delivery.clone() };
+        self.deliveries.put(id, Row { delivery, open: false });
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -59,6 +60,19 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         self.query(move |conn| deliveries::due(conn, until, after, limit)).await
+    }
+
+    async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        let lane = lane.clone();
+        self.query(move |conn| deliveries::parked(conn, &lane, limit)).await
+    }
+
+    async fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {
+        self.query(move |conn| deliveries::parked_lanes(conn, after, limit)).await
+    }
+
+    async fn parked_until(&self, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        self.query(move |conn| deliveries::parked_until(conn, until, limit)).await
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -9,7 +9,7 @@ pub(super) const EXHAUSTED: &str = "exhausted";
 /// Status, reason and end, as a row of `deliveries` holds them. When a due one is due stands in `due`.
 pub(super) fn delivery_state(state: State) -> (&'static str, Option<&'static str>, Option<i64>) {
     match state {
-        State::Due(_) => (DUE, None, None),
+        State::Due(_) | State::Parked(..) => (DUE, None, None),
         State::Delivered(at) => (DELIVERED, None, Some(at.0)),
         State::Exhausted(at, reason) => (EXHAUSTED, Some(reason.as_str()), Some(at.0)),
     }
@@ -17,7 +17,7 @@ pub(super) fn delivery_state(state: State) -> (&'static str, Option<&'static str
 
 pub(super) fn delivery_filter(filter: DeliveryFilter) -> &'static str {
     match filter {
-        DeliveryFilter::Due => DUE,
+        DeliveryFilter::Due | DeliveryFilter::Parked => DUE,
         DeliveryFilter::Delivered => DELIVERED,
         DeliveryFilter::Exhausted => EXHAUSTED,
     }

@@ -4,6 +4,7 @@ use postsync_core::change::Change;
 use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::generation::Status;
 use postsync_core::ids::{DeliveryId, KeyId};
+use postsync_core::parking::Lane;
 use postsync_engine::ports::{
     Applied, DeliveryFilter, DeliveryQuery, GenerationOrder, GenerationQuery, Store, StoreError,
 };
@@ -15,8 +16,10 @@ use super::world::*;
 
 const ORGS: [&str; 2] = ["default", "acme"];
 const MODELS: [&str; 2] = ["mesh-1", "react-1"];
+const LANES: [&str; 2] = ["https://a.example:443", "imp_1"];
 const STATUSES: [Status; 4] = [Status::Pending, Status::Processing, Status::Completed, Status::Failed];
-const FILTERS: [DeliveryFilter; 3] = [DeliveryFilter::Due, DeliveryFilter::Delivered, DeliveryFilter::Exhausted];
+const FILTERS: [DeliveryFilter; 4] =
+    [DeliveryFilter::Due, DeliveryFilter::Parked, DeliveryFilter::Delivered, DeliveryFilter::Exhausted];
 
 fn change() -> impl Strategy<Value = Change> {
     let (g, tries) = (1u128..5, 0u32..3);
@@ -34,6 +37,10 @@ fn change() -> impl Strategy<Value = Change> {
             let gone = State::Exhausted(at(7), ExhaustedReason::Gone);
             settle(d, attempt, [State::Due(at(1)), State::Due(at(9)), State::Delivered(at(7)), gone][state])
         }),
+        5 => (10i64..15, 0..2usize, 5i64..9).prop_map(|(d, lane, until)| park(d, LANES[lane], until)),
+        3 => (10i64..15).prop_map(|d| Change::Unpark { id: DeliveryId(d) }),
+        2 => (10i64..15).prop_map(|d| exhaust(d, 8)),
+        4 => (10i64..15, 1u32..4).prop_map(|(d, attempt)| start_probe(d, attempt)),
         1 => (0..2usize, 0i64..3).prop_map(|(o, ms)| Change::AddOrganization(organization(ORGS[o], ms))),
         2 => (20i64..24, 0..2usize, 0u8..4).prop_map(|(k, o, hash)| Change::AddKey(Box::new(key(k, ORGS[o], hash)))),
         1 => (20i64..24).prop_map(|k| Change::RevokeKey { id: KeyId(k), at: at(3) }),
@@ -58,7 +65,12 @@ async fn shown(store: &dyn Store) -> Vec<String> {
     all.push(format!("{:?}", store.open_attempts(None, 99).await));
     all.push(format!("{:?} {:?}", store.last_id().await, store.organizations().await));
     for ms in -1..10 {
-        all.push(format!("{:?}", store.next_due(at(ms)).await));
+        all.push(format!("{:?} {:?}", store.next_due(at(ms)).await, store.parked_until(at(ms), 3).await));
+    }
+    all.push(format!("{:?}", store.parked_lanes(None, 9).await));
+    for lane in LANES.map(Lane::stored) {
+        let behind = store.parked_lanes(Some(lane.clone()), 1).await;
+        all.push(format!("{:?} {behind:?}", store.parked(&lane, 3).await));
     }
     for whose in ORGS.map(org) {
         all.push(format!("{:?}", store.keys(&whose).await));

@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use postsync_core::access::{ApiKey, Organization, Scope, Scopes, StoredSecret};
 use postsync_core::attempt::{AttemptEnd, Word};
-use postsync_core::change::{Change, Settlement};
-use postsync_core::delivery::{Delivery, State};
+use postsync_core::change::{Change, Parking, Settlement};
+use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{self, Ending, Failure, Generation, NewGeneration, Output, Request};
 use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, SecretId};
 use postsync_core::outcome::{Phases, SendError};
+use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::time::Timestamp;
 use postsync_core::{Secret, error_code};
 use postsync_engine::ports::{Applied, DueDelivery, Store, StoreError};
@@ -131,6 +132,20 @@ pub(crate) fn settle(delivery: i64, attempt: u32, state: State) -> Change {
     let end = attempt_end(word);
     let delivery = DeliveryId(delivery);
     Change::SettleAttempt(Box::new(Settlement { delivery, attempt, end, step: attempt, interrupted: 1, state }))
+}
+
+/// Held back in a lane, until then.
+pub(crate) fn park(delivery: i64, lane: &str, until_ms: i64) -> Change {
+    let (lane, reason) = (Lane::stored(lane), ParkReason::Down);
+    Change::Park(Box::new(Parking { id: DeliveryId(delivery), lane, reason, expires_at: at(until_ms) }))
+}
+
+pub(crate) fn exhaust(delivery: i64, ms: i64) -> Change {
+    Change::Exhaust { id: DeliveryId(delivery), at: at(ms), reason: ExhaustedReason::DestinationDown }
+}
+
+pub(crate) fn start_probe(delivery: i64, attempt: u32) -> Change {
+    Change::StartProbe { delivery: DeliveryId(delivery), attempt, step: 0, started_at: at(20) }
 }
 
 pub(crate) fn organization(name: &str, ms: i64) -> Organization {

@@ -45,10 +45,7 @@ pub(crate) async fn list_deliveries(
 ) -> Result<Response, ApiError> {
     let limit = query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIMIT_DEFAULT);
     let room = state.room.for_a_list().await?;
-    let mut rows = match filter(&query, org, limit)? {
-        Some(filter) => state.engine.store().deliveries(filter).await?,
-        None => Vec::new(),
-    };
+    let mut rows = state.engine.store().deliveries(filter(&query, org, limit)?).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| more).map(|row| row.delivery.id.to_string());
@@ -56,15 +53,14 @@ pub(crate) async fn list_deliveries(
     Ok(json::answer(StatusCode::OK, room.hold(json::text(&DeliveryPage { items, next_cursor }))))
 }
 
-/// The query as the store takes it, for one row more than asked: whether there is one says whether a page follows. `None`
-/// where nothing can match: no delivery is ever parked yet.
-fn filter(query: &Query, org: OrgId, limit: usize) -> Result<Option<DeliveryQuery>, ApiError> {
+/// The query as the store takes it, for one row more than asked: whether there is one says whether a page follows.
+fn filter(query: &Query, org: OrgId, limit: usize) -> Result<DeliveryQuery, ApiError> {
     let status = match query.one("status")? {
         None => None,
         Some("due") => Some(DeliveryFilter::Due),
         Some("delivered") => Some(DeliveryFilter::Delivered),
         Some("exhausted") => Some(DeliveryFilter::Exhausted),
-        Some("parked") => return Ok(None),
+        Some("parked") => Some(DeliveryFilter::Parked),
         Some(_) => {
             return Err(ApiError::invalid("status", "status must be one of due, parked, delivered, exhausted"));
         }
@@ -72,7 +68,7 @@ fn filter(query: &Query, org: OrgId, limit: usize) -> Result<Option<DeliveryQuer
     let generation: Option<GenerationId> = id(query, "generationId", "the id of a generation")?;
     let after: Option<DeliveryId> = id(query, "cursor", "the nextCursor of a page")?;
     let endpoint = query.one("endpointId")?.map(EndpointId::new);
-    Ok(Some(DeliveryQuery { org, status, generation, endpoint, after, limit: limit + 1 }))
+    Ok(DeliveryQuery { org, status, generation, endpoint, after, limit: limit + 1 })
 }
 
 fn id<T: std::str::FromStr>(query: &Query, name: &str, what: &str) -> Result<Option<T>, ApiError> {

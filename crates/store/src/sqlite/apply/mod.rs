@@ -5,6 +5,7 @@
 mod access;
 mod deliveries;
 mod generations;
+mod parking;
 
 use postsync_core::change::Change;
 use postsync_core::ids::EventId;
@@ -65,6 +66,13 @@ impl<'c> Unit<'c> {
             Change::EndGeneration { id, tries, at, ending } => self.end_generation(*id, *tries, *at, ending),
             Change::AddEvent(event) => self.add_event(event),
             Change::AddDelivery(delivery) => self.add_delivery(delivery, None),
+            Change::Park(parking) => self.park(parking),
+            Change::Unpark { id } => self.unpark(*id),
+            Change::Exhaust { id, at, reason } => self.exhaust(*id, *at, *reason),
+            Change::StartProbe { delivery, attempt, step, started_at } => {
+                self.unpark(*delivery)?;
+                self.start_attempt(*delivery, Start { attempt: *attempt, step: *step, at: *started_at })
+            }
             Change::StartAttempt { delivery, attempt, step, started_at } => {
                 self.start_attempt(*delivery, Start { attempt: *attempt, step: *step, at: *started_at })
             }

@@ -2,11 +2,12 @@
 use postsync_core::event::Event;
 use postsync_core::ids::{DeliveryId, EventId};
 use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
+use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
-use super::rows::{self, attempt_columns, delivery_columns};
+use super::rows::{self, any_columns, attempt_columns, delivery_columns, due_columns, parked_columns};
 use super::{all, at_most};
 use crate::sqlite::words;
 
@@ -14,7 +15,7 @@ use crate::sqlite::words;
 /// on `open`: it would read and sort the whole backlog for each page.
 const DUE: &str = concat!(
     "SELECT ",
-    delivery_columns!(),
+    due_columns!(),
     ", e.body FROM due q CROSS JOIN deliveries d ON d.id = q.id CROSS JOIN events e ON e.id = d.event
      WHERE (q.due_at, q.id) > (?1, ?2) AND q.due_at <= ?3 AND +q.open = 0 ORDER BY q.due_at, q.id LIMIT ?4"
 );
@@ -23,23 +24,39 @@ const NEXT_DUE: &str = "SELECT due_at FROM due WHERE due_at > ?1 AND +open = 0 O
 
 const OPEN: &str = concat!(
     "SELECT ",
-    delivery_columns!(),
+    due_columns!(),
     ", e.body FROM due q INDEXED BY due_by_delivery CROSS JOIN deliveries d ON d.id = q.id
      CROSS JOIN events e ON e.id = d.event WHERE q.open = 1 AND q.id > ?1 ORDER BY q.id LIMIT ?2"
 );
 
+const PARKED: &str = concat!(
+    "SELECT ",
+    parked_columns!(),
+    ", e.body FROM parked p CROSS JOIN deliveries d ON d.id = p.id CROSS JOIN events e ON e.id = d.event
+     WHERE p.lane = ?1 ORDER BY p.id LIMIT ?2"
+);
+
+const PARKED_UNTIL: &str = concat!(
+    "SELECT ",
+    parked_columns!(),
+    ", e.body FROM parked p CROSS JOIN deliveries d ON d.id = p.id CROSS JOIN events e ON e.id = d.event
+     WHERE p.expires_at <= ?1 ORDER BY p.expires_at, p.id LIMIT ?2"
+);
+
+const NEXT_LANE: &str = "SELECT lane FROM parked WHERE lane > ?1 ORDER BY lane LIMIT 1";
+
 const ONE: &str = concat!(
     "SELECT ",
-    delivery_columns!(),
+    any_columns!(),
     ", e.body FROM deliveries d JOIN events e ON e.id = d.event LEFT JOIN due q ON q.open IN (0, 1) AND q.id = d.id
-     WHERE d.id = ?1 AND d.org = ?2"
+     LEFT JOIN parked p ON p.id = d.id WHERE d.id = ?1 AND d.org = ?2"
 );
 
 const LISTED: &str = concat!(
     "SELECT ",
-    delivery_columns!(),
+    any_columns!(),
     " FROM deliveries d JOIN events e ON e.id = d.event LEFT JOIN due q ON q.open IN (0, 1) AND q.id = d.id
-     WHERE d.id = ?1"
+     LEFT JOIN parked p ON p.id = d.id WHERE d.id = ?1"
 );
 
 const EVENT: &str = "SELECT id, body, org, kind, generation, created_at FROM events WHERE id = ?1";
@@ -66,6 +83,11 @@ const IDS_BY_STATUS: &str = ids_by!("deliveries_by_status", "status = ?4");
 const IDS_BY_GENERATION: &str = ids_by!("deliveries_by_generation", "generation = ?5");
 const IDS_BY_ENDPOINT: &str = ids_by!("deliveries_by_endpoint", "endpoint = ?6 AND status = ?4");
 
+/// The same parameters. What is held back for one endpoint among many is asked of each row of its organization.
+const IDS_PARKED: &str = "SELECT p.id FROM parked p INDEXED BY parked_by_org CROSS JOIN deliveries d ON d.id = p.id
+    WHERE p.org = ?1 AND p.id <= ?2 AND (?5 IS NULL OR d.generation = ?5) AND (?6 IS NULL OR d.endpoint = ?6)
+    ORDER BY p.id DESC LIMIT ?3";
+
 const LAST_ID: &str = "SELECT max(
     (SELECT coalesce(max(id), 0) FROM events), (SELECT coalesce(max(id), 0) FROM deliveries),
     (SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(id), 0) FROM secrets))";
@@ -85,6 +107,9 @@ pub(super) const STATEMENTS: &[&str] = &[
     DUE,
     NEXT_DUE,
     OPEN,
+    PARKED,
+    PARKED_UNTIL,
+    NEXT_LANE,
     ONE,
     LISTED,
     EVENT,
@@ -93,6 +118,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     IDS_BY_STATUS,
     IDS_BY_GENERATION,
     IDS_BY_ENDPOINT,
+    IDS_PARKED,
     LAST_ID,
 ];
 
@@ -104,6 +130,27 @@ pub(in crate::sqlite) fn due(
 ) -> Result<Vec<DueDelivery>> {
     let (at, id) = after.map_or((i64::MIN, i64::MIN), |cursor| (cursor.at.0, cursor.id.0));
     all(conn, DUE, params![at, id, until.0, at_most(limit)], rows::due_delivery)
+}
+
+pub(in crate::sqlite) fn parked(conn: &Connection, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>> {
+    all(conn, PARKED, params![lane.as_str(), at_most(limit)], rows::due_delivery)
+}
+
+pub(in crate::sqlite) fn parked_until(conn: &Connection, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>> {
+    all(conn, PARKED_UNTIL, params![until.0, at_most(limit)], rows::due_delivery)
+}
+
+/// From one lane to the next, past however many rows each has.
+pub(in crate::sqlite) fn parked_lanes(conn: &Connection, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>> {
+    let mut lanes: Vec<Lane> = Vec::new();
+    let mut last = after.map_or(String::new(), |lane| lane.as_str().to_owned());
+    while lanes.len() < limit {
+        let next: Option<String> = conn.prepare_cached(NEXT_LANE)?.query_row([&last], |row| row.get(0)).optional()?;
+        let Some(next) = next else { break };
+        lanes.push(Lane::stored(&next));
+        last = next;
+    }
+    Ok(lanes)
 }
 
 pub(in crate::sqlite) fn next_due(conn: &Connection, after: Timestamp) -> Result<Option<Timestamp>> {
@@ -150,6 +197,7 @@ pub(in crate::sqlite) fn page(conn: &mut Connection, query: &DeliveryQuery) -> R
                 ids.extend(find(&snapshot, sql, query, Some(status))?);
             }
         }
+        Some(DeliveryFilter::Parked) => ids.extend(find(&snapshot, IDS_PARKED, query, query.status)?),
         status => ids.extend(find(&snapshot, sql, query, status)?),
     }
     ids.sort_unstable_by(|a, b| b.cmp(a));

@@ -9,6 +9,7 @@ use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{Ending, Failure, Generation, Output, Request, State, Status};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::outcome::{Phases, SendError};
+use postsync_core::parking::ParkReason;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::DueDelivery;
 use rusqlite::types::Type;
@@ -24,17 +25,56 @@ macro_rules! generation_columns {
     };
 }
 
-/// Of `deliveries d`, `events e` and `due q`. While a delivery is due its numbers stand in `due`.
+/// Of `deliveries d` and `events e`, with what moves from wherever it stands.
 macro_rules! delivery_columns {
-    () => {
-        "d.id, d.event, d.org, d.generation, d.endpoint, d.url, d.shard, d.created_at, coalesce(q.attempts, d.attempts), \
-         coalesce(q.step, d.step), coalesce(q.interrupted, d.interrupted), d.status, d.reason, d.ended_at, q.due_at, \
-         e.org, e.kind, e.generation, e.created_at"
+    ($attempts:literal, $step:literal, $interrupted:literal, $due_at:literal, $parked:literal) => {
+        concat!(
+            "d.id, d.event, d.org, d.generation, d.endpoint, d.url, d.shard, d.created_at, ",
+            $attempts,
+            ", ",
+            $step,
+            ", ",
+            $interrupted,
+            ", d.status, d.reason, d.ended_at, ",
+            $due_at,
+            ", e.org, e.kind, e.generation, e.created_at, ",
+            $parked
+        )
     };
 }
 
-/// Where the body stands behind [`delivery_columns`], in the statements that read it.
-const BODY: usize = 19;
+/// From `due q`.
+macro_rules! due_columns {
+    () => {
+        delivery_columns!("q.attempts", "q.step", "q.interrupted", "q.due_at", "NULL")
+    };
+}
+
+/// From `parked p`.
+macro_rules! parked_columns {
+    () => {
+        delivery_columns!("p.attempts", "p.step", "p.interrupted", "p.due_at", "p.reason")
+    };
+}
+
+/// From `due q`, `parked p` or, where it has ended, the history itself.
+macro_rules! any_columns {
+    () => {
+        delivery_columns!(
+            "coalesce(q.attempts, p.attempts, d.attempts)",
+            "coalesce(q.step, p.step, d.step)",
+            "coalesce(q.interrupted, p.interrupted, d.interrupted)",
+            "coalesce(q.due_at, p.due_at)",
+            "p.reason"
+        )
+    };
+}
+
+/// Where the reason stands why it is parked, if it is.
+const PARKED: usize = 19;
+
+/// Where the body stands behind the columns of a delivery, in the statements that read it.
+const BODY: usize = 20;
 
 macro_rules! attempt_columns {
     () => {
@@ -49,7 +89,9 @@ macro_rules! key_columns {
     };
 }
 
-pub(super) use {attempt_columns, delivery_columns, generation_columns, key_columns};
+pub(super) use {
+    any_columns, attempt_columns, delivery_columns, due_columns, generation_columns, key_columns, parked_columns,
+};
 
 pub(super) fn generation(row: &Row<'_>) -> Result<Generation> {
     let state = match word(row, 2, Status::parse)? {
@@ -143,7 +185,11 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
 
 fn delivery_state(row: &Row<'_>) -> Result<DeliveryState> {
     match row.get_ref(11)?.as_str()? {
-        words::DUE => Ok(DeliveryState::Due(time(row, 14)?)),
+        words::DUE => {
+            let at = time(row, 14)?;
+            let parked = maybe_word(row, PARKED, ParkReason::parse)?;
+            Ok(parked.map_or(DeliveryState::Due(at), |reason| DeliveryState::Parked(at, reason)))
+        }
         words::DELIVERED => Ok(DeliveryState::Delivered(time(row, 13)?)),
         words::EXHAUSTED => Ok(DeliveryState::Exhausted(time(row, 13)?, word(row, 12, ExhaustedReason::parse)?)),
         other => Err(unknown(11, other)),

@@ -1,0 +1,385 @@
+//! Who is next: destinations take turns, inside one its organizations, inside those their endpoints.
+//!
+//! Promise: a lane that has something to send and may send waits for one item of each other lane of its level, not for a
+//! whole backlog. A lane that may not send now is looked at once and then not again until it is woken, so that a thousand
+//! blocked ones cost the others nothing.
+use std::collections::{BTreeMap, VecDeque};
+
+use postsync_core::ids::{EndpointId, OrgId};
+use postsync_core::target::Destination;
+
+/// Where an item waits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Path {
+    pub(crate) destination: Destination,
+    pub(crate) org: OrgId,
+    pub(crate) endpoint: EndpointId,
+}
+
+/// Lanes that take turns.
+struct Turns<K, L> {
+    /// Those that are not known to be blocked, the next one first. None of them is empty.
+    ready: VecDeque<K>,
+    lanes: BTreeMap<K, Lane<L>>,
+}
+
+struct Lane<L> {
+    inner: L,
+    is_ready: bool,
+}
+
+/// What a look into a lane came to.
+enum Look<T> {
+    Taken(T),
+    Blocked,
+}
+
+impl<K, L> Default for Turns<K, L> {
+    fn default() -> Self {
+        Self { ready: VecDeque::new(), lanes: BTreeMap::new() }
+    }
+}
+
+impl<K: Clone + Ord, L: Default> Turns<K, L> {
+    /// The lane of that name, which is about to hold something.
+    fn lane(&mut self, key: &K) -> &mut L {
+        let lane = self.lanes.entry(key.clone()).or_insert_with(|| {
+            self.ready.push_back(key.clone());
+            Lane { inner: L::default(), is_ready: true }
+        });
+        &mut lane.inner
+    }
+
+    /// The first item that a lane gives, in turn. Lanes that `look` calls blocked are left out until they are woken.
+    fn take<T>(&mut self, mut look: impl FnMut(&K, &mut L) -> Look<T>, is_empty: impl Fn(&L) -> bool) -> Look<T> {
+        while let Some(key) = self.ready.pop_front() {
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            match look(&key, &mut lane.inner) {
+                Look::Taken(item) if is_empty(&lane.inner) => {
+                    self.lanes.remove(&key);
+                    return Look::Taken(item);
+                }
+                Look::Taken(item) => {
+                    self.ready.push_back(key);
+                    return Look::Taken(item);
+                }
+                Look::Blocked => lane.is_ready = false,
+            }
+        }
+        Look::Blocked
+    }
+
+    fn is_ready(&self, key: &K) -> bool {
+        self.lanes.get(key).is_some_and(|lane| lane.is_ready)
+    }
+
+    fn remove(&mut self, key: &K) -> Option<L> {
+        let lane = self.lanes.remove(key)?;
+        if lane.is_ready {
+            self.ready.retain(|name| name != key);
+        }
+        Some(lane.inner)
+    }
+
+    /// It may send again, or something below it may.
+    fn wake(&mut self, key: &K) -> Option<&mut L> {
+        let lane = self.lanes.get_mut(key)?;
+        if !lane.is_ready {
+            lane.is_ready = true;
+            self.ready.push_back(key.clone());
+        }
+        Some(&mut lane.inner)
+    }
+}
+
+type Endpoints<T> = Turns<EndpointId, VecDeque<T>>;
+type Orgs<T> = Turns<OrgId, Endpoints<T>>;
+
+/// One destination's items.
+struct OfDestination<T> {
+    orgs: Orgs<T>,
+    len: usize,
+}
+
+impl<T> Default for OfDestination<T> {
+    fn default() -> Self {
+        Self { orgs: Turns::default(), len: 0 }
+    }
+}
+
+/// All that waits.
+pub(crate) struct Fair<T> {
+    destinations: Turns<Destination, OfDestination<T>>,
+    len: usize,
+    /// Of them, those whose destination is not known to be blocked.
+    ready_len: usize,
+}
+
+impl<T> Default for Fair<T> {
+    fn default() -> Self {
+        Self { destinations: Turns::default(), len: 0, ready_len: 0 }
+    }
+}
+
+impl<T> Fair<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many wait for destinations that are not known to be blocked.
+    pub(crate) fn ready_len(&self) -> usize {
+        self.ready_len
+    }
+
+    /// How many destinations something waits for.
+    pub(crate) fn destinations(&self) -> usize {
+        self.destinations.lanes.len()
+    }
+
+    /// How many wait for one destination.
+    pub(crate) fn len_of(&self, destination: &Destination) -> usize {
+        self.destinations.lanes.get(destination).map_or(0, |lane| lane.inner.len)
+    }
+
+    /// How many wait for one endpoint.
+    pub(crate) fn len_of_endpoint(&self, path: &Path) -> usize {
+        let destination = self.destinations.lanes.get(&path.destination);
+        let org = destination.and_then(|lane| lane.inner.orgs.lanes.get(&path.org));
+        org.and_then(|lane| lane.inner.lanes.get(&path.endpoint)).map_or(0, |lane| lane.inner.len())
+    }
+
+    /// The same where its organization is not at hand.
+    pub(crate) fn len_of_endpoint_in(&self, endpoint: &EndpointId, destination: &Destination) -> usize {
+        let Some(destination) = self.destinations.lanes.get(destination) else { return 0 };
+        let orgs = destination.inner.orgs.lanes.values();
+        orgs.filter_map(|org| org.inner.lanes.get(endpoint)).map(|lane| lane.inner.len()).sum()
+    }
+
+    /// Puts an item at the end of its endpoint's queue.
+    pub(crate) fn push(&mut self, path: &Path, item: T) {
+        // What was blocked is asked again: an endpoint that is new below it may go where its neighbours may not.
+        self.wake(path);
+        self.len += 1;
+        self.ready_len += 1;
+        let destination = self.destinations.lane(&path.destination);
+        destination.len += 1;
+        destination.orgs.lane(&path.org).lane(&path.endpoint).push_back(item);
+        // A new lane below one that was blocked.
+        self.wake(path);
+    }
+
+    /// The next item whose destination and endpoint may send.
+    pub(crate) fn take(
+        &mut self,
+        may_destination: impl Fn(&Destination) -> bool,
+        may_endpoint: impl Fn(&Destination, &EndpointId) -> bool,
+    ) -> Option<T> {
+        let mut blocked_len = 0;
+        let taken = self.destinations.take(
+            |name, destination| {
+                if !may_destination(name) {
+                    blocked_len += destination.len;
+                    return Look::Blocked;
+                }
+                let taken = destination.orgs.take(
+                    |_, org| {
+                        let look = |endpoint: &EndpointId, queue: &mut VecDeque<T>| match may_endpoint(name, endpoint) {
+                            true => queue.pop_front().map_or(Look::Blocked, Look::Taken),
+                            false => Look::Blocked,
+                        };
+                        org.take(look, VecDeque::is_empty)
+                    },
+                    |org| org.lanes.is_empty(),
+                );
+                match taken {
+                    Look::Taken(_) => destination.len -= 1,
+                    Look::Blocked => blocked_len += destination.len,
+                }
+                taken
+            },
+            |destination| destination.len == 0,
+        );
+        self.ready_len -= blocked_len;
+        match taken {
+            Look::Taken(item) => {
+                self.len -= 1;
+                self.ready_len -= 1;
+                Some(item)
+            }
+            Look::Blocked => None,
+        }
+    }
+
+    /// An attempt of that path has ended, so that its destination or its endpoint may send again.
+    pub(crate) fn wake(&mut self, path: &Path) {
+        let was_ready = self.destinations.is_ready(&path.destination);
+        let Some(destination) = self.destinations.wake(&path.destination) else { return };
+        if !was_ready {
+            self.ready_len += destination.len;
+        }
+        let Some(org) = destination.orgs.wake(&path.org) else { return };
+        org.wake(&path.endpoint);
+    }
+
+    /// Takes out everything of one destination, in the order of its endpoints' queues: it is parked.
+    pub(crate) fn drain(&mut self, destination: &Destination) -> Vec<T> {
+        let was_ready = self.destinations.is_ready(destination);
+        let Some(of_destination) = self.destinations.remove(destination) else { return Vec::new() };
+        self.len -= of_destination.len;
+        self.ready_len -= if was_ready { of_destination.len } else { 0 };
+        let orgs = of_destination.orgs.lanes.into_values();
+        orgs.flat_map(|org| org.inner.lanes.into_values()).flat_map(|queue| queue.inner).collect()
+    }
+}
+
+impl<T> Fair<T> {
+    /// Takes out everything of one endpoint.
+    pub(crate) fn drain_endpoint(&mut self, path: &Path) -> Vec<T> {
+        let was_ready = self.destinations.is_ready(&path.destination);
+        let Some(destination) = self.destinations.lanes.get_mut(&path.destination) else { return Vec::new() };
+        let Some(org) = destination.inner.orgs.lanes.get_mut(&path.org) else { return Vec::new() };
+        let taken = org.inner.remove(&path.endpoint).unwrap_or_default();
+        if org.inner.lanes.is_empty() {
+            destination.inner.orgs.remove(&path.org);
+        }
+        destination.inner.len -= taken.len();
+        self.len -= taken.len();
+        self.ready_len -= if was_ready { taken.len() } else { 0 };
+        if destination.inner.len == 0 {
+            self.destinations.remove(&path.destination);
+        }
+        taken.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(destination: u16, org: &str, endpoint: &str) -> Path {
+        Path {
+            destination: Destination { scheme: "https".into(), host: "a.example".into(), port: destination },
+            org: OrgId::new(org),
+            endpoint: EndpointId::new(endpoint),
+        }
+    }
+
+    fn all(fair: &mut Fair<&'static str>) -> Vec<&'static str> {
+        std::iter::from_fn(|| fair.take(|_| true, |_, _| true)).collect()
+    }
+
+    #[test]
+    fn each_level_takes_turns() {
+        let mut fair = Fair::default();
+        let (a, b, c, d) = (path(1, "x", "e"), path(1, "x", "f"), path(1, "y", "g"), path(2, "x", "h"));
+        for (path, item) in
+            [(&a, "a1"), (&a, "a2"), (&a, "a3"), (&b, "b1"), (&b, "b2"), (&c, "c1"), (&c, "c2"), (&d, "d1"), (&d, "d2")]
+        {
+            fair.push(path, item);
+        }
+        assert_eq!((fair.len(), fair.len_of(&a.destination), fair.len_of(&d.destination)), (9, 7, 2));
+        // Destination 1 and 2 in turn; in 1 the organizations x and y in turn; in x the endpoints e and f in turn.
+        assert_eq!(all(&mut fair), ["a1", "d1", "c1", "d2", "b1", "c2", "a2", "b2", "a3"]);
+        assert_eq!((fair.len(), fair.len_of(&a.destination)), (0, 0));
+    }
+
+    #[test]
+    fn what_is_blocked_is_asked_once_until_it_is_woken() {
+        let mut fair = Fair::default();
+        let (a, b) = (path(1, "x", "e"), path(2, "x", "f"));
+        fair.push(&a, "a1");
+        fair.push(&b, "b1");
+        fair.push(&b, "b2");
+        let asked = RefCell::new(0);
+        let but_a = |name: &Destination| {
+            *asked.borrow_mut() += usize::from(*name == a.destination);
+            *name != a.destination
+        };
+        assert_eq!(fair.take(but_a, |_, _| true), Some("b1"));
+        assert_eq!(fair.take(but_a, |_, _| true), Some("b2"));
+        assert_eq!(fair.take(but_a, |_, _| true), None);
+        assert_eq!(*asked.borrow(), 1);
+        assert_eq!(fair.take(|_| true, |_, _| true), None, "nobody woke it");
+        fair.wake(&a);
+        fair.wake(&b);
+        assert_eq!(fair.take(|_| true, |_, _| true), Some("a1"));
+    }
+
+    #[test]
+    fn an_endpoint_that_may_not_does_not_hold_its_neighbours() {
+        let mut fair = Fair::default();
+        let (a, b) = (path(1, "x", "e"), path(1, "x", "f"));
+        fair.push(&a, "a1");
+        let but_e = |_: &Destination, endpoint: &EndpointId| endpoint.as_str() != "e";
+        assert_eq!(fair.take(|_| true, but_e), None);
+        fair.push(&b, "b1");
+        assert_eq!(fair.take(|_| true, but_e), Some("b1"));
+        fair.wake(&a);
+        assert_eq!(fair.take(|_| true, |_, _| true), Some("a1"));
+    }
+
+    #[test]
+    fn one_destination_is_taken_out_whole() {
+        let mut fair = Fair::default();
+        let (a, b) = (path(1, "x", "e"), path(2, "x", "f"));
+        fair.push(&a, "a1");
+        fair.push(&a, "a2");
+        fair.push(&b, "b1");
+        assert_eq!(fair.drain(&a.destination), ["a1", "a2"]);
+        assert_eq!((fair.len(), fair.drain(&a.destination).len()), (1, 0));
+        fair.push(&a, "a3");
+        assert_eq!(all(&mut fair), ["b1", "a3"]);
+    }
+
+    #[test]
+    fn one_endpoint_is_taken_out_whole() {
+        let mut fair = Fair::default();
+        let (a, b) = (path(1, "x", "e"), path(1, "x", "f"));
+        fair.push(&a, "a1");
+        fair.push(&b, "b1");
+        fair.push(&a, "a2");
+        assert_eq!(fair.drain_endpoint(&a), ["a1", "a2"]);
+        assert_eq!((fair.len(), fair.len_of(&a.destination)), (1, 1));
+        assert_eq!(all(&mut fair), ["b1"]);
+        fair.push(&a, "a3");
+        assert_eq!((fair.drain_endpoint(&a).len(), fair.drain_endpoint(&a).len(), fair.len()), (1, 0, 0));
+    }
+
+    proptest! {
+        /// Nothing is lost or doubled, each endpoint's order stays, and a blocked lane gives nothing.
+        #[test]
+        fn every_item_comes_out_once_and_in_order(steps in proptest::collection::vec((0u8..4, 1u16..4, 0usize..2, 0usize..3), 0..200)) {
+            let mut fair = Fair::default();
+            let mut inside: BTreeMap<(u16, usize, usize), VecDeque<usize>> = BTreeMap::new();
+            let mut blocked: BTreeSet<u16> = BTreeSet::new();
+            let place = |d: u16, o: usize, e: usize| path(d, ["x", "y"][o], &format!("{d}{o}{e}"));
+            for (n, (what, d, o, e)) in steps.into_iter().enumerate() {
+                match what {
+                    0 | 1 => {
+                        fair.push(&place(d, o, e), ((d, o, e), n));
+                        inside.entry((d, o, e)).or_default().push_back(n);
+                    }
+                    2 => {
+                        if !blocked.remove(&d) { blocked.insert(d); }
+                        for (d, o, e) in inside.keys() { fair.wake(&place(*d, *o, *e)); }
+                    }
+                    _ => match fair.take(|name| !blocked.contains(&name.port), |_, _| true) {
+                        Some(((d, o, e), n)) => {
+                            prop_assert!(!blocked.contains(&d));
+                            prop_assert_eq!(inside.get_mut(&(d, o, e)).and_then(VecDeque::pop_front), Some(n));
+                        }
+                        None => prop_assert!(inside.iter().all(|((d, ..), queue)| queue.is_empty() || blocked.contains(d))),
+                    },
+                }
+                let ready = fair.destinations.lanes.values().filter(|lane| lane.is_ready).map(|lane| lane.inner.len);
+                prop_assert_eq!(fair.ready_len(), ready.sum::<usize>());
+                prop_assert_eq!(fair.len(), inside.values().map(VecDeque::len).sum::<usize>());
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What is held back. A row moves between `due` and `parked` whole; its history row does not know of it.
+use postsync_core::change::Parking;
+use postsync_core::delivery::ExhaustedReason;
+use postsync_core::ids::DeliveryId;
+use postsync_core::time::Timestamp;
+use rusqlite::params;
+
+use super::Unit;
+use crate::refusal::Refusal;
+
+const PARK: &str = "INSERT INTO parked (lane, id, org, reason, due_at, shard, attempts, step, interrupted, expires_at)
+    SELECT ?2, q.id, d.org, ?3, q.due_at, q.shard, q.attempts, q.step, q.interrupted, ?4
+    FROM due q CROSS JOIN deliveries d ON d.id = q.id WHERE q.open = 0 AND q.id = ?1";
+
+const NOT_DUE: &str = "DELETE FROM due WHERE open = 0 AND id = ?1";
+
+const UNPARK: &str = "INSERT INTO due (due_at, id, shard, open, attempts, step, interrupted)
+    SELECT due_at, id, shard, 0, attempts, step, interrupted FROM parked WHERE id = ?1";
+
+const NOT_PARKED: &str = "DELETE FROM parked WHERE id = ?1";
+
+const EXHAUSTED: &str = "UPDATE deliveries SET status = 'exhausted', reason = ?2, ended_at = ?3, attempts = p.attempts,
+    step = p.step, interrupted = p.interrupted FROM parked p WHERE deliveries.id = ?1 AND p.id = ?1";
+
+impl Unit<'_> {
+    pub(super) fn park(&mut self, p: &Parking) -> Result<(), Refusal> {
+        self.fenced(PARK, params![p.id.0, p.lane.as_str(), p.reason.as_str(), p.expires_at.0])?;
+        self.fenced(NOT_DUE, [p.id.0])
+    }
+
+    pub(super) fn unpark(&mut self, id: DeliveryId) -> Result<(), Refusal> {
+        self.fenced(UNPARK, [id.0])?;
+        self.fenced(NOT_PARKED, [id.0])
+    }
+
+    pub(super) fn exhaust(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {
+        self.fenced(EXHAUSTED, params![id.0, reason.as_str(), at.0])?;
+        self.fenced(NOT_PARKED, [id.0])
+    }
+}

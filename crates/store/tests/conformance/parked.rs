@@ -1,0 +1,101 @@
+//! What is held back: where it is found, what moves it on, and that nothing of it is lost.
+use postsync_core::change::Change;
+use postsync_core::delivery::{Delivery, ExhaustedReason, State};
+use postsync_core::ids::DeliveryId;
+use postsync_core::parking::{Lane, ParkReason};
+use postsync_engine::ports::Store;
+
+use super::world::*;
+
+const A: &str = "https://a.example:443";
+const B: &str = "imp_b";
+
+async fn in_lane(store: &dyn Store, lane: &str, limit: usize) -> Vec<i64> {
+    numbers(&store.parked(&Lane::stored(lane), limit).await.unwrap())
+}
+
+fn unpark(number: i64) -> Change {
+    Change::Unpark { id: DeliveryId(number) }
+}
+
+async fn state(store: &dyn Store, number: i64) -> State {
+    store.delivery(&org("default"), DeliveryId(number)).await.unwrap().unwrap().delivery.state
+}
+
+pub(crate) async fn what_is_parked_is_found_by_its_lane_and_not_due(store: &dyn Store) {
+    for number in 1..=4 {
+        deliver(store, number, 10 * number).await;
+    }
+    done(store, vec![park(3, A, 90), park(1, A, 80), park(2, B, 70)]).await;
+    assert_eq!(numbers(&store.due(at(99), None, 9).await.unwrap()), [4]);
+    assert_eq!(store.next_due(at(0)).await.unwrap(), Some(at(40)));
+    assert_eq!((in_lane(store, A, 9).await, in_lane(store, A, 1).await), (vec![1, 3], vec![1]));
+    assert_eq!(in_lane(store, B, 9).await, [2]);
+    assert_eq!(in_lane(store, "nobody's", 9).await, [0i64; 0]);
+    let lanes = store.parked_lanes(None, 9).await.unwrap();
+    assert_eq!(lanes, [Lane::stored(A), Lane::stored(B)]);
+    assert_eq!(store.parked_lanes(Some(Lane::stored(A)), 9).await.unwrap(), [Lane::stored(B)]);
+    assert_eq!(store.parked_lanes(None, 1).await.unwrap(), [Lane::stored(A)]);
+    assert_eq!(state(store, 1).await, State::Parked(at(10), ParkReason::Down));
+    assert_eq!(store.parked(&Lane::stored(B), 1).await.unwrap()[0].event, event(1_002, 1, "default"));
+}
+
+pub(crate) async fn what_comes_back_is_as_it_was(store: &dyn Store) {
+    deliver(store, 1, 10).await;
+    done(store, vec![start_attempt(1, 1)]).await;
+    done(store, vec![settle(1, 1, State::Due(at(30)))]).await;
+    let before = store.due(at(99), None, 9).await.unwrap();
+    done(store, vec![park(1, A, 90)]).await;
+    let parked = store.parked(&Lane::stored(A), 9).await.unwrap();
+    let held_back = Delivery { state: State::Parked(at(30), ParkReason::Down), ..before[0].delivery.clone() };
+    assert_eq!(parked[0].delivery, held_back);
+    done(store, vec![unpark(1)]).await;
+    assert_eq!(store.due(at(99), None, 9).await.unwrap(), before);
+    assert_eq!((in_lane(store, A, 9).await, store.parked_lanes(None, 9).await.unwrap()), (vec![], vec![]));
+    assert_eq!(numbers(&store.parked_until(at(99), 9).await.unwrap()), [0i64; 0]);
+}
+
+pub(crate) async fn parking_is_fenced(store: &dyn Store) {
+    deliver(store, 1, 10).await;
+    stale(store, vec![unpark(1)]).await;
+    stale(store, vec![exhaust(1, 50)]).await;
+    stale(store, vec![start_probe(1, 1)]).await;
+    stale(store, vec![park(9, A, 90)]).await;
+    done(store, vec![start_attempt(1, 1)]).await;
+    stale(store, vec![park(1, A, 90)]).await;
+    done(store, vec![settle(1, 1, State::Due(at(30)))]).await;
+    done(store, vec![park(1, A, 90)]).await;
+    stale(store, vec![park(1, B, 90)]).await;
+    stale(store, vec![start_attempt(1, 2)]).await;
+    stale(store, vec![start_probe(1, 1)]).await;
+    assert_eq!(in_lane(store, A, 9).await, [1], "a probe that is refused moves nothing");
+    // Stale in the end, so nothing of it counts.
+    stale(store, vec![unpark(1), unpark(1)]).await;
+    assert_eq!(in_lane(store, A, 9).await, [1]);
+}
+
+pub(crate) async fn a_probe_is_an_attempt_of_what_is_due_again(store: &dyn Store) {
+    deliver(store, 1, 10).await;
+    done(store, vec![park(1, A, 90)]).await;
+    done(store, vec![start_probe(1, 1)]).await;
+    assert_eq!(in_lane(store, A, 9).await, [0i64; 0]);
+    assert_eq!(numbers(&store.open_attempts(None, 9).await.unwrap()), [1]);
+    done(store, vec![settle(1, 1, State::Due(at(60)))]).await;
+    assert_eq!(store.next_due(at(0)).await.unwrap(), Some(at(60)));
+    let record = store.delivery(&org("default"), DeliveryId(1)).await.unwrap().unwrap();
+    assert_eq!((record.attempts.len(), record.delivery.attempts), (1, 1));
+}
+
+pub(crate) async fn what_waited_too_long_ends(store: &dyn Store) {
+    for (number, until_ms) in [(1, 90), (2, 70), (3, 80), (4, 70)] {
+        deliver(store, number, 10).await;
+        done(store, vec![park(number, A, until_ms)]).await;
+    }
+    let over = async |until_ms, limit| numbers(&store.parked_until(at(until_ms), limit).await.unwrap());
+    assert_eq!((over(69, 9).await, over(80, 9).await, over(99, 2).await), (vec![], vec![2, 4, 3], vec![2, 4]));
+    done(store, vec![exhaust(2, 75), exhaust(4, 75)]).await;
+    assert_eq!((over(99, 9).await, in_lane(store, A, 9).await), (vec![3, 1], vec![1, 3]));
+    assert_eq!(state(store, 2).await, State::Exhausted(at(75), ExhaustedReason::DestinationDown));
+    stale(store, vec![exhaust(2, 76)]).await;
+    stale(store, vec![unpark(2)]).await;
+}
