@@ -18,6 +18,9 @@ use crate::world::{SystemClock, SystemEntropy};
 /// The database's name in the data folder.
 const DATABASE: &str = "postsync.db";
 
+/// The media store's folder in it.
+const MEDIA: &str = "media";
+
 /// What others on the machine may do with the files that a command makes beside its database: nothing. In a data folder that
 /// was there before, readable by all as Docker and systemd make them, the folder's own mode does not keep them out.
 const UMASK: u32 = 0o077;
@@ -61,6 +64,16 @@ impl Folder {
         self.0.join("master.key")
     }
 
+    /// Where the videos and uploads are.
+    pub(crate) fn media(&self) -> PathBuf {
+        self.0.join(MEDIA)
+    }
+
+    /// Where the key that result URLs are made with is kept.
+    pub(crate) fn token_key_file(&self) -> PathBuf {
+        self.0.join("token.key")
+    }
+
     pub(crate) fn first_api_key(&self) -> PathBuf {
         self.0.join("first-api-key")
     }
@@ -70,7 +83,7 @@ impl Folder {
     /// # Errors
     /// When it can't be read or made.
     pub(crate) fn token_key(&self) -> anyhow::Result<[u8; 32]> {
-        let path = self.0.join("token.key");
+        let path = self.token_key_file();
         let mut fresh = [0u8; 32];
         SystemEntropy.fill(&mut fresh);
         match write_private(&path, &fresh) {
@@ -114,12 +127,28 @@ pub(crate) fn has_database(settings: &Settings) -> bool {
 /// As [`open_or_make`], and where there is none: a command that only looks, started in the wrong folder, would otherwise
 /// answer from a new one.
 pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
+    open_in(there(settings)?, settings).await
+}
+
+/// The data folder, if it has a database.
+///
+/// # Errors
+/// Where it has none.
+pub(crate) fn there(settings: &Settings) -> anyhow::Result<Folder> {
     ensure!(
         has_database(settings),
         "there is no database in {}; `postsync serve` makes one: start in the server's folder, or give --data-dir",
         whole_path(settings).display()
     );
-    open_in(Folder::there(&settings.data_dir)?, settings).await
+    Folder::there(&settings.data_dir)
+}
+
+/// The data folder, made where it is missing.
+///
+/// # Errors
+/// When it can't be made or used.
+pub(crate) fn make(settings: &Settings) -> anyhow::Result<Folder> {
+    Folder::make(&settings.data_dir)
 }
 
 /// Opens the data folder's database, and makes both where they are missing.
@@ -127,7 +156,7 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Opened> {
 /// # Errors
 /// A wrong or lost master key, a newer database, a folder that can't be used; each says what to do.
 pub(crate) async fn open_or_make(settings: &Settings) -> anyhow::Result<Opened> {
-    open_in(Folder::make(&settings.data_dir)?, settings).await
+    open_in(make(settings)?, settings).await
 }
 
 async fn open_in(folder: Folder, settings: &Settings) -> anyhow::Result<Opened> {

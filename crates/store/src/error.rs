@@ -46,6 +46,23 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Name another file.
+    #[error("{path} is not a database of postsync")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Take another backup: this one is not whole.
+    #[error("the database {path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong first.
+        reason: String,
+    },
+    /// Whoever asked for it does not want it any more.
+    #[error("it was told to stop")]
+    Stopped,
     /// The database itself failed.
     #[error(transparent)]
     Store(#[from] StoreError),

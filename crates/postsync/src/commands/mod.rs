@@ -1,6 +1,8 @@
 //! The command line: one file per command.
 mod access;
+mod backup;
 mod config;
+mod copying;
 mod demo;
 mod doctor;
 mod interrupt;
@@ -8,6 +10,7 @@ mod lipsync;
 mod migrate;
 mod output;
 mod receiver;
+mod restore;
 mod secret;
 mod serve;
 mod verify;
@@ -55,6 +58,10 @@ enum Command {
     Config(config::ConfigCommand),
     /// Look at everything that a server needs: ffmpeg, disk, database, clock, resolver, limits of the media process.
     Doctor(StoreArgs),
+    /// Copy the database into a file, beside a running server.
+    Backup(backup::BackupArgs),
+    /// Make a data folder from what `backup` made.
+    Restore(restore::RestoreArgs),
     /// Bring the database to this version, without starting the server.
     Migrate(StoreArgs),
 }
@@ -97,6 +104,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => verify::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Migrate(args) => migrate::run(&args),
     }
 }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run::Home;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "",
     "serve",
     "demo",
@@ -23,6 +23,8 @@ const COMMANDS: [&str; 19] = [
     "config",
     "config show",
     "doctor",
+    "backup",
+    "restore",
     "migrate",
 ];
 

@@ -9,6 +9,7 @@
 //!
 //! Deliberately absent: rules, retries, the clock.
 mod apply;
+mod backup;
 mod commit;
 mod connect;
 mod failure;
@@ -33,6 +34,7 @@ use commit::{Counters, NoCommit, Work, Writer};
 use readers::Readers;
 use writer::WriterThread;
 
+pub use backup::{Copied, CopyProgress, Watch, back_up, restore};
 pub use commit::{Abort, BeforeCommit, Fate, Written};
 pub use connect::Pragmas;
 pub use owner::OwnerLock;

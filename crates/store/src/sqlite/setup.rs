@@ -49,7 +49,7 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), Error> {
     // In one transaction, each step with the note that it is done: a full disk or a kill between the two would have every
     // later start try the step again on tables that are there.
     let runner = embedded::migrations::runner().set_grouped(true);
-    let known = runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0);
+    let known = known_version();
     let found = schema_version(conn).map_err(|error| store_error(&error))?;
     if found > known {
         return Err(Error::Newer { path: path.to_path_buf(), found, known });
@@ -67,7 +67,14 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn schema_version(conn: &Connection) -> rusqlite::Result<i32> {
+/// The newest schema that this binary knows.
+pub(super) fn known_version() -> i32 {
+    let migrations = embedded::migrations::runner();
+    migrations.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+}
+
+/// The version of what is there; 0 of a new file.
+pub(super) fn schema_version(conn: &Connection) -> rusqlite::Result<i32> {
     if !has_table(conn, "refinery_schema_history")? {
         return Ok(0);
     }
@@ -111,12 +118,17 @@ pub(crate) fn wants_master_key(path: &Path) -> Result<bool, Error> {
     }
     let look = || -> rusqlite::Result<bool> {
         let conn = super::connect::reader(path)?;
-        if !has_table(&conn, "vault")? {
-            return Ok(false);
-        }
-        conn.query_row("SELECT count(*) FROM vault", [], |row| Ok(row.get::<_, i64>(0)? > 0))
+        has_vault(&conn)
     };
     look().map_err(|error| Error::Store(store_error(&error)))
+}
+
+/// Whether it is a database of ours that was made with a master key.
+pub(super) fn has_vault(conn: &Connection) -> rusqlite::Result<bool> {
+    if !has_table(conn, "vault")? {
+        return Ok(false);
+    }
+    conn.query_row("SELECT count(*) FROM vault", [], |row| Ok(row.get::<_, i64>(0)? > 0))
 }
 
 #[cfg(test)]

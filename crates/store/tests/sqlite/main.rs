@@ -1,6 +1,7 @@
 //! What SQLite promises beyond the port: it is on disk before it is answered, and a refusal is a sentence.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod beside;
 mod durable;
 mod full;
