@@ -120,13 +120,11 @@ pub fn key_text(random: [u8; 32]) -> String {
     format!("psk_{}", hex::encode(random))
 }
 
-/// A signing secret of an organization, in the clear. The store encrypts it before it touches the disk.
-#[derive(Clone, Debug)]
+/// A signing secret, in the clear; see [`rotation`](crate::rotation) for whose, and what it signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSecret {
     /// Its id; also part of what its encryption is bound to.
     pub id: SecretId,
-    /// Whose it is.
-    pub org: OrgId,
     /// The secret; its `Debug` is masked.
     pub secret: Secret,
     /// When it was made or imported.

@@ -1,5 +1,5 @@
 //! Everything that can be written down. A list of changes is applied whole or not at all; a stale fence refuses the whole list.
-use crate::access::{ApiKey, Organization, StoredSecret};
+use crate::access::{ApiKey, Organization};
 use crate::asset::Asset;
 use crate::attempt::AttemptEnd;
 use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::generation::{Ending, Generation};
 use crate::ids::{DeliveryId, GenerationId, KeyId};
 use crate::parking::{Lane, ParkReason};
+use crate::rotation::{Places, Signing};
 use crate::time::Timestamp;
 
 /// One thing to write down.
@@ -103,8 +104,14 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
-    /// A signing secret becomes the organization's current one.
-    SetSecret(Box<StoredSecret>),
+    /// What signs an owner's webhooks changes. A secret that is in it no more ends. Fence: the owner's secrets stand as `was`
+    /// says; `None`: it has none yet.
+    SetSecrets {
+        /// As it was found.
+        was: Option<Places>,
+        /// As it is to be.
+        now: Box<Signing>,
+    },
 }
 
 /// A delivery that is held back.

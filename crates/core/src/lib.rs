@@ -25,6 +25,7 @@ pub mod limits;
 pub mod model;
 pub mod outcome;
 pub mod parking;
+pub mod rotation;
 pub mod rule;
 pub mod schedule;
 pub mod sniff;

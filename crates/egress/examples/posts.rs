@@ -14,10 +14,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
 use postsync_core::Secret;
+use postsync_core::access::StoredSecret;
 use postsync_core::egress_rules::{Allow, EgressRules};
 use postsync_core::event::EventType;
-use postsync_core::ids::{DeliveryId, EventId};
+use postsync_core::ids::{DeliveryId, EventId, OrgId, SecretId};
 use postsync_core::outcome::Outcome;
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Answer, Egress, EgressSettings, Resolve, ResolveFailure};
 use postsync_engine::ports::{Post, Sender as _};
@@ -90,7 +92,8 @@ fn measure(scheme: &str, posts: usize, in_flight: usize, hosts: usize) -> Result
 
 /// `posts` of them, `in_flight` at a time, to the hosts in turn.
 async fn send(egress: &Egress, urls: &[String], posts: usize, in_flight: usize) -> Result<(), Failure> {
-    let secret = Secret::generate([7; 32]);
+    let secret = StoredSecret { id: SecretId(1), secret: Secret::generate([7; 32]), created_at: Timestamp(0) };
+    let signing = Arc::new(Signing::first(SecretOwner::org(&OrgId::new("default")), secret));
     let body = Bytes::from(format!("{{\"text\":\"{}\"}}", "x".repeat(BODY_BYTES - 11)));
     let next = AtomicUsize::new(0);
     let worker = || async {
@@ -106,7 +109,7 @@ async fn send(egress: &Egress, urls: &[String], posts: usize, in_flight: usize) 
                 attempt: 1,
                 url: urls[nth % urls.len()].clone(),
                 body: body.clone(),
-                secret: secret.clone(),
+                signing: signing.clone(),
                 at: Timestamp(1_795_422_077_123),
                 timeout: Duration::from_secs(15),
             };

@@ -5,7 +5,9 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 use postsync_core::outcome::SendError;
 use postsync_engine::ports::Post;
-use postsync_webhook::sign::{SYNC_SIGNATURE, WEBHOOK_ID, WEBHOOK_SIGNATURE};
+use postsync_webhook::sign::{
+    SYNC_SIGNATURE, SYNC_SIGNATURE_NEXT, SYNC_SIGNATURE_PREVIOUS, WEBHOOK_ID, WEBHOOK_SIGNATURE,
+};
 
 use crate::route::Route;
 use crate::trouble::Trouble;
@@ -48,11 +50,13 @@ fn head(method: Method, route: &Route) -> Parts {
 }
 
 fn sign(headers: &mut HeaderMap, post: &Post) -> Result<(), Trouble> {
-    let secrets = std::slice::from_ref(&post.secret);
     let id = post.event.to_string();
-    for (name, text) in postsync_webhook::headers(&post.secret, secrets, &id, post.at.unix_s(), &post.body) {
+    let signers = post.signing.signers(post.at);
+    for (name, text) in postsync_webhook::headers(signers, &id, post.at.unix_s(), &post.body) {
         let name = match name {
             SYNC_SIGNATURE => HeaderName::from_static("sync-signature"),
+            SYNC_SIGNATURE_NEXT => HeaderName::from_static("sync-signature-next"),
+            SYNC_SIGNATURE_PREVIOUS => HeaderName::from_static("sync-signature-previous"),
             WEBHOOK_ID => HeaderName::from_static("webhook-id"),
             WEBHOOK_SIGNATURE => HeaderName::from_static("webhook-signature"),
             _ => HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?,

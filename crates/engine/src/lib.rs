@@ -25,6 +25,6 @@ mod waiters;
 mod world;
 
 pub use engine::{Engine, Ports, StartError};
-pub use secrets::new_secret;
+pub use secrets::{StepError, Stepped, first_secret, new_secret, step_secrets};
 pub use settings::{Bounds, Settings};
 pub use submit::SubmitError;

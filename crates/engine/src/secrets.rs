@@ -1,83 +1,133 @@
 //! Signing secrets, remembered for a second: a rotation by another process is honoured within that time, and a thousand
 //! deliveries a second do not decrypt a thousand times.
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
 use postsync_core::change::Change;
-use postsync_core::ids::{OrgId, SecretId};
+use postsync_core::ids::SecretId;
+use postsync_core::rotation::{Refused, SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
-use crate::ports::{Applied, StoreError};
+use crate::ports::{Applied, Store, StoreError};
 use crate::world::{World, locked};
 
-/// How long a secret is used before it is looked at again.
+/// How long secrets are used before they are looked at again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Organizations whose secrets are kept in memory.
+/// Owners whose secrets are kept in memory.
 const KEPT_MAX: usize = 10_000;
+
+/// How often a step is tried again because somebody else has taken one meanwhile.
+const STEP_TRIES_MAX: usize = 8;
+
+/// A step that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// What signed before.
+    pub before: Signing,
+    /// What signs now.
+    pub after: Signing,
+}
+
+/// Why a step was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// The secrets are not in a stage that allows it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 #[derive(Default)]
 pub(crate) struct Secrets {
-    kept: Mutex<BTreeMap<OrgId, (Timestamp, Secret)>>,
-    /// Held by who makes one: two made at once would sign some webhooks with the one that is not kept.
-    making: tokio::sync::Mutex<()>,
+    kept: Mutex<BTreeMap<SecretOwner, (Timestamp, Arc<Signing>)>>,
 }
 
 impl Secrets {
-    fn fresh(&self, org: &OrgId, now: Timestamp) -> Option<Secret> {
+    fn fresh(&self, owner: &SecretOwner, now: Timestamp) -> Option<Arc<Signing>> {
         let kept = locked(&self.kept);
-        let (read_at, secret) = kept.get(org)?;
+        let (read_at, signing) = kept.get(owner)?;
         // A clock that stepped back makes an entry look new for ever: only the span since the reading counts.
-        (now >= *read_at && now.since(*read_at) < FRESH).then(|| secret.clone())
+        (now >= *read_at && now.since(*read_at) < FRESH).then(|| signing.clone())
     }
 
-    fn keep(&self, org: &OrgId, now: Timestamp, secret: &Secret) {
+    fn keep(&self, now: Timestamp, signing: &Arc<Signing>) {
         let mut kept = locked(&self.kept);
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(org.clone(), (now, secret.clone()));
+        kept.insert(signing.owner.clone(), (now, signing.clone()));
     }
 }
 
-/// What signs the organization's webhooks now. Makes a secret where there is none yet.
-pub(crate) async fn signing_secret(world: &World, org: &OrgId) -> Result<Secret, StoreError> {
+/// What signs the owner's webhooks now. Makes a secret where there is none yet.
+pub(crate) async fn signing(world: &World, owner: &SecretOwner) -> Result<Arc<Signing>, StoreError> {
     let now = world.now();
-    if let Some(secret) = world.secrets.fresh(org, now) {
-        return Ok(secret);
+    if let Some(signing) = world.secrets.fresh(owner, now) {
+        return Ok(signing);
     }
-    let secret = match world.ports.store.secret(org).await? {
-        Some(stored) => stored.secret,
-        None => make(world, org, now).await?,
+    let signing = match world.ports.store.signing(owner).await? {
+        Some(signing) => signing,
+        None => {
+            let fresh = new_secret(world.new_secret_id(), world.random(), now);
+            first_secret(world.ports.store.as_ref(), owner, fresh).await?
+        }
     };
-    world.secrets.keep(org, now, &secret);
-    Ok(secret)
+    let signing = Arc::new(signing);
+    world.secrets.keep(now, &signing);
+    Ok(signing)
 }
 
-/// The organization's secret; made where it has none.
-async fn make(world: &World, org: &OrgId, now: Timestamp) -> Result<Secret, StoreError> {
-    let _alone = world.secrets.making.lock().await;
-    // Who waited finds what the one before has made.
-    if rule::holds("one_maker_of_secrets")
-        && let Some(stored) = world.ports.store.secret(org).await?
-    {
-        return Ok(stored.secret);
+/// The owner's secrets: `fresh` is its first one, where it has none. Two may make one at once, here or in another process:
+/// the first on disk counts, and the other is forgotten before it has signed anything.
+///
+/// # Errors
+/// What the store says.
+pub async fn first_secret(store: &dyn Store, owner: &SecretOwner, fresh: StoredSecret) -> Result<Signing, StoreError> {
+    if let Some(found) = store.signing(owner).await? {
+        return Ok(found);
     }
-    let stored = new_secret(world.new_secret_id(), org, world.random(), now);
-    match world.ports.store.apply(vec![Change::SetSecret(Box::new(stored))]).await? {
-        Applied::Done | Applied::Stale => {}
+    let now = Signing::first(owner.clone(), fresh);
+    match store.apply(vec![Change::SetSecrets { was: None, now: Box::new(now.clone()) }]).await? {
+        Applied::Done => Ok(now),
+        Applied::Stale if !rule::holds("one_maker_of_secrets") => Ok(now),
+        Applied::Stale => {
+            let theirs = store.signing(owner).await?;
+            theirs.ok_or_else(|| StoreError::Failed("a new secret was not kept".to_owned()))
+        }
     }
-    // Another process may have made one at the same time: the store's word counts.
-    let settled = world.ports.store.secret(org).await?;
-    settled.map(|s| s.secret).ok_or_else(|| StoreError::Failed("a new secret was not kept".to_owned()))
+}
+
+/// Takes a step with the owner's secrets. `None` where it has none: there is no such owner.
+///
+/// # Errors
+/// [`StepError`]; nothing has changed then.
+pub async fn step_secrets(
+    store: &dyn Store,
+    owner: &SecretOwner,
+    step: Step,
+    now: Timestamp,
+) -> Result<Option<Stepped>, StepError> {
+    for _ in 0..STEP_TRIES_MAX {
+        let Some(before) = store.signing(owner).await? else { return Ok(None) };
+        let after = before.step(step.clone(), now)?;
+        let was = Some(before.places());
+        // Stale: somebody else has rotated meanwhile, and whether the step can be taken is asked anew.
+        if store.apply(vec![Change::SetSecrets { was, now: Box::new(after.clone()) }]).await? == Applied::Done {
+            return Ok(Some(Stepped { before, after }));
+        }
+    }
+    Err(StepError::Store(StoreError::Busy))
 }
 
 /// A new signing secret of 32 random bytes.
 #[must_use]
-pub fn new_secret(id: SecretId, org: &OrgId, random: [u8; 32], now: Timestamp) -> StoredSecret {
-    StoredSecret { id, org: org.clone(), secret: Secret::generate(random), created_at: now }
+pub fn new_secret(id: SecretId, random: [u8; 32], now: Timestamp) -> StoredSecret {
+    StoredSecret { id, secret: Secret::generate(random), created_at: now }
 }

@@ -8,6 +8,7 @@ use postsync_core::change::Change;
 use postsync_core::delivery::{self, ExhaustedReason, State};
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
+use postsync_core::rotation::SecretOwner;
 use postsync_core::rule;
 use postsync_core::target::without_query;
 use postsync_core::time::Timestamp;
@@ -149,9 +150,10 @@ pub(crate) fn judge(world: &World, due: &DueDelivery, report: &SendReport, is_pr
 
 async fn post(world: &World, due: &DueDelivery) -> SendReport {
     let (delivery, event) = (&due.delivery, &due.event);
-    let secret = loop {
-        match secrets::signing_secret(world, &delivery.org).await {
-            Ok(secret) => break secret,
+    let owner = SecretOwner::org(&delivery.org);
+    let signing = loop {
+        match secrets::signing(world, &owner).await {
+            Ok(signing) => break signing,
             Err(error) => world.pause_after(&error, "a signing secret").await,
         }
     };
@@ -163,7 +165,7 @@ async fn post(world: &World, due: &DueDelivery) -> SendReport {
         attempt: if rule::holds("the_attempt_number_is_sent") { delivery.attempts } else { 1 },
         url: delivery.url.clone(),
         body,
-        secret,
+        signing,
         at: world.now(),
         timeout: world.settings.delivery_timeout,
     };

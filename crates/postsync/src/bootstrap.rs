@@ -5,10 +5,11 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
-use postsync_core::access::{ApiKey, DEFAULT_ORG, Organization, Scope, Scopes, StoredSecret, key_hash, key_text};
+use postsync_core::access::{ApiKey, DEFAULT_ORG, Organization, Scope, Scopes, key_hash, key_text};
 use postsync_core::change::Change;
-use postsync_core::ids::{KeyId, OrgId, SecretId};
-use postsync_engine::new_secret;
+use postsync_core::ids::{KeyId, OrgId};
+use postsync_core::rotation::SecretOwner;
+use postsync_engine::first_secret;
 use postsync_engine::ports::{Applied, Clock as _, Store as _};
 use postsync_store::write_private;
 
@@ -24,16 +25,11 @@ pub(crate) async fn prepare(opened: &mut Opened, settings: &Settings) -> anyhow:
     let org = OrgId::new(DEFAULT_ORG);
     // Stale means that it is there already.
     let _ = add_organization(opened, &org, DEFAULT_ORG).await?;
-    if opened.store.secret(&org).await?.is_none() {
-        let id = SecretId(opened.new_id());
-        let made = match &settings.bootstrap_webhook_secret {
-            Some(secret) => {
-                StoredSecret { id, org: org.clone(), secret: secret.clone(), created_at: SystemClock.now() }
-            }
-            None => new_secret(id, &org, random(), SystemClock.now()),
-        };
-        let _ = opened.store.apply(vec![Change::SetSecret(Box::new(made))]).await?;
-    }
+    let made = match &settings.bootstrap_webhook_secret {
+        Some(secret) => opened.stored(secret.clone()),
+        None => opened.new_secret(),
+    };
+    first_secret(opened.store.as_ref(), &SecretOwner::org(&org), made).await?;
     if let Some(text) = &settings.bootstrap_api_key {
         // Stale means that it existed before, perhaps revoked since: so it stays.
         let _ = add_key(opened, &org, "bootstrap", &Scopes::new(&[Scope::Admin]), text).await?;

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use postsync_core::ids::IdSequence;
+use postsync_core::Secret;
+use postsync_core::access::StoredSecret;
+use postsync_core::ids::{IdSequence, SecretId};
+use postsync_engine::new_secret;
 use postsync_engine::ports::{Clock as _, Entropy as _, Store as _};
 use postsync_store::sqlite::{Options, Sqlite};
 use postsync_store::{MasterKey, write_private};
@@ -182,6 +185,16 @@ impl Opened {
     /// A new 64-bit id.
     pub(crate) fn new_id(&mut self) -> i64 {
         self.ids.next(SystemClock.now())
+    }
+
+    /// A secret that was given, ready to be kept.
+    pub(crate) fn stored(&mut self, secret: Secret) -> StoredSecret {
+        StoredSecret { id: SecretId(self.new_id()), secret, created_at: SystemClock.now() }
+    }
+
+    /// A new secret.
+    pub(crate) fn new_secret(&mut self) -> StoredSecret {
+        new_secret(SecretId(self.new_id()), random(), SystemClock.now())
     }
 }
 

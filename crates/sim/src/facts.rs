@@ -1,13 +1,14 @@
 //! What the world sees. Checkers are fed with this and nothing else: never with what the engine believes.
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use postsync_core::Secret;
 use postsync_core::change::Change;
 use postsync_core::delivery::State;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{DeliveryId, EventId, GenerationId, OrgId};
 use postsync_core::outcome::Outcome;
+use postsync_core::rotation::Signing;
 use postsync_core::time::Timestamp;
 
 /// When something was seen.
@@ -35,7 +36,9 @@ pub struct PostSeen {
     /// What.
     pub body: Bytes,
     /// What signs it.
-    pub secret: Secret,
+    pub signing: Arc<Signing>,
+    /// The `t` of its signatures.
+    pub at: Timestamp,
 }
 
 /// How a generator's work on a generation ended.
@@ -187,7 +190,7 @@ impl fmt::Display for Short<'_> {
                     State::Exhausted(_, reason) => write!(f, "exhausted {}", reason.as_str()),
                 }
             }
-            Change::SetSecret(secret) => write!(f, "secret of {}", secret.org),
+            Change::SetSecrets { now, .. } => write!(f, "secrets of {}: {}", now.owner, now.current.id),
             _ => write!(f, "other"),
         }
     }

@@ -1,12 +1,13 @@
 //! Signing secrets at rest: AES-256-GCM under the master key.
 //!
-//! Promise: what is sealed opens only under the same key and for the same organization and id, so that a row copied to
-//! another organization is worth nothing. Nonces are random: at 2^32 secrets they would need a new key, a server makes
+//! Promise: what is sealed opens only under the same key and for the same owner and id, so that a row copied to another
+//! organization or endpoint is worth nothing. Nonces are random: at 2^32 secrets they would need a new key, a server makes
 //! a handful.
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use postsync_core::Secret;
-use postsync_core::ids::{OrgId, SecretId};
+use postsync_core::ids::SecretId;
+use postsync_core::rotation::SecretOwner;
 use postsync_engine::ports::StoreError;
 
 use crate::MasterKey;
@@ -36,18 +37,25 @@ impl Vault {
     }
 
     /// Nonce, ciphertext, tag.
-    pub(crate) fn seal(&self, org: &OrgId, id: SecretId, secret: &Secret) -> Result<Vec<u8>, StoreError> {
-        self.seal_bound(&bound(org, id), secret.expose().as_bytes())
+    pub(crate) fn seal(&self, owner: &SecretOwner, id: SecretId, secret: &Secret) -> Result<Vec<u8>, StoreError> {
+        self.seal_bound(&bound(owner, id), secret.expose().as_bytes())
     }
 
-    pub(crate) fn open(&self, org: &OrgId, id: SecretId, key_id: &str, sealed: &[u8]) -> Result<Secret, StoreError> {
+    pub(crate) fn open(
+        &self,
+        owner: &SecretOwner,
+        id: SecretId,
+        key_id: &str,
+        sealed: &[u8],
+    ) -> Result<Secret, StoreError> {
+        let unreadable =
+            |why: &str| StoreError::Key(format!("the signing secret {id} of {owner} can't be read: {why}"));
         if key_id != self.key_id {
-            return Err(unreadable(org, id, "it was written with another master key"));
+            return Err(unreadable("it was written with another master key"));
         }
-        let text =
-            self.open_bound(&bound(org, id), sealed).ok_or_else(|| unreadable(org, id, "its row was changed"))?;
-        let text = String::from_utf8(text).map_err(|_| unreadable(org, id, "it is not text"))?;
-        Secret::new(text).map_err(|error| unreadable(org, id, &error.to_string()))
+        let text = self.open_bound(&bound(owner, id), sealed).ok_or_else(|| unreadable("its row was changed"))?;
+        let text = String::from_utf8(text).map_err(|_| unreadable("it is not text"))?;
+        Secret::new(text).map_err(|error| unreadable(&error.to_string()))
     }
 
     /// A row by which a later start knows the key again.
@@ -81,17 +89,21 @@ fn key_id(master: &MasterKey) -> String {
     hex::encode(&digest(&SHA256, master.bytes()).as_ref()[..8])
 }
 
-/// The id has a fixed length, so that no organization's name can run into it.
-fn bound(org: &OrgId, id: SecretId) -> Vec<u8> {
-    [&id.0.to_be_bytes()[..], org.as_str().as_bytes()].concat()
-}
-
-fn unreadable(org: &OrgId, id: SecretId, why: &str) -> StoreError {
-    StoreError::Key(format!("the signing secret {id} of organization {org} can't be read: {why}"))
+/// What a secret is bound to. The id has a fixed length, and no organization's id holds a zero byte: no part can run into
+/// another.
+pub(crate) fn bound(owner: &SecretOwner, id: SecretId) -> Vec<u8> {
+    let mut bound = [&id.0.to_be_bytes()[..], owner.org.as_str().as_bytes()].concat();
+    if let Some(endpoint) = &owner.endpoint {
+        bound.push(0);
+        bound.extend_from_slice(endpoint.as_str().as_bytes());
+    }
+    bound
 }
 
 #[cfg(test)]
 mod tests {
+    use postsync_core::ids::{EndpointId, OrgId};
+
     use super::*;
 
     fn vault(byte: u8) -> Vault {
@@ -101,24 +113,27 @@ mod tests {
     #[test]
     fn opens_only_what_was_sealed_for_it() {
         let (a, b) = (vault(1), vault(2));
-        let (org, id) = (OrgId::new("default"), SecretId(7));
+        let (owner, id) = (SecretOwner::org(&OrgId::new("default")), SecretId(7));
         let secret = Secret::generate([3; 32]);
-        let sealed = a.seal(&org, id, &secret).unwrap();
-        assert_eq!(a.open(&org, id, a.key_id(), &sealed), Ok(secret.clone()));
-        assert!(a.open(&OrgId::new("other"), id, a.key_id(), &sealed).is_err());
-        assert!(a.open(&org, SecretId(8), a.key_id(), &sealed).is_err());
-        assert!(a.open(&org, id, b.key_id(), &sealed).unwrap_err().to_string().contains("another master key"));
-        assert!(b.open(&org, id, b.key_id(), &sealed).is_err());
-        assert!(a.open(&org, id, a.key_id(), &sealed[..5]).is_err());
+        let sealed = a.seal(&owner, id, &secret).unwrap();
+        assert_eq!(a.open(&owner, id, a.key_id(), &sealed), Ok(secret.clone()));
+        let endpoint = SecretOwner::endpoint(&owner.org, &EndpointId::new("end_1"));
+        for other in [SecretOwner::org(&OrgId::new("other")), endpoint] {
+            assert!(a.open(&other, id, a.key_id(), &sealed).is_err());
+        }
+        assert!(a.open(&owner, SecretId(8), a.key_id(), &sealed).is_err());
+        assert!(a.open(&owner, id, b.key_id(), &sealed).unwrap_err().to_string().contains("another master key"));
+        assert!(b.open(&owner, id, b.key_id(), &sealed).is_err());
+        assert!(a.open(&owner, id, a.key_id(), &sealed[..5]).is_err());
         let mut changed = sealed;
         *changed.last_mut().unwrap() ^= 1;
-        assert!(a.open(&org, id, a.key_id(), &changed).is_err());
+        assert!(a.open(&owner, id, a.key_id(), &changed).is_err());
     }
 
     #[test]
     fn the_clear_text_is_not_in_what_is_kept_and_nonces_differ() {
         let (vault, secret) = (vault(1), Secret::new("whsec_8f14e45fceea167a5a36dedd4bea2543").unwrap());
-        let seal = || vault.seal(&OrgId::new("default"), SecretId(7), &secret).unwrap();
+        let seal = || vault.seal(&SecretOwner::org(&OrgId::new("default")), SecretId(7), &secret).unwrap();
         let (first, second) = (seal(), seal());
         assert_ne!(first[..NONCE_LEN], second[..NONCE_LEN]);
         assert!(!first.windows(8).any(|w| w == b"8f14e45f"));

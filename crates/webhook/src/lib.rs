@@ -24,5 +24,5 @@ pub use difference::{Difference, first_difference};
 pub use error::{BodyEncoding, Direction, VerifyError};
 pub use header::HeaderFault;
 pub use secret::{SECRET_BYTES_MAX, SECRET_PREFIX, Secret, SecretError};
-pub use sign::{headers, sign_standard, sign_sync};
+pub use sign::{Signers, headers, sign_standard, sign_sync};
 pub use verify::{StandardHeaders, TOLERANCE_DEFAULT, Verified, verify_standard, verify_sync};

@@ -14,6 +14,10 @@ use crate::secret::Secret;
 
 /// The header of Sync's scheme. Names are in title case, because receivers exist that compare them so.
 pub const SYNC_SIGNATURE: &str = "Sync-Signature";
+/// As [`SYNC_SIGNATURE`], made with the secret that comes next: before the switch a receiver that has it already checks this one.
+pub const SYNC_SIGNATURE_NEXT: &str = "Sync-Signature-Next";
+/// As [`SYNC_SIGNATURE`], made with the secret before: after the switch a receiver that still has it checks this one.
+pub const SYNC_SIGNATURE_PREVIOUS: &str = "Sync-Signature-Previous";
 /// The Standard Webhooks header with the event's id, which stays the same over all attempts.
 pub const WEBHOOK_ID: &str = "Webhook-Id";
 /// The Standard Webhooks header with the time of the attempt, in seconds.
@@ -42,25 +46,50 @@ pub fn sign_standard(secret: &Secret, id: &str, t_unix_s: i64, body: &[u8]) -> O
     Some(format!("v1,{}", STANDARD.encode(mac)))
 }
 
+/// What signs one attempt. While a secret is rotated two sign, or all three.
+#[derive(Clone, Copy, Debug)]
+pub struct Signers<'a> {
+    /// Makes `Sync-Signature`.
+    pub current: &'a Secret,
+    /// Makes `Sync-Signature-Next`.
+    pub next: Option<&'a Secret>,
+    /// Makes `Sync-Signature-Previous`.
+    pub previous: Option<&'a Secret>,
+}
+
+impl<'a> Signers<'a> {
+    /// One that is not being rotated.
+    #[must_use]
+    pub fn one(current: &'a Secret) -> Self {
+        Self { current, next: None, previous: None }
+    }
+}
+
 /// All headers that sign one attempt, as (name, value), ready to send.
 ///
-/// `sync` signs `Sync-Signature`. `standard` signs the Standard Webhooks set: one secret, or two while a secret is rotated; those without
-/// a standard key are skipped, and if none is left the three headers are left out.
+/// `Sync-Signature` is one header with one `v1` always, because Sync's receivers take no more; what else signs has a header of its own.
+/// The Standard Webhooks set has one list of signatures, that of the current secret first. Secrets without a standard key are not in it,
+/// and if none is left the three headers are left out.
 #[must_use]
-pub fn headers(
-    sync: &Secret,
-    standard: &[Secret],
-    id: &str,
-    t_unix_s: i64,
-    body: &[u8],
-) -> Vec<(&'static str, String)> {
-    let mut headers = vec![(SYNC_SIGNATURE, sign_sync(sync, t_unix_s, body))];
-    let signatures: Vec<String> =
-        standard.iter().filter_map(|secret| sign_standard(secret, id, t_unix_s, body)).collect();
+pub fn headers(signers: Signers<'_>, id: &str, t_unix_s: i64, body: &[u8]) -> Vec<(&'static str, String)> {
+    let Signers { current, next, previous } = signers;
+    let beside = [(SYNC_SIGNATURE_NEXT, next), (SYNC_SIGNATURE_PREVIOUS, previous)];
+    let beside = beside.into_iter().filter_map(|(name, secret)| Some((name, secret?)));
+    let mut headers = Vec::with_capacity(6);
+    let mut signatures = String::new();
+    for (name, secret) in std::iter::once((SYNC_SIGNATURE, current)).chain(beside) {
+        headers.push((name, sign_sync(secret, t_unix_s, body)));
+        if let Some(signature) = sign_standard(secret, id, t_unix_s, body) {
+            if !signatures.is_empty() {
+                signatures.push(' ');
+            }
+            signatures.push_str(&signature);
+        }
+    }
     if !signatures.is_empty() {
         headers.push((WEBHOOK_ID, id.to_owned()));
         headers.push((WEBHOOK_TIMESTAMP, t_unix_s.to_string()));
-        headers.push((WEBHOOK_SIGNATURE, signatures.join(" ")));
+        headers.push((WEBHOOK_SIGNATURE, signatures));
     }
     headers
 }
@@ -83,26 +112,30 @@ mod tests {
     #[test]
     fn a_secret_without_a_standard_key_leaves_that_set_out() {
         let imported = Secret::new("whsec_imported-from-elsewhere").unwrap();
-        let names = |secrets: &[Secret]| -> Vec<&str> {
-            headers(&imported, secrets, "evt_1", 1, b"{}").iter().map(|(name, _)| *name).collect()
-        };
-        assert_eq!(names(std::slice::from_ref(&imported)), [SYNC_SIGNATURE]);
+        let names =
+            |signers| -> Vec<&str> { headers(signers, "evt_1", 1, b"{}").iter().map(|(name, _)| *name).collect() };
+        assert_eq!(names(Signers::one(&imported)), [SYNC_SIGNATURE]);
+        let next = Secret::generate([1; 32]);
         assert_eq!(
-            names(&[imported.clone(), Secret::generate([1; 32])]),
-            [SYNC_SIGNATURE, WEBHOOK_ID, WEBHOOK_TIMESTAMP, WEBHOOK_SIGNATURE]
+            names(Signers { next: Some(&next), ..Signers::one(&imported) }),
+            [SYNC_SIGNATURE, SYNC_SIGNATURE_NEXT, WEBHOOK_ID, WEBHOOK_TIMESTAMP, WEBHOOK_SIGNATURE]
         );
     }
 
     #[test]
-    fn rotation_signs_the_standard_set_with_both_secrets() {
-        let (old, new) = (Secret::generate([1; 32]), Secret::generate([2; 32]));
-        let all = headers(&old, &[old.clone(), new.clone()], "evt_1", 9, b"{}");
-        let both = format!(
-            "{} {}",
-            sign_standard(&old, "evt_1", 9, b"{}").unwrap(),
-            sign_standard(&new, "evt_1", 9, b"{}").unwrap()
-        );
-        assert_eq!(all[3], (WEBHOOK_SIGNATURE, both));
-        assert_eq!(all[0], (SYNC_SIGNATURE, sign_sync(&old, 9, b"{}")));
+    fn a_rotation_signs_beside_the_current_secret_which_comes_first() {
+        let [old, new, newest] = [1, 2, 3].map(|byte| Secret::generate([byte; 32]));
+        let all = headers(Signers { current: &new, next: Some(&newest), previous: Some(&old) }, "evt_1", 9, b"{}");
+        let standard: Vec<String> =
+            [&new, &newest, &old].into_iter().filter_map(|secret| sign_standard(secret, "evt_1", 9, b"{}")).collect();
+        let expected = [
+            (SYNC_SIGNATURE, sign_sync(&new, 9, b"{}")),
+            (SYNC_SIGNATURE_NEXT, sign_sync(&newest, 9, b"{}")),
+            (SYNC_SIGNATURE_PREVIOUS, sign_sync(&old, 9, b"{}")),
+            (WEBHOOK_ID, "evt_1".to_owned()),
+            (WEBHOOK_TIMESTAMP, "9".to_owned()),
+            (WEBHOOK_SIGNATURE, standard.join(" ")),
+        ];
+        assert_eq!(all, expected);
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use postsync_webhook::{Secret, headers};
+use postsync_webhook::{Secret, Signers, headers};
 use serde_json::Value;
 
 const BODY: &str =
@@ -71,7 +71,7 @@ fn judge(command: &mut Command) {
 }
 
 fn signed(secret: &Secret, t_unix_s: i64) -> String {
-    let set = headers(secret, std::slice::from_ref(secret), "evt_1", t_unix_s, BODY.as_bytes());
+    let set = headers(Signers::one(secret), "evt_1", t_unix_s, BODY.as_bytes());
     set.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use postsync_webhook::{
-    BodyEncoding, Direction, HeaderFault, Secret, StandardHeaders, TOLERANCE_DEFAULT, Verified, VerifyError, canonical,
-    headers, sign_standard, sign_sync, verify_standard, verify_sync,
+    BodyEncoding, Direction, HeaderFault, Secret, Signers, StandardHeaders, TOLERANCE_DEFAULT, Verified, VerifyError,
+    canonical, headers, sign_standard, sign_sync, verify_standard, verify_sync,
 };
 use serde_json::Value;
 
@@ -164,7 +164,8 @@ fn during_a_rotation_either_secret_fits() {
 fn the_standard_set_round_trips_and_explains_itself() {
     let secrets = [Secret::generate([1; 32]), Secret::generate([2; 32])];
     let body = BATCH.as_bytes();
-    let sent = headers(&secrets[0], &secrets, "evt_1", T, body);
+    let signers = Signers { next: Some(&secrets[1]), ..Signers::one(&secrets[0]) };
+    let sent = headers(signers, "evt_1", T, body);
     let value = |name: &str| sent.iter().find(|header| header.0 == name).map(|header| header.1.as_bytes());
     let set = StandardHeaders {
         id: value("Webhook-Id"),

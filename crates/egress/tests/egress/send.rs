@@ -4,9 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Act, Names, OK, SHORT, SOON, Seen, plain, post, raw, say, settings};
+use crate::support::{Act, Names, OK, SHORT, SOON, Seen, plain, post, raw, say, settings, signing};
 use bytes::Bytes;
+use postsync_core::access::StoredSecret;
+use postsync_core::ids::{OrgId, SecretId};
 use postsync_core::outcome::{Outcome, Phases, RetryAfter, SendError, SendReport};
+use postsync_core::rotation::{Previous, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Egress, EgressSettings, ResolveFailure};
 use postsync_engine::ports::{Post, Sender as _};
@@ -47,11 +50,56 @@ async fn the_request_byte_for_byte() {
     assert_eq!(server.request().await.1, want);
 }
 
+/// Sync's receivers read one `Sync-Signature` with one `v1`: what else signs stands in headers of its own, under the exact names.
+#[tokio::test]
+async fn a_rotation_byte_for_byte() {
+    let mut server = plain(|_, _| say(OK)).await;
+    let [old, new, newest] = [1u8, 2, 3].map(|n| StoredSecret {
+        id: SecretId(n.into()),
+        secret: postsync_core::Secret::generate([n; 32]),
+        created_at: Timestamp(0),
+    });
+    let previous = Previous { secret: old.clone(), expires_at: Timestamp(1_795_422_077_124) };
+    let owner = SecretOwner::org(&OrgId::new("default"));
+    let rotating = Arc::new(Signing { owner, current: new, next: Some(newest), previous: Some(previous) });
+    let sent = || Post { signing: rotating.clone(), ..post(server.http("/")) };
+    let (in_time, late) = (sent(), Post { at: Timestamp(1_795_422_077_124), ..sent() });
+    let mac = |n: u8| {
+        let signed =
+            postsync_webhook::sign_sync(&postsync_core::Secret::generate([n; 32]), 1_795_422_077, &in_time.body);
+        signed.strip_prefix("t=1795422077,v1=").unwrap().to_owned()
+    };
+    let standard = |n: u8| {
+        let secret = postsync_core::Secret::generate([n; 32]);
+        postsync_webhook::sign_standard(&secret, &in_time.event.to_string(), 1_795_422_077, &in_time.body).unwrap()
+    };
+    let lines = |all: bool| {
+        let mut lines = vec![
+            format!("Sync-Signature: t=1795422077,v1={}", mac(2)),
+            format!("Sync-Signature-Next: t=1795422077,v1={}", mac(3)),
+        ];
+        lines.extend(all.then(|| format!("Sync-Signature-Previous: t=1795422077,v1={}", mac(1))));
+        lines.push("Webhook-Id: evt_0000000000001".to_owned());
+        lines.push("Webhook-Timestamp: 1795422077".to_owned());
+        let signers: &[u8] = if all { &[2, 3, 1] } else { &[2, 3] };
+        let signatures: Vec<String> = signers.iter().map(|n| standard(*n)).collect();
+        lines.push(format!("Webhook-Signature: {}", signatures.join(" ")));
+        lines.join("\r\n")
+    };
+    let (all, without_previous) = (lines(true), lines(false));
+    for (post, want) in [(in_time, all), (late, without_previous)] {
+        send(&egress(), post).await;
+        let (_, request) = server.request().await;
+        assert!(request.contains(&format!("\r\n{want}\r\n")), "{request}\nhas not\n{want}");
+        assert_eq!(request.matches("Sync-Signature: ").count(), 1, "{request}");
+    }
+}
+
 #[tokio::test]
 async fn a_secret_without_a_standard_key_leaves_those_headers_out() {
     let mut server = plain(|_, _| say(OK)).await;
     let secret = postsync_core::Secret::new("whsec_8f14e45fceea167a5a36dedd4bea2543x").unwrap();
-    send(&egress(), Post { secret, ..post(server.http("/")) }).await;
+    send(&egress(), Post { signing: signing(secret), ..post(server.http("/")) }).await;
     let (_, request) = server.request().await;
     assert!(request.contains("\r\nSync-Signature: t=1795422077,v1=") && !request.contains("Webhook-"), "{request}");
 }
@@ -278,7 +326,7 @@ async fn the_next_address_is_tried_where_one_refuses() {
 async fn what_goes_out_verifies_as_it_stands() {
     let mut server = plain(|_, _| say(OK)).await;
     let sent = Post { body: Bytes::from("{\"text\":\"caf\u{e9} \u{1f3ac}\"}"), ..post(server.http("/")) };
-    let secrets = [sent.secret.clone()];
+    let secrets = [sent.signing.current.secret.clone()];
     send(&egress(), sent).await;
     let (_, request) = server.request().await;
     let (head, body) = request.split_once("\r\n\r\n").unwrap();

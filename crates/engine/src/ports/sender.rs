@@ -1,13 +1,14 @@
 //! Outgoing HTTP: one POST of a webhook, one fetch of an input.
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use postsync_core::Secret;
 use postsync_core::event::EventType;
 use postsync_core::ids::{DeliveryId, EventId};
 use postsync_core::outcome::{SendError, SendReport};
+use postsync_core::rotation::Signing;
 use postsync_core::time::Timestamp;
 
 /// One attempt, ready to be signed and sent.
@@ -25,8 +26,8 @@ pub struct Post {
     pub url: String,
     /// The frozen bytes: sent as they are, signed as they are.
     pub body: Bytes,
-    /// What signs them: the organization's current secret.
-    pub secret: Secret,
+    /// What signs them. Ask [`Signing::signers`] with `at`.
+    pub signing: Arc<Signing>,
     /// The `t` of the signature: the time of this attempt.
     pub at: Timestamp,
     /// For head and body of the answer together.

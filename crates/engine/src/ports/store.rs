@@ -1,6 +1,6 @@
 //! What is remembered. Narrow and batch-oriented; what decides is in `core`, what is fenced is decided here.
 use async_trait::async_trait;
-use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
 use postsync_core::change::Change;
@@ -9,6 +9,7 @@ use postsync_core::event::Event;
 use postsync_core::generation::{Generation, Status};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 
 /// What became of a list of changes.
@@ -263,11 +264,11 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     async fn organizations(&self) -> Result<Vec<Organization>, StoreError>;
 
-    /// The organization's current signing secret.
+    /// What signs that owner's webhooks. `None` where it has no secret yet, and where there is no such owner.
     ///
     /// # Errors
     /// See [`StoreError`].
-    async fn secret(&self, org: &OrgId) -> Result<Option<StoredSecret>, StoreError>;
+    async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError>;
 
     /// Whether it can write: a no-op that goes through a commit.
     ///

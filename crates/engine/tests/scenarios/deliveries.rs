@@ -106,7 +106,8 @@ fn each_organization_signs_with_its_own_secret_and_keeps_it() {
     play.crash_and_restart();
     play.submit(INSTANT_MODEL, Some(URL));
     play.stage.run_ready();
-    let secrets: Vec<String> = play.posts().iter().map(|(_, post)| post.secret.expose().to_owned()).collect();
+    let secrets: Vec<String> =
+        play.posts().iter().map(|(_, post)| post.signing.current.secret.expose().to_owned()).collect();
     assert_ne!(secrets[0], secrets[1]);
     assert_eq!((&secrets[2], &secrets[3], &secrets[4]), (&secrets[0], &secrets[1], &secrets[0]));
 }

@@ -5,8 +5,9 @@ use anyhow::{bail, ensure};
 use clap::Subcommand;
 use postsync_core::access::{DEFAULT_ORG, Scopes, key_text};
 use postsync_core::change::Change;
-use postsync_core::ids::{KeyId, OrgId, SecretId};
-use postsync_engine::new_secret;
+use postsync_core::ids::{KeyId, OrgId};
+use postsync_core::rotation::SecretOwner;
+use postsync_engine::first_secret;
 use postsync_engine::ports::{Applied, Clock as _, Store as _};
 
 use super::{StoreArgs, block_on};
@@ -188,8 +189,8 @@ async fn create_org(name: &str, store: &StoreArgs) -> anyhow::Result<()> {
     let org = OrgId::new(&format!("org_{}", hex::encode(random::<8>())));
     let applied = bootstrap::add_organization(&opened, &org, name).await?;
     ensure!(applied == Applied::Done, "the organization was not kept; try again");
-    let secret = new_secret(SecretId(opened.new_id()), &org, random(), SystemClock.now());
-    let _ = opened.store.apply(vec![Change::SetSecret(Box::new(secret))]).await?;
+    let secret = opened.new_secret();
+    first_secret(opened.store.as_ref(), &SecretOwner::org(&org), secret).await?;
     say!("{org}")?;
     Ok(())
 }

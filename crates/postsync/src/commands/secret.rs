@@ -6,14 +6,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 use postsync_core::Secret;
-use postsync_core::access::{DEFAULT_ORG, StoredSecret};
-use postsync_core::change::Change;
-use postsync_core::ids::SecretId;
-use postsync_engine::new_secret;
-use postsync_engine::ports::{Clock as _, Store as _};
+use postsync_core::access::DEFAULT_ORG;
+use postsync_core::rotation::{SecretOwner, Step};
+use postsync_engine::ports::Clock as _;
+use postsync_engine::{first_secret, step_secrets};
 
 use super::{StoreArgs, access, block_on};
-use crate::data::{self, random};
+use crate::data;
 use crate::out::say;
 use crate::world::SystemClock;
 
@@ -55,14 +54,8 @@ pub(crate) fn run(command: &SecretCommand) -> anyhow::Result<ExitCode> {
 async fn show(org: &str, store: &StoreArgs) -> anyhow::Result<()> {
     let mut opened = data::open(&store.settings()?).await?;
     let org = access::organization(&opened, org).await?;
-    let secret = match opened.store.secret(&org).await? {
-        Some(stored) => stored.secret,
-        None => {
-            let made = new_secret(SecretId(opened.new_id()), &org, random(), SystemClock.now());
-            let _ = opened.store.apply(vec![Change::SetSecret(Box::new(made.clone()))]).await?;
-            made.secret
-        }
-    };
+    let fresh = opened.new_secret();
+    let secret = first_secret(opened.store.as_ref(), &SecretOwner::org(&org), fresh).await?.current.secret;
     say!("{}", secret.expose())?;
     explain(&secret);
     Ok(())
@@ -72,9 +65,12 @@ async fn import(text: &str, org: &str, store: &StoreArgs) -> anyhow::Result<()> 
     let secret = Secret::new(given(text)?.trim())?;
     let mut opened = data::open_or_make(&store.settings()?).await?;
     let org = access::organization(&opened, org).await?;
-    let stored =
-        StoredSecret { id: SecretId(opened.new_id()), org, secret: secret.clone(), created_at: SystemClock.now() };
-    let _ = opened.store.apply(vec![Change::SetSecret(Box::new(stored))]).await?;
+    let owner = SecretOwner::org(&org);
+    let given = opened.stored(secret.clone());
+    let found = first_secret(opened.store.as_ref(), &owner, given.clone()).await?;
+    if found.current.id != given.id {
+        step_secrets(opened.store.as_ref(), &owner, Step::Import(given), SystemClock.now()).await?;
+    }
     eprintln!("Imported {}. A running server signs with it within a second.", secret.masked());
     explain(&secret);
     Ok(())

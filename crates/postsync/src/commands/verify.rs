@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use postsync_core::event::Event;
 use postsync_core::ids::EventId;
+use postsync_core::rotation::SecretOwner;
 use postsync_core::schedule::parse_duration;
 use postsync_engine::ports::{Clock as _, Store as _};
 use postsync_webhook::{Secret, first_difference, verify_sync};
@@ -103,8 +104,8 @@ fn against(args: &VerifyArgs) -> anyhow::Result<Against> {
     let texts = args.secret.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
     let mut secrets = texts.map(Secret::new).collect::<Result<Vec<_>, _>>()?;
     let (event, kept) = match args.event {
-        Some(id) => block_on(on_record(args, id)).map(|(event, secret)| (Some(event), secret))?,
-        None => (None, None),
+        Some(id) => block_on(on_record(args, id)).map(|(event, secrets)| (Some(event), secrets))?,
+        None => (None, Vec::new()),
     };
     if secrets.is_empty() {
         secrets.extend(kept);
@@ -113,10 +114,15 @@ fn against(args: &VerifyArgs) -> anyhow::Result<Against> {
     Ok(Against { secrets, tolerance, event })
 }
 
-async fn on_record(args: &VerifyArgs, id: EventId) -> anyhow::Result<(Event, Option<Secret>)> {
+async fn on_record(args: &VerifyArgs, id: EventId) -> anyhow::Result<(Event, Vec<Secret>)> {
     let opened = data::open(&args.store.settings()?).await?;
     let event = opened.store.event_of_any(id).await?;
     let event = event.with_context(|| format!("--event: {} has no {id}", opened.folder.database().display()))?;
-    let secret = opened.store.secret(&event.org).await?;
-    Ok((event, secret.map(|stored| stored.secret)))
+    let signing = opened.store.signing(&SecretOwner::org(&event.org)).await?;
+    // While a secret is rotated, what came may be signed with any of them.
+    let secrets = signing.map_or(vec![], |signing| {
+        let signers = signing.signers(SystemClock.now());
+        [Some(signers.current), signers.next, signers.previous].into_iter().flatten().cloned().collect()
+    });
+    Ok((event, secrets))
 }

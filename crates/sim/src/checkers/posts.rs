@@ -24,7 +24,10 @@ impl Checker for IdsRise {
         let id = match fact {
             Fact::Committed(Change::AddEvent(event)) => event.id.0,
             Fact::Committed(Change::AddDelivery(delivery)) => delivery.id.0,
-            Fact::Committed(Change::SetSecret(secret)) => secret.id.0,
+            Fact::Committed(Change::SetSecrets { now, .. }) => {
+                let ids = now.places().ids();
+                ids.into_iter().max().map_or(0, |newest| newest.0)
+            }
             Fact::LifeBegan => {
                 self.floor = self.highest;
                 return Ok(());
@@ -87,17 +90,18 @@ impl Checker for OneSecret {
             Fact::Committed(Change::AddDelivery(delivery)) => {
                 self.org_of.insert(delivery.id, delivery.org.clone());
             }
-            Fact::Committed(Change::SetSecret(made)) => {
-                let text = made.secret.expose().to_owned();
-                self.current.insert(made.org.clone(), text.clone());
-                let used = self.used.get(&made.org);
+            Fact::Committed(Change::SetSecrets { now, .. }) => {
+                let org = now.owner.org.clone();
+                let text = now.current.secret.expose().to_owned();
+                self.current.insert(org.clone(), text.clone());
+                let used = self.used.get(&org);
                 return ensure(used.is_none_or(|used| *used == text), || {
-                    format!("a POST of {} was signed with a secret that is not its own any more", made.org)
+                    format!("a POST of {org} was signed with a secret that is not its own any more")
                 });
             }
             Fact::PostBegan(post) => {
                 let Some(org) = self.org_of.get(&post.delivery) else { return Ok(()) };
-                let text = post.secret.expose().to_owned();
+                let text = post.signing.current.secret.expose().to_owned();
                 self.used.insert(org.clone(), text.clone());
                 return ensure(self.current.get(org) == Some(&text), || {
                     format!("attempt {} of {} is signed with another secret than {org}'s", post.attempt, post.delivery)

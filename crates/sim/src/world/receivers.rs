@@ -223,7 +223,8 @@ impl Sender for Receivers {
             attempt: post.attempt,
             url: post.url.clone(),
             body: post.body.clone(),
-            secret: post.secret.clone(),
+            signing: post.signing.clone(),
+            at: post.at,
         };
         let reply = self.reply(&post.url, post.timeout);
         self.witness.tell(&Fact::PostBegan(&seen));

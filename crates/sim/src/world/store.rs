@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
-use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -207,6 +208,6 @@ reads! {
     keys(org: &OrgId) -> Vec<ApiKey>;
     key(id: KeyId) -> Option<ApiKey>;
     organizations() -> Vec<Organization>;
-    secret(org: &OrgId) -> Option<StoredSecret>;
+    signing(owner: &SecretOwner) -> Option<Signing>;
     check() -> ();
 }

@@ -19,22 +19,28 @@ CREATE TABLE keys (
 ) STRICT;
 CREATE INDEX keys_by_org ON keys (org, id);
 
--- One row, written by the first open: it tells a wrong master key before anything is read with it.
+-- The master keys that something may be sealed with: one, written by the first open, and while the key is being changed the
+-- next one beside it. Only its own key opens a row, which tells a wrong one before anything is read with it.
 CREATE TABLE vault (
-    id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-    key_id TEXT NOT NULL,
+    place  TEXT NOT NULL PRIMARY KEY,   -- current, next
+    key_id TEXT NOT NULL UNIQUE,
     sealed BLOB NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
+-- What signs webhooks: at most three of an organization, and of each of its registered endpoints. One that signs nothing any
+-- more is removed.
 CREATE TABLE secrets (
-    id            INTEGER NOT NULL PRIMARY KEY,
-    org           TEXT NOT NULL,
-    key_id        TEXT NOT NULL,
-    sealed        BLOB NOT NULL,        -- nonce, ciphertext, tag; bound to org and id
-    created_at    INTEGER NOT NULL,
-    superseded_at INTEGER               -- NULL: the organization's current one
+    id         INTEGER NOT NULL PRIMARY KEY,
+    org        TEXT NOT NULL,
+    endpoint   TEXT,                    -- NULL: the organization's own
+    place      TEXT,                    -- current, next, previous; NULL only inside a commit
+    key_id     TEXT NOT NULL,           -- of the master key
+    sealed     BLOB NOT NULL,           -- nonce, ciphertext, tag; bound to id, org and endpoint
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER                  -- of previous
 ) STRICT;
-CREATE UNIQUE INDEX secrets_current ON secrets (org) WHERE superseded_at IS NULL;
+CREATE UNIQUE INDEX secrets_by_owner ON secrets (org, coalesce(endpoint, ''), place);
+CREATE INDEX secrets_by_key ON secrets (key_id, id);
 
 CREATE TABLE generations (
     number           INTEGER NOT NULL PRIMARY KEY,

@@ -12,13 +12,14 @@ mod tables;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -140,9 +141,8 @@ impl Store for Memory {
         Ok(self.tables().organizations_by_age())
     }
 
-    async fn secret(&self, org: &OrgId) -> Result<Option<StoredSecret>, StoreError> {
-        let tables = self.tables();
-        Ok(tables.current.get(org).and_then(|id| tables.secrets.get(id)).cloned())
+    async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
+        Ok(self.tables().signing.get(owner).cloned())
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! Each change checks its own fence against what the changes before it in the list have made; whoever calls rolls the
 //! whole state back where one refuses.
-use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
 use postsync_core::change::{Change, Parking, Settlement};
@@ -11,6 +11,7 @@ use postsync_core::event::Event;
 use postsync_core::generation::{Generation, State};
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId, SecretId};
 use postsync_core::parking::Lane;
+use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
@@ -36,9 +37,9 @@ pub(super) struct Tables {
     pub(super) assets: Table<AssetId, Asset>,
     pub(super) organizations: Table<OrgId, Organization>,
     pub(super) keys: Table<KeyId, ApiKey>,
-    pub(super) secrets: Table<SecretId, StoredSecret>,
-    /// Each organization's current one.
-    pub(super) current: Table<OrgId, SecretId>,
+    pub(super) signing: Table<SecretOwner, Signing>,
+    /// Whose each secret is.
+    pub(super) secrets: Table<SecretId, SecretOwner>,
 }
 
 /// Runs one method on every table: what is forgotten here is not taken back.
@@ -54,8 +55,8 @@ macro_rules! each {
         $tables.assets.$method();
         $tables.organizations.$method();
         $tables.keys.$method();
+        $tables.signing.$method();
         $tables.secrets.$method();
-        $tables.current.$method();
     }};
 }
 
@@ -102,7 +103,7 @@ impl Tables {
             Change::AddOrganization(organization) => self.add_organization(organization),
             Change::AddKey(key) => self.add_key(*key),
             Change::RevokeKey { id, at } => self.revoke_key(id, at),
-            Change::SetSecret(secret) => self.set_secret(*secret),
+            Change::SetSecrets { was, now } => self.set_secrets(was, *now),
         }
     }
 
@@ -248,12 +249,18 @@ impl Tables {
         Ok(())
     }
 
-    fn set_secret(&mut self, secret: StoredSecret) -> Result<(), Refusal> {
-        if self.secrets.contains(&secret.id) {
+    fn set_secrets(&mut self, was: Option<Places>, now: Signing) -> Result<(), Refusal> {
+        if self.signing.get(&now.owner).map(Signing::places) != was {
+            return Err(Refusal::Stale);
+        }
+        let kept = was.map_or(vec![], Places::ids);
+        let ids = now.places().ids();
+        if ids.iter().any(|id| !kept.contains(id) && self.secrets.contains(id)) {
             return Err(duplicate("secret"));
         }
-        self.current.put(secret.org.clone(), secret.id);
-        self.secrets.put(secret.id, secret);
+        kept.iter().for_each(|id| self.secrets.remove(id));
+        ids.into_iter().for_each(|id| self.secrets.put(id, now.owner.clone()));
+        self.signing.put(now.owner.clone(), now);
         Ok(())
     }
 }

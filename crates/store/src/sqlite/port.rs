@@ -1,12 +1,13 @@
 //! The engine's port, verb by verb.
 use async_trait::async_trait;
-use postsync_core::access::{ApiKey, Organization, StoredSecret};
+use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
@@ -15,7 +16,7 @@ use rusqlite::Connection;
 
 use super::commit::Work;
 use super::failure::store_error;
-use super::read::{access, deliveries, generations};
+use super::read::{access, deliveries, generations, secrets};
 use super::{Reads, Sqlite};
 
 impl Sqlite {
@@ -139,9 +140,9 @@ impl Store for Sqlite {
         self.list(|conn| access::organizations(conn)).await
     }
 
-    async fn secret(&self, org: &OrgId) -> Result<Option<StoredSecret>, StoreError> {
-        let (org, vault) = (org.clone(), self.vault.clone());
-        self.read(Reads::ForTheEngine, move |conn| access::secret(conn, &vault, &org)).await
+    async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
+        let (owner, vault) = (owner.clone(), self.vault.clone());
+        self.read(Reads::ForTheEngine, move |conn| secrets::signing(conn, &vault, &owner)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -204,7 +205,7 @@ mod tests {
         store.generation(&org, generation).await?;
         store.asset(&org, AssetId::new(Timestamp(0), [0; 10])).await?;
         store.key_by_hash([0; 32]).await?;
-        store.secret(&org).await?;
+        store.signing(&SecretOwner::org(&org)).await?;
         store.check().await
     }
 }

@@ -89,11 +89,11 @@ fn has_table(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
 
 /// The first open leaves a row that only the same master key can read; later ones must read it.
 pub(super) fn check_master_key(conn: &Connection, path: &Path, vault: &Vault) -> Result<(), Error> {
-    let read = "SELECT key_id, sealed FROM vault WHERE id = 1";
+    let read = "SELECT key_id, sealed FROM vault WHERE place = 'current'";
     let row = conn.query_row(read, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)));
     match row.optional().map_err(|error| store_error(&error))? {
         None => {
-            let write = "INSERT INTO vault (id, key_id, sealed) VALUES (1, ?1, ?2)";
+            let write = "INSERT INTO vault (place, key_id, sealed) VALUES ('current', ?1, ?2)";
             let sealed = vault.seal_check()?;
             conn.execute(write, (vault.key_id(), sealed)).map_err(|error| store_error(&error))?;
             Ok(())

@@ -1,10 +1,14 @@
-//! The words that rows hold for the states of a delivery.
+//! The words that rows hold for the states of a delivery, and for the places of a secret and of a master key.
 use postsync_core::delivery::State;
 use postsync_engine::ports::DeliveryFilter;
 
 pub(super) const DUE: &str = "due";
 pub(super) const DELIVERED: &str = "delivered";
 pub(super) const EXHAUSTED: &str = "exhausted";
+
+pub(super) const CURRENT: &str = "current";
+pub(super) const NEXT: &str = "next";
+pub(super) const PREVIOUS: &str = "previous";
 
 /// Status, reason and end, as a row of `deliveries` holds them. When a due one is due stands in `due`.
 pub(super) fn delivery_state(state: State) -> (&'static str, Option<&'static str>, Option<i64>) {

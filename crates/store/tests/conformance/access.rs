@@ -40,20 +40,6 @@ pub(crate) async fn a_key_is_revoked_once(store: &dyn Store) {
     stale(store, vec![Change::AddKey(Box::new(key(2, "default", 1)))]).await;
 }
 
-pub(crate) async fn the_newest_secret_counts(store: &dyn Store) {
-    assert!(store.secret(&org("default")).await.unwrap().is_none());
-    for (number, byte) in [(5, 1), (3, 2), (9, 3)] {
-        let new = secret(number, "default", byte);
-        done(store, vec![Change::SetSecret(Box::new(new.clone()))]).await;
-        let found = store.secret(&org("default")).await.unwrap().unwrap();
-        let shown =
-            |s: &postsync_core::access::StoredSecret| (s.id, s.org.clone(), s.created_at, s.secret.expose().to_owned());
-        assert_eq!(shown(&found), shown(&new));
-    }
-    let again = Change::SetSecret(Box::new(secret(3, "acme", 2)));
-    assert!(matches!(store.apply(vec![again]).await, Err(StoreError::Failed(_))));
-}
-
 pub(crate) async fn assets_read_back(store: &dyn Store) {
     let asset = Asset {
         id: AssetId(Uuid::from_u128(1)),

@@ -1,6 +1,7 @@
 //! A list is written whole or not at all.
 use postsync_core::change::Change;
 use postsync_core::ids::{DeliveryId, KeyId};
+use postsync_core::rotation::SecretOwner;
 use postsync_engine::ports::{Applied, Store, StoreError};
 
 use super::world::*;
@@ -15,7 +16,7 @@ pub(crate) async fn a_stale_fence_takes_its_whole_list_with_it(store: &dyn Store
             add_event(&event),
             add_delivery(&delivery(8, &event, "app", 0)),
             start_attempt(8, 1),
-            Change::SetSecret(Box::new(secret(3, "default", 1))),
+            first_secret(3, "default", 1),
             Change::AddKey(Box::new(key(4, "default", 9))),
             Change::AddOrganization(organization("acme", 0)),
         ]
@@ -31,7 +32,7 @@ pub(crate) async fn a_stale_fence_takes_its_whole_list_with_it(store: &dyn Store
         assert_eq!(store.event_of_any(event.id).await.unwrap(), None);
         assert_eq!(store.due(at(9_999), None, 9).await.unwrap(), []);
         assert_eq!(store.open_attempts(None, 9).await.unwrap(), []);
-        assert!(store.secret(&org("default")).await.unwrap().is_none());
+        assert!(store.signing(&SecretOwner::org(&org("default"))).await.unwrap().is_none());
         assert_eq!(store.key(KeyId(4)).await.unwrap(), None);
         assert_eq!(store.organizations().await.unwrap(), []);
         assert_eq!(store.last_id().await.unwrap(), 0);

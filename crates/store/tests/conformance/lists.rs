@@ -6,6 +6,7 @@ use postsync_core::event::Event;
 use postsync_core::generation::Status;
 use postsync_core::ids::{DeliveryId, EndpointId, GenerationId};
 use postsync_core::limits::LIST_BYTES_MAX;
+use postsync_core::rotation::SecretOwner;
 use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DueDelivery, GenerationOrder, GenerationQuery, Store};
 
 use super::world::*;
@@ -140,13 +141,13 @@ pub(crate) async fn organizations_see_only_their_own(store: &dyn Store) {
     let theirs = event(20, 7, "acme");
     done(store, vec![add_event(&theirs), add_delivery(&delivery(21, &theirs, "app", 0))]).await;
     done(store, vec![Change::AddKey(Box::new(key(30, "acme", 3)))]).await;
-    done(store, vec![Change::SetSecret(Box::new(secret(31, "acme", 3)))]).await;
+    done(store, vec![first_secret(31, "acme", 3)]).await;
     for (whose, sees) in [("default", false), ("acme", true), ("", false), ("acm", false)] {
         let whose = org(whose);
         assert_eq!(store.generation(&whose, gen_id(7)).await.unwrap().is_some(), sees);
         assert_eq!(store.delivery(&whose, DeliveryId(21)).await.unwrap().is_some(), sees);
         assert_eq!(store.keys(&whose).await.unwrap().len(), usize::from(sees));
-        assert_eq!(store.secret(&whose).await.unwrap().is_some(), sees);
+        assert_eq!(store.signing(&SecretOwner::org(&whose)).await.unwrap().is_some(), sees);
     }
     assert_eq!(listed(store, GenerationQuery { org: org("acme"), ..query(OLDEST) }).await, [7]);
     assert_eq!(listed(store, GenerationQuery { org: org("acme"), ids: vec![gen_id(1)], ..query(OLDEST) }).await, []);
@@ -164,6 +165,6 @@ pub(crate) async fn last_id_is_the_highest_of_all(store: &dyn Store) {
     assert_eq!(store.last_id().await.unwrap(), 8);
     done(store, vec![Change::AddKey(Box::new(key(9, "default", 1)))]).await;
     assert_eq!(store.last_id().await.unwrap(), 9);
-    done(store, vec![Change::SetSecret(Box::new(secret(10, "default", 1)))]).await;
+    done(store, vec![first_secret(10, "default", 1)]).await;
     assert_eq!(store.last_id().await.unwrap(), 10);
 }

@@ -9,6 +9,7 @@ mod generations;
 mod lists;
 mod model;
 mod parked;
+mod secrets;
 mod world;
 
 /// Runs each named check on each kind of store.
@@ -57,6 +58,7 @@ suite! {
     lists: generations_by_status_order_and_cursor, a_page_ends_where_its_texts_are_long, generations_by_id,
         deliveries_by_every_filter,
         organizations_see_only_their_own, last_id_is_the_highest_of_all;
-    access: organizations_and_keys_are_made_once, a_key_is_revoked_once, the_newest_secret_counts, assets_read_back,
+    access: organizations_and_keys_are_made_once, a_key_is_revoked_once, assets_read_back,
         media_that_rows_name_is_told_apart;
+    secrets: secrets_move_through_a_rotation, secrets_move_only_from_where_they_were_found, each_owner_has_its_own_secrets;
 }

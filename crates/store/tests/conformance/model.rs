@@ -3,8 +3,9 @@ use futures::executor::block_on;
 use postsync_core::change::Change;
 use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::generation::Status;
-use postsync_core::ids::{DeliveryId, KeyId};
+use postsync_core::ids::{DeliveryId, EndpointId, KeyId, SecretId};
 use postsync_core::parking::Lane;
+use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_engine::ports::{
     Applied, DeliveryFilter, DeliveryQuery, GenerationOrder, GenerationQuery, Store, StoreError,
 };
@@ -44,8 +45,35 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (0..2usize, 0i64..3).prop_map(|(o, ms)| Change::AddOrganization(organization(ORGS[o], ms))),
         2 => (20i64..24, 0..2usize, 0u8..4).prop_map(|(k, o, hash)| Change::AddKey(Box::new(key(k, ORGS[o], hash)))),
         1 => (20i64..24).prop_map(|k| Change::RevokeKey { id: KeyId(k), at: at(3) }),
-        1 => (30i64..34, 0..2usize).prop_map(|(s, o)| Change::SetSecret(Box::new(secret(s, ORGS[o], 5)))),
+        3 => (was(), 0..2usize, 0..2usize, places()).prop_map(|(was, o, e, places)| {
+            Change::SetSecrets { was, now: Box::new(signing(ORGS[o], [None, Some("end_1")][e], places)) }
+        }),
     ]
+}
+
+/// Few, so that they meet: the places of one list are often what the next one says it has found.
+fn places() -> impl Strategy<Value = Places> {
+    prop_oneof![
+        Just((30, None, None)),
+        Just((30, Some(31), None)),
+        Just((31, None, Some(30))),
+        Just((32, Some(33), Some(31)))
+    ]
+    .prop_map(|(current, next, previous): (i64, Option<i64>, Option<i64>)| Places {
+        current: SecretId(current),
+        next: next.map(SecretId),
+        previous: previous.map(SecretId),
+    })
+}
+
+fn was() -> impl Strategy<Value = Option<Places>> {
+    prop_oneof![Just(None), places().prop_map(Some)]
+}
+
+fn exposed(signing: &Signing) -> Vec<String> {
+    let signers = signing.signers(at(0));
+    let all = [Some(signers.current), signers.next, signers.previous];
+    all.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect()
 }
 
 /// The kind of an answer: sentences of failures differ.
@@ -74,7 +102,10 @@ async fn shown(store: &dyn Store) -> Vec<String> {
     }
     for whose in ORGS.map(org) {
         all.push(format!("{:?}", store.keys(&whose).await));
-        all.push(format!("{:?}", store.secret(&whose).await.map(|s| s.map(|s| (s.id, s.secret.expose().to_owned())))));
+        for endpoint in [None, Some(EndpointId::new("end_1"))] {
+            let signing = store.signing(&SecretOwner { org: whose.clone(), endpoint }).await;
+            all.push(format!("{signing:?} {:?}", signing.as_ref().map(|s| s.as_ref().map(exposed))));
+        }
         for order in [GenerationOrder::OldestFirst, GenerationOrder::NewestFirst] {
             for statuses in [vec![], STATUSES[..2].to_vec(), STATUSES[1..].to_vec()] {
                 let base = GenerationQuery { org: whose.clone(), statuses, ids: vec![], order, after: None, limit: 3 };

@@ -14,6 +14,7 @@ use postsync_core::generation::{self, Ending, Failure, Generation, NewGeneration
 use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, SecretId};
 use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::{Lane, ParkReason};
+use postsync_core::rotation::{Places, Previous, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_core::{Secret, error_code};
 use postsync_engine::ports::{Applied, DueDelivery, Store, StoreError};
@@ -164,8 +165,25 @@ pub(crate) fn key(number: i64, whose: &str, hash: u8) -> ApiKey {
     }
 }
 
-pub(crate) fn secret(number: i64, whose: &str, byte: u8) -> StoredSecret {
-    StoredSecret { id: SecretId(number), org: org(whose), secret: Secret::generate([byte; 32]), created_at: at(number) }
+pub(crate) fn secret(number: i64, byte: u8) -> StoredSecret {
+    StoredSecret { id: SecretId(number), secret: Secret::generate([byte; 32]), created_at: at(number) }
+}
+
+/// Secrets that stand where `places` says; the bytes of each are its number, the previous one ends at 9.
+pub(crate) fn signing(whose: &str, endpoint: Option<&str>, places: Places) -> Signing {
+    let of = |id: SecretId| secret(id.0, u8::try_from(id.0).unwrap());
+    Signing {
+        owner: SecretOwner { org: org(whose), endpoint: endpoint.map(EndpointId::new) },
+        current: of(places.current),
+        next: places.next.map(of),
+        previous: places.previous.map(|id| Previous { secret: of(id), expires_at: at(9) }),
+    }
+}
+
+/// The first secret of an organization.
+pub(crate) fn first_secret(number: i64, whose: &str, byte: u8) -> Change {
+    let signing = Signing::first(SecretOwner::org(&org(whose)), secret(number, byte));
+    Change::SetSecrets { was: None, now: Box::new(signing) }
 }
 
 pub(crate) async fn done(store: &dyn Store, changes: Vec<Change>) {

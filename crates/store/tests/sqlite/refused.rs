@@ -1,6 +1,6 @@
 //! Databases that must not be opened, and keys that do not fit.
 use futures::executor::block_on;
-use postsync_core::change::Change;
+use postsync_core::rotation::SecretOwner;
 use postsync_engine::ports::Store;
 use postsync_store::sqlite::{Options, Sqlite};
 use postsync_store::{Error, MasterKey};
@@ -68,17 +68,17 @@ fn a_lost_master_key_is_not_made_anew() {
 fn a_secret_is_nowhere_on_disk_in_the_clear() {
     let folder = tempfile::tempdir().unwrap();
     let store = sqlite_in(folder.path());
-    let made = secret(1, "default", 5);
-    block_on(done(&store, vec![Change::SetSecret(Box::new(made.clone()))]));
+    let made = secret(1, 5);
+    block_on(done(&store, vec![first_secret(1, "default", 5)]));
     let on_disk = |text: &str| {
         let files = std::fs::read_dir(folder.path()).unwrap();
         let bytes = files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap());
         String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).contains(text)
     };
-    assert!(on_disk("secrets_current"), "it looks at the right files");
+    assert!(on_disk("secrets_by_owner"), "it looks at the right files");
     assert!(!on_disk(&made.secret.expose()[6..]));
     drop(store);
     assert!(!on_disk(&made.secret.expose()[6..]));
-    let found = block_on(sqlite_in(folder.path()).secret(&org("default"))).unwrap().unwrap();
-    assert_eq!(found.secret, made.secret);
+    let found = block_on(sqlite_in(folder.path()).signing(&SecretOwner::org(&org("default")))).unwrap().unwrap();
+    assert_eq!(found.current.secret, made.secret);
 }

@@ -20,6 +20,7 @@ use postsync_core::access::{ApiKey, Organization, Scope, Scopes, StoredSecret, k
 use postsync_core::change::Change;
 use postsync_core::ids::{KeyId, OrgId, SecretId};
 use postsync_core::model::{Route, Routing};
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Generator, Store};
 use postsync_engine::{Engine, Ports, Settings};
@@ -216,7 +217,8 @@ async fn add_keys(store: &Memory) {
         changes.push(Change::AddOrganization(Organization { id: org.clone(), name: id.to_owned(), created_at: START }));
         let secret = Secret::new("whsec_8f14e45fceea167a5a36dedd4bea2543").unwrap();
         let id = SecretId(i64::try_from(n).unwrap() + 1);
-        changes.push(Change::SetSecret(Box::new(StoredSecret { id, org, secret, created_at: START })));
+        let signing = Signing::first(SecretOwner::org(&org), StoredSecret { id, secret, created_at: START });
+        changes.push(Change::SetSecrets { was: None, now: Box::new(signing) });
     }
     for (n, (text, org, scope)) in KEYS.into_iter().enumerate() {
         changes.push(Change::AddKey(Box::new(ApiKey {

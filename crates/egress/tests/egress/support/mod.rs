@@ -9,9 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use postsync_core::Secret;
+use postsync_core::access::StoredSecret;
 use postsync_core::egress_rules::{Allow, EgressRules};
 use postsync_core::event::EventType;
-use postsync_core::ids::{DeliveryId, EventId};
+use postsync_core::ids::{DeliveryId, EventId, OrgId, SecretId};
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Answer, EgressSettings, Resolve, ResolveFailure};
 use postsync_engine::ports::Post;
@@ -228,8 +230,14 @@ pub(crate) fn post(url: impl Into<String>) -> Post {
         attempt: 3,
         url: url.into(),
         body: Bytes::from_static(b"{\"id\":\"b-1\"}"),
-        secret: Secret::generate([7; 32]),
+        signing: signing(Secret::generate([7; 32])),
         at: Timestamp(1_795_422_077_123),
         timeout: SOON,
     }
+}
+
+/// One secret that is not being rotated.
+pub(crate) fn signing(secret: Secret) -> Arc<Signing> {
+    let owner = SecretOwner::org(&OrgId::new("default"));
+    Arc::new(Signing::first(owner, StoredSecret { id: SecretId(1), secret, created_at: Timestamp(0) }))
 }

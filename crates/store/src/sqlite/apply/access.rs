@@ -1,5 +1,5 @@
-//! Organizations, keys, secrets, assets: rare, so written plainly.
-use postsync_core::access::{ApiKey, Organization, StoredSecret};
+//! Organizations, keys, assets: rare, so written plainly.
+use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::ids::KeyId;
 use postsync_core::time::Timestamp;
@@ -34,19 +34,6 @@ impl Unit<'_> {
 
     pub(super) fn revoke_key(&mut self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {
         self.fenced("UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL", params![id.0, at.0])
-    }
-
-    pub(super) fn set_secret(&mut self, new: &StoredSecret) -> Result<(), Refusal> {
-        let sealed = self.vault.seal(&new.org, new.id, &new.secret)?;
-        self.run(
-            "UPDATE secrets SET superseded_at = ?2 WHERE org = ?1 AND superseded_at IS NULL",
-            params![new.org.as_str(), new.created_at.0],
-        )?;
-        self.run(
-            "INSERT INTO secrets (id, org, key_id, sealed, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![new.id.0, new.org.as_str(), self.vault.key_id(), sealed, new.created_at.0],
-        )?;
-        Ok(())
     }
 
     pub(super) fn add_asset(&mut self, asset: &Asset) -> Result<(), Refusal> {

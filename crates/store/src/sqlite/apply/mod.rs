@@ -6,6 +6,7 @@ mod access;
 mod deliveries;
 mod generations;
 mod parking;
+mod secrets;
 
 use postsync_core::change::Change;
 use postsync_core::ids::EventId;
@@ -81,7 +82,7 @@ impl<'c> Unit<'c> {
             Change::AddOrganization(organization) => self.add_organization(organization),
             Change::AddKey(key) => self.add_key(key),
             Change::RevokeKey { id, at } => self.revoke_key(*id, *at),
-            Change::SetSecret(secret) => self.set_secret(secret),
+            Change::SetSecrets { was, now } => self.set_secrets(*was, now),
         }
     }
 

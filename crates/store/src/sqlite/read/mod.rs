@@ -4,6 +4,7 @@ pub(super) mod access;
 pub(super) mod deliveries;
 pub(super) mod generations;
 mod rows;
+pub(super) mod secrets;
 
 use rusqlite::{Connection, Params, Result, Row};
 
@@ -33,7 +34,8 @@ mod tests {
     fn no_statement_scans_or_sorts() {
         let mut conn = connect::in_memory().unwrap();
         setup::migrate(&mut conn, Path::new(":memory:")).unwrap();
-        let statements = [access::STATEMENTS, deliveries::STATEMENTS, generations::STATEMENTS].concat();
+        let statements =
+            [access::STATEMENTS, deliveries::STATEMENTS, generations::STATEMENTS, secrets::STATEMENTS].concat();
         assert!(statements.len() > 15);
         for sql in statements {
             for step in plan(&conn, sql) {
