@@ -1,6 +1,7 @@
 //! One POST, as the log keeps it. The row is written before the POST goes out and completed after it.
 use std::net::SocketAddr;
 
+use crate::delivery::NextReason;
 use crate::ids::DeliveryId;
 use crate::outcome::{Phases, SendError};
 use crate::time::Timestamp;
@@ -39,6 +40,8 @@ pub struct AttemptEnd {
     pub phases: Phases,
     /// `TLSv1.3` and the like.
     pub tls: Option<String>,
+    /// Why the next attempt is when it is; `None` where none follows.
+    pub next: Option<NextReason>,
 }
 
 /// The outcome in one word, as stored and shown.

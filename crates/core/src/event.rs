@@ -4,32 +4,52 @@ use bytes::Bytes;
 use crate::ids::{EventId, GenerationId, OrgId};
 use crate::time::Timestamp;
 
-/// The kinds of event. The text goes out in `Postsync-Event`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventType {
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// The kinds of event. The text goes out in `Postsync-Event`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum EventType { $($(#[$doc])* $name,)* }
+
+        impl EventType {
+            /// Every kind there is.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// `generation.completed`
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+event_types! {
     /// A generation ended COMPLETED.
-    GenerationCompleted,
+    GenerationCompleted = "generation.completed";
     /// A generation ended FAILED.
-    GenerationFailed,
+    GenerationFailed = "generation.failed";
+    /// Operational: a registered endpoint has only failed for a day.
+    EndpointFailing = "endpoint.failing";
+    /// Operational: a registered endpoint was disabled, by itself or by somebody.
+    EndpointDisabled = "endpoint.disabled";
+    /// Operational: a delivery ended without a 2xx.
+    DeliveryExhausted = "delivery.exhausted";
 }
 
 impl EventType {
-    /// Every kind there is.
-    pub const ALL: [Self; 2] = [Self::GenerationCompleted, Self::GenerationFailed];
-
-    /// `generation.completed`
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::GenerationCompleted => "generation.completed",
-            Self::GenerationFailed => "generation.failed",
-        }
-    }
-
     /// The kind of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+
+    /// About this server's own work. Only registered endpoints that ask for it by name hear of it.
+    #[must_use]
+    pub fn is_operational(self) -> bool {
+        match self {
+            Self::GenerationCompleted | Self::GenerationFailed => false,
+            Self::EndpointFailing | Self::EndpointDisabled | Self::DeliveryExhausted => true,
+        }
     }
 }
 
@@ -42,8 +62,8 @@ pub struct Event {
     pub org: OrgId,
     /// What happened.
     pub kind: EventType,
-    /// The generation that it is about.
-    pub generation: GenerationId,
+    /// The generation that it is about, if it is about one.
+    pub generation: Option<GenerationId>,
     /// When it happened: the schedule counts from here.
     pub created_at: Timestamp,
     /// The frozen body: a fixed point of JavaScript's `JSON.stringify(JSON.parse(body))`, under [`crate::limits::WEBHOOK_BODY_BYTES_MAX`].

@@ -30,6 +30,7 @@ pub mod rule;
 pub mod schedule;
 pub mod sniff;
 pub mod target;
+pub mod terms;
 pub mod time;
 
 pub use postsync_webhook::{Secret, canonical};

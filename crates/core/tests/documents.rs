@@ -135,7 +135,7 @@ fn settled(outcome: Outcome, step: u32) -> Settlement {
         id: EventId(1),
         org: OrgId::new("default"),
         kind: EventType::GenerationCompleted,
-        generation: GenerationId::new(now, [0; 10]),
+        generation: Some(GenerationId::new(now, [0; 10])),
         created_at: now,
         body: bytes::Bytes::new(),
     };

@@ -16,6 +16,7 @@ use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::Outcome;
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::rule;
+use postsync_core::terms::TIMEOUT_MAX;
 use postsync_core::time::Timestamp;
 use tokio::sync::Notify;
 
@@ -96,7 +97,10 @@ pub(crate) fn reserve(world: &World, due: &delivery::Delivery) -> Option<Ticket>
 pub(crate) fn offer(world: &Arc<World>, due: DueDelivery) {
     let (now, due_at) = (world.now(), due_at(&due));
     let offered = match due_at <= now {
-        true => locked(&world.dispatcher.board).offer(due, now, is_parkable(world), false),
+        true => {
+            let is_parkable = due.delivery.is_parkable(&world.settings.schedule);
+            locked(&world.dispatcher.board).offer(due, now, is_parkable, false)
+        }
         false => Offered::Known,
     };
     match offered {
@@ -133,11 +137,11 @@ fn launch(world: &Arc<World>) {
 }
 
 fn deadline(world: &World) -> Timestamp {
-    world.now().plus(world.settings.delivery_timeout + PROBE_GRACE)
+    world.now().plus(TIMEOUT_MAX + PROBE_GRACE)
 }
 
 fn is_parkable(world: &World) -> bool {
-    delivery::is_parkable(&world.settings.schedule)
+    world.settings.schedule.last_ms() >= delivery::PARKABLE_FROM_MS
 }
 
 /// The loop.

@@ -167,7 +167,7 @@ async fn post(world: &World, due: &DueDelivery) -> SendReport {
         body,
         signing,
         at: world.now(),
-        timeout: world.settings.delivery_timeout,
+        timeout: delivery.terms.timeout_or(world.settings.delivery_timeout),
     };
     world.ports.sender.send(post).await
 }

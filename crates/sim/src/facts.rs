@@ -1,6 +1,7 @@
 //! What the world sees. Checkers are fed with this and nothing else: never with what the engine believes.
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use postsync_core::change::Change;
@@ -39,6 +40,8 @@ pub struct PostSeen {
     pub signing: Arc<Signing>,
     /// The `t` of its signatures.
     pub at: Timestamp,
+    /// How long the receiver may take.
+    pub timeout: Duration,
 }
 
 /// How a generator's work on a generation ended.
@@ -171,7 +174,7 @@ impl fmt::Display for Short<'_> {
             Change::StartGeneration { id, tries, .. } => write!(f, "start {id} tries {tries}"),
             Change::ReleaseGeneration { id, tries, .. } => write!(f, "release {id} tries {tries}"),
             Change::EndGeneration { id, tries, .. } => write!(f, "end {id} tries {tries}"),
-            Change::AddEvent(event) => write!(f, "event {} of {}", event.id, event.generation),
+            Change::AddEvent(event) => write!(f, "event {} of {:?}", event.id, event.generation),
             Change::AddDelivery(d) => write!(f, "delivery {} of {}", d.id, d.event),
             Change::StartAttempt { delivery, attempt, step, started_at } => {
                 write!(f, "attempt {attempt} step {step} of {delivery} at {}", started_at.0)

@@ -142,7 +142,7 @@ impl Life {
             id: self.event,
             org: org.clone(),
             kind: EventType::GenerationCompleted,
-            generation: id,
+            generation: Some(id),
             created_at: self.now,
             body,
         };
@@ -168,6 +168,7 @@ impl Life {
             address: Some(([203, 0, 113, 7], 443).into()),
             phases: Phases { dns_us: None, connect_us: None, tls_us: None, first_byte_us: us, total_us: us },
             tls: Some("TLSv1.3".to_owned()),
+            next: None,
         };
         let state = DeliveryState::Delivered(self.now);
         let settlement = Settlement { delivery: self.delivery, attempt: 1, end, step: 0, interrupted: 0, state };

@@ -98,7 +98,7 @@ impl CreateForm {
             "model" => self.set(name, Value::String(text)),
             // An empty field of a form is one that was not filled in.
             _ if text.is_empty() => self.set(name, Value::Null),
-            "options" | "segments" => {
+            "options" | "segments" | "postsync" => {
                 let value = json_field(&name, &text)?;
                 self.set(name, value)
             }

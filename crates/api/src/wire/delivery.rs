@@ -16,13 +16,13 @@ pub struct DeliveryItem {
     pub event_id: String,
     /// `generation.completed` or `generation.failed`.
     pub event: String,
-    /// The generation that the event is about.
-    pub generation_id: String,
+    /// The generation that the event is about; null where it is about none.
+    pub generation_id: Option<String>,
     /// Organization and URL without its query make one endpoint.
     pub endpoint_id: String,
     /// Where it goes, in full.
     pub url: String,
-    /// What made it: `event`.
+    /// What made it: `event`, `replay` or `test`.
     pub origin: String,
     /// `due`, `parked`, `delivered` or `exhausted`.
     pub status: String,
@@ -113,10 +113,10 @@ impl DeliveryItem {
             id: delivery.id.to_string(),
             event_id: delivery.event.to_string(),
             event: event.kind.as_str().to_owned(),
-            generation_id: delivery.generation.to_string(),
+            generation_id: delivery.generation.map(|id| id.to_string()),
             endpoint_id: delivery.endpoint.to_string(),
             url: delivery.url.clone(),
-            origin: "event".to_owned(),
+            origin: delivery.origin.as_str().to_owned(),
             status: status.to_owned(),
             attempts: delivery.attempts,
             step: delivery.step,

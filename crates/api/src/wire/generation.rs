@@ -82,6 +82,22 @@ pub struct CreateGeneration {
     /// 1 to 255 letters, digits, `_` and `-`; `.mp4` is added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_file_name: Option<String>,
+    /// What its webhook gets in place of the server's settings; never echoed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postsync: Option<DeliveryTerms>,
+}
+
+/// A schedule and a timeout in place of the server's.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeliveryTerms {
+    /// The event's ages at which it is tried, rising, at most 50 and 30 days: `["0s","10s","5m"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 50, min_items = 1)]
+    pub schedule: Option<Vec<String>>,
+    /// How long the receiver may take, `1s` to `60s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
 }
 
 /// The same as a form, with files.
@@ -108,6 +124,8 @@ pub struct CreateGenerationForm {
     pub webhook_url: Option<String>,
     /// 1 to 255 letters, digits, `_` and `-`; `.mp4` is added.
     pub output_file_name: Option<String>,
+    /// JSON text.
+    pub postsync: Option<String>,
 }
 
 /// A model that a create may name.

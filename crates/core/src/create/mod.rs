@@ -19,6 +19,7 @@ use crate::generation::{Request, echo_bytes};
 use crate::input::{Invalid, Item};
 use crate::limits;
 use crate::model::{MODELS, Route, Routing};
+use crate::terms::Terms;
 
 /// The longest `outputFileName`, as documented by Sync.
 const OUTPUT_FILE_NAME_CHARS_MAX: usize = 255;
@@ -98,6 +99,7 @@ pub fn judge(mut body: Map<String, Value>, rules: &Rules<'_>) -> Result<Judged, 
         segments: segments.as_ref().map(canonical::to_string),
         webhook_url: webhook_url(body.get("webhookUrl"), rules)?,
         output_file_name: output_file_name(body.get("outputFileName"))?,
+        terms: present(&mut body, "postsync").map_or(Ok(Terms::default()), |value| Terms::read(&value, "postsync"))?,
     };
     fits_a_webhook(&request)?;
     fits_a_list(&request)?;
@@ -111,11 +113,10 @@ fn present(body: &mut Map<String, Value>, key: &str) -> Option<Value> {
 
 /// Fields whose silent loss a user would notice only by its consequences.
 fn refuse_what_would_be_lost(body: &Map<String, Value>) -> Result<(), Refusal> {
-    const LOST: [(&str, &str); 4] = [
+    const LOST: [(&str, &str); 3] = [
         ("webhook_url", "webhook_url is not read here: write webhookUrl"),
         ("dubParams", "dubParams is not supported by this server: send speech in the target language as audio"),
         ("dialogueEdit", "dialogueEdit is not supported by this server"),
-        ("postsync", "postsync (a schedule of its own for one generation) is not supported by this version"),
     ];
     match LOST.iter().find(|(key, _)| body.get(*key).is_some_and(|value| !value.is_null())) {
         Some((key, message)) => Err(Refusal::new(*key, *message)),

@@ -1,4 +1,6 @@
 //! What passes, what is refused and under which name.
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -118,7 +120,7 @@ fn private_urls_are_refused_by_name() {
 
 #[test]
 fn what_would_be_lost_is_refused() {
-    for key in ["webhook_url", "dubParams", "dialogueEdit", "postsync"] {
+    for key in ["webhook_url", "dubParams", "dialogueEdit"] {
         assert_eq!(refused(json!({key: {}})).0, key);
     }
     assert!(judged(body(json!({"webhook_url": null}))).is_ok());
@@ -190,6 +192,21 @@ fn segments_are_judged_and_the_builtin_model_says_that_it_does_not_cut() {
         assert_eq!(refused(json!({"segments": [segment], "model": "sync-3"})).0, field);
     }
     assert_eq!(refused(json!({"segments": "all"})).0, "segments");
+}
+
+#[test]
+fn its_webhook_may_have_terms_of_its_own() {
+    let judged = judged(body(json!({"postsync": {"schedule": ["0s", "10s"], "timeout": "10s"}}))).unwrap();
+    assert_eq!(judged.request.terms.schedule.map(|s| s.to_string()).as_deref(), Some("0s,10s"));
+    assert_eq!(judged.request.terms.timeout, Some(Duration::from_secs(10)));
+    for (terms, field) in [
+        (json!("0s"), "postsync"),
+        (json!({"retries": 3}), "postsync"),
+        (json!({"schedule": ["10s", "0s"]}), "postsync.schedule"),
+        (json!({"timeout": "2m"}), "postsync.timeout"),
+    ] {
+        assert_eq!(refused(json!({"postsync": terms})).0, field);
+    }
 }
 
 #[test]

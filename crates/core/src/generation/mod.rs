@@ -13,6 +13,7 @@ use crate::event::{Event, EventType};
 use crate::ids::{DeliveryId, EventId, GenerationId, MediaId, OrgId};
 use crate::schedule::Schedule;
 use crate::target::{Destination, implicit_endpoint};
+use crate::terms::Terms;
 use crate::time::Timestamp;
 use crate::{delivery, limits, rule};
 
@@ -34,6 +35,8 @@ pub struct Request {
     pub webhook_url: Option<String>,
     /// The name that a download gets.
     pub output_file_name: Option<String>,
+    /// What its webhook gets in place of the server's schedule and timeout. Never echoed.
+    pub terms: Terms,
 }
 
 impl Request {
@@ -264,13 +267,14 @@ pub struct Finished {
 }
 
 /// Ends a generation: final state, event with its body frozen, delivery, due at the schedule's first point. `None` where it
-/// has ended already: a second end would be a second webhook that says something else.
+/// has ended already: a second end would be a second webhook that says something else. `servers` is the schedule where the
+/// request has none of its own.
 #[must_use]
 pub fn finish(
     generation: &mut Generation,
     ending: Ending,
     now: Timestamp,
-    schedule: &Schedule,
+    servers: &Schedule,
     event: EventId,
     delivery: DeliveryId,
 ) -> Option<Finished> {
@@ -285,12 +289,13 @@ pub fn finish(
     generation.updated_at = now;
     let body = Bytes::from(body::frozen(generation));
     let event =
-        Event { id: event, org: generation.org.clone(), kind, generation: generation.id, created_at: now, body };
+        Event { id: event, org: generation.org.clone(), kind, generation: Some(generation.id), created_at: now, body };
     let mut changes = vec![
         Change::EndGeneration { id: generation.id, tries: generation.tries, at: now, ending },
         Change::AddEvent(Box::new(event.clone())),
     ];
     let webhook = delivery_of(generation, &event, delivery).map(|mut delivery| {
+        let schedule = delivery.terms.schedule_or(servers);
         let first_ms = if rule::holds("the_first_point_counts") { schedule.point_ms(0).unwrap_or(0) } else { 0 };
         delivery.state = delivery::State::Due(now.plus_ms(first_ms));
         changes.push(Change::AddDelivery(Box::new(delivery.clone())));
@@ -302,7 +307,8 @@ pub fn finish(
 fn delivery_of(generation: &Generation, event: &Event, id: DeliveryId) -> Option<Delivery> {
     let url = generation.request.webhook_url.clone()?;
     let shard = Destination::of(&url).map_or(0, |destination| destination.shard());
-    Some(delivery::Delivery::new(id, event, implicit_endpoint(&generation.org, &url), url, shard))
+    let delivery = Delivery::new(id, event, implicit_endpoint(&generation.org, &url), url, shard);
+    Some(Delivery { terms: generation.request.terms.clone(), ..delivery })
 }
 
 #[cfg(test)]

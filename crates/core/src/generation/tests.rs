@@ -66,7 +66,7 @@ fn an_end_is_one_list_of_state_event_and_delivery() {
         [Change::EndGeneration { .. }, Change::AddEvent(_), Change::AddDelivery(_)]
     ));
     let (event, delivery) = finished.webhook.unwrap();
-    assert_eq!((delivery.event, delivery.generation), (event.id, g.id));
+    assert_eq!((delivery.event, delivery.generation), (event.id, Some(g.id)));
 }
 
 #[test]

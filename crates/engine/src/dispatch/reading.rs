@@ -6,7 +6,7 @@ use postsync_core::parking::ParkReason;
 use postsync_core::time::Timestamp;
 
 use super::board::Offered;
-use super::{PAGE, due_at, is_parkable, launch, parked};
+use super::{PAGE, due_at, launch, parked};
 use crate::ports::{DueCursor, DueDelivery, StoreError};
 use crate::world::{World, locked};
 
@@ -76,8 +76,8 @@ pub(super) async fn read(world: &Arc<World>, place: &mut Place, until: Timestamp
 /// Queues what may wait in memory, parks the rest, and begins what may begin.
 pub(super) async fn take_in(world: &Arc<World>, page: Vec<DueDelivery>, is_fed: bool) -> Result<(), StoreError> {
     let (mut down, mut backlog) = (Vec::new(), Vec::new());
-    let is_parkable = is_parkable(world);
     for due in page {
+        let is_parkable = due.delivery.is_parkable(&world.settings.schedule);
         let offered = locked(&world.dispatcher.board).offer(due.clone(), world.now(), is_parkable, is_fed);
         match offered {
             Offered::Queued | Offered::Known => {}

@@ -1,7 +1,11 @@
 //! When deliveries are attempted, and when they end.
+use std::sync::Arc;
+use std::time::Duration;
+
 use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::outcome::{Outcome, RetryAfter, SendError};
 use postsync_core::schedule::Schedule;
+use postsync_core::terms::Terms;
 use postsync_engine::{Bounds, Settings};
 use postsync_sim::INSTANT_MODEL;
 use postsync_sim::Stage;
@@ -160,4 +164,23 @@ fn a_wall_clock_that_is_set_back_delays_and_loses_nothing() {
     assert!(!play.is_delivered(id));
     play.stage.advance(10_000);
     assert!(play.is_delivered(id));
+}
+
+#[test]
+fn a_generation_may_have_a_schedule_and_a_timeout_of_its_own() {
+    let mut play = Play::new("0s,1h,2h");
+    play.stage.receivers.set_mood(URL, Mood::Broken);
+    let mut new = Stage::request(ORG, INSTANT_MODEL, Some(URL));
+    new.request.terms =
+        Terms { schedule: Some(Arc::new(Schedule::parse("10s,30s").unwrap())), timeout: Some(Duration::from_secs(3)) };
+    let own = play.submit_this(new);
+    play.stage.advance(20_000);
+    play.crash_and_restart();
+    play.stage.advance(4 * HOUR_MS);
+    let at_ms = play.post_times_ms();
+    assert_eq!(at_ms.len(), 2, "{at_ms:?}");
+    // The first point has no gap that jitter could be a share of; the second may be two seconds off.
+    assert!(at_ms[0] == 10_000 && (at_ms[1] - 30_000).abs() <= 2_000, "{at_ms:?}");
+    assert!(matches!(play.delivery(own).delivery.state, State::Exhausted(_, ExhaustedReason::ScheduleEnded)));
+    assert!(play.posts().iter().all(|(_, post)| post.timeout == Duration::from_secs(3)));
 }

@@ -77,7 +77,8 @@ impl Play {
     /// Its one delivery.
     pub(crate) fn delivery(&self, id: GenerationId) -> DeliveryRecord {
         let org = self.generation(id).org;
-        let mut of: Vec<_> = self.stage.deliveries(&org).into_iter().filter(|r| r.delivery.generation == id).collect();
+        let mut of: Vec<_> =
+            self.stage.deliveries(&org).into_iter().filter(|r| r.delivery.generation == Some(id)).collect();
         assert_eq!(of.len(), 1, "a generation has one delivery");
         of.remove(0)
     }

@@ -49,13 +49,13 @@ impl Checker for EventReachesOrExhausts {
     }
 
     fn at_end(&mut self, end: &End) -> Result<(), String> {
-        let mut of: BTreeMap<GenerationId, Vec<State>> = BTreeMap::new();
+        let mut of: BTreeMap<Option<GenerationId>, Vec<State>> = BTreeMap::new();
         for record in &end.deliveries {
             of.entry(record.delivery.generation).or_default().push(record.delivery.state);
         }
         for generation in end.generations.iter().filter(|g| g.is_final()) {
             let wanted = usize::from(generation.request.webhook_url.is_some());
-            let states = of.get(&generation.id).map_or(&[][..], Vec::as_slice);
+            let states = of.get(&Some(generation.id)).map_or(&[][..], Vec::as_slice);
             ensure(states.len() == wanted, || format!("{} has ended with {} deliveries", generation.id, states.len()))?;
             ensure(states.iter().all(|s| !matches!(s, State::Due(_) | State::Parked(..))), || {
                 format!("the event of {} was neither delivered nor given up", generation.id)

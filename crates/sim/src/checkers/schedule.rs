@@ -1,5 +1,6 @@
 //! The delivery rules of DESIGN section 7, written down a second time and held against every settlement on disk.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use postsync_core::attempt::Word;
 use postsync_core::change::{Change, Settlement};
@@ -7,6 +8,7 @@ use postsync_core::delivery::State;
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, RetryAfter, SendError};
 use postsync_core::parking::ParkReason;
+use postsync_core::schedule::Schedule;
 
 use super::{Checker, Rules, ensure};
 use crate::facts::{Fact, Moment};
@@ -26,7 +28,8 @@ const RETRY_AFTER_MS_MAX: i64 = 86_400_000;
 
 /// No attempt before its due time; due times and steps follow from what the receiver answered, and from nothing else.
 pub(super) struct ScheduleRespected {
-    points_ms: Vec<i64>,
+    /// Where a delivery has no schedule of its own.
+    points_ms: Arc<[i64]>,
     of: BTreeMap<DeliveryId, Place>,
     /// By how much the wall clock was set back in this life: a row that was read as due before may be started after it.
     stepped_back_ms: i64,
@@ -34,6 +37,7 @@ pub(super) struct ScheduleRespected {
 
 #[derive(Default)]
 struct Place {
+    points_ms: Arc<[i64]>,
     born_ms: i64,
     due_ms: i64,
     step: u32,
@@ -56,8 +60,7 @@ enum Wanted {
 
 impl ScheduleRespected {
     pub(super) fn new(rules: &Rules) -> Self {
-        let points_ms = (0..rules.schedule.steps()).filter_map(|step| rules.schedule.point_ms(step)).collect();
-        Self { points_ms, of: BTreeMap::new(), stepped_back_ms: 0 }
+        Self { points_ms: points_of(&rules.schedule), of: BTreeMap::new(), stepped_back_ms: 0 }
     }
 
     fn started(
@@ -80,7 +83,6 @@ impl ScheduleRespected {
     }
 
     fn settled(&mut self, at: Moment, s: &Settlement) -> Result<(), String> {
-        let points_ms = &self.points_ms;
         let Some(place) = self.of.get_mut(&s.delivery) else { return Err(format!("{} was never made", s.delivery)) };
         // Only this life can have heard it: what an earlier one heard and did not write down died with it.
         let heard = place.heard.take().filter(|(attempt, _, life)| *attempt == s.attempt && *life == at.life);
@@ -97,7 +99,7 @@ impl ScheduleRespected {
         let is_stop = outcome == Outcome::Failed(SendError::ShuttingDown);
         place.own_faults += u32::from(word == Word::OwnFault || is_stop);
         ensure(s.interrupted == interrupted, || format!("{id} counts {} interruptions", s.interrupted))?;
-        let wanted = place.wanted(points_ms, outcome, interrupted, s.end.at.0);
+        let wanted = place.wanted(&place.points_ms, outcome, interrupted, s.end.at.0);
         let fits = match (&wanted, s.state) {
             (Wanted::Delivered, State::Delivered(_)) | (Wanted::Exhausted, State::Exhausted(..)) => true,
             (Wanted::Due { step, from_ms, to_ms }, State::Due(due)) => {
@@ -170,6 +172,10 @@ impl Place {
     }
 }
 
+fn points_of(schedule: &Schedule) -> Arc<[i64]> {
+    (0..schedule.steps()).filter_map(|step| schedule.point_ms(step)).collect()
+}
+
 fn word_of(outcome: Outcome) -> Word {
     match outcome {
         Outcome::Delivered { .. } => Word::Delivered,
@@ -196,8 +202,9 @@ impl Checker for ScheduleRespected {
             }
             Fact::Committed(Change::AddDelivery(d)) => {
                 let born_ms = d.created_at.0;
-                let due_ms = born_ms + self.points_ms.first().copied().unwrap_or(0);
-                self.of.insert(d.id, Place { born_ms, due_ms, ..Place::default() });
+                let points_ms = d.terms.schedule.as_ref().map_or(self.points_ms.clone(), |own| points_of(own));
+                let due_ms = born_ms + points_ms.first().copied().unwrap_or(0);
+                self.of.insert(d.id, Place { points_ms, born_ms, due_ms, ..Place::default() });
             }
             Fact::Committed(Change::StartAttempt { delivery, step, started_at, .. }) => {
                 return self.started(at, *delivery, *step, started_at.0, false);
@@ -206,8 +213,8 @@ impl Checker for ScheduleRespected {
                 return self.started(at, *delivery, *step, started_at.0, true);
             }
             Fact::Committed(Change::Park(parking)) => {
-                let last_ms = self.points_ms.last().copied().unwrap_or(0);
                 let Some(place) = self.of.get_mut(&parking.id) else { return Ok(()) };
+                let last_ms = place.points_ms.last().copied().unwrap_or(0);
                 let is_long = last_ms >= PARKABLE_FROM_MS;
                 place.parked_until_ms = Some(place.born_ms + last_ms);
                 return ensure(is_long || parking.reason != ParkReason::Down, || {

@@ -225,6 +225,7 @@ impl Sender for Receivers {
             body: post.body.clone(),
             signing: post.signing.clone(),
             at: post.at,
+            timeout: post.timeout,
         };
         let reply = self.reply(&post.url, post.timeout);
         self.witness.tell(&Fact::PostBegan(&seen));

@@ -61,7 +61,9 @@ CREATE TABLE generations (
     error            TEXT,
     input            TEXT NOT NULL,     -- canonical JSON, as are the next two
     options          TEXT,
-    segments         TEXT
+    segments         TEXT,
+    schedule         TEXT,              -- what was asked of its webhook: 0s,10s
+    timeout_ms       INTEGER
 ) STRICT;
 CREATE INDEX generations_by_status ON generations (org, status, id);
 -- Tells whether a file is a generation's video.
@@ -79,7 +81,7 @@ CREATE TABLE events (
     seq        INTEGER NOT NULL UNIQUE, -- the place in the feed, given inside the commit
     org        TEXT NOT NULL,
     kind       TEXT NOT NULL,
-    generation BLOB NOT NULL,
+    generation BLOB,                    -- NULL: it is about none
     created_at INTEGER NOT NULL,
     body       BLOB NOT NULL            -- the exact bytes that every attempt signs and sends
 ) STRICT;
@@ -89,7 +91,8 @@ CREATE TABLE deliveries (
     id          INTEGER NOT NULL PRIMARY KEY,
     event       INTEGER NOT NULL,
     org         TEXT NOT NULL,
-    generation  BLOB NOT NULL,
+    generation  BLOB,
+    origin      TEXT NOT NULL,          -- event, replay, test
     endpoint    TEXT NOT NULL,
     shard       INTEGER NOT NULL,
     status      TEXT NOT NULL,          -- due, delivered, exhausted
@@ -99,10 +102,12 @@ CREATE TABLE deliveries (
     attempts    INTEGER NOT NULL,
     step        INTEGER NOT NULL,
     interrupted INTEGER NOT NULL,
-    url         TEXT NOT NULL
+    url         TEXT NOT NULL,
+    schedule    TEXT,                   -- NULL, as the next: as the server has it
+    timeout_ms  INTEGER
 ) STRICT;
 CREATE INDEX deliveries_by_status ON deliveries (org, status, id);
-CREATE INDEX deliveries_by_generation ON deliveries (generation, id);
+CREATE INDEX deliveries_by_generation ON deliveries (generation, id) WHERE generation IS NOT NULL;
 CREATE INDEX deliveries_by_endpoint ON deliveries (org, endpoint, status, id);
 
 -- The only hot table: what is to be delivered, clustered in the order in which it is read. A row goes when its delivery ends.
@@ -157,6 +162,7 @@ CREATE TABLE attempts (
     tls_us        INTEGER,
     first_byte_us INTEGER,
     total_us      INTEGER,
+    next          TEXT,                 -- why the next attempt is when it is
     PRIMARY KEY (delivery, attempt)
 ) STRICT, WITHOUT ROWID;
 

@@ -126,7 +126,7 @@ impl Tables {
         let fits = |d: &Delivery| {
             d.org == query.org
                 && query.status.is_none_or(|status| fits(status, d.state))
-                && query.generation.is_none_or(|id| id == d.generation)
+                && query.generation.is_none_or(|id| d.generation == Some(id))
                 && query.endpoint.as_ref().is_none_or(|id| *id == d.endpoint)
         };
         let older = (Bound::Unbounded, query.after.map_or(Bound::Unbounded, Bound::Excluded));

@@ -1,5 +1,6 @@
 //! The words that rows hold for the states of a delivery, and for the places of a secret and of a master key.
 use postsync_core::delivery::State;
+use postsync_core::terms::Terms;
 use postsync_engine::ports::DeliveryFilter;
 
 pub(super) const DUE: &str = "due";
@@ -25,4 +26,14 @@ pub(super) fn delivery_filter(filter: DeliveryFilter) -> &'static str {
         DeliveryFilter::Delivered => DELIVERED,
         DeliveryFilter::Exhausted => EXHAUSTED,
     }
+}
+
+/// As `schedule` holds it, of a generation and of a delivery.
+pub(super) fn schedule(terms: &Terms) -> Option<String> {
+    terms.schedule.as_ref().map(|schedule| schedule.to_string())
+}
+
+/// As `timeout_ms` holds it.
+pub(super) fn timeout_ms(terms: &Terms) -> Option<i64> {
+    terms.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX))
 }

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use postsync_core::access::{ApiKey, Organization, Scope, Scopes, StoredSecret};
 use postsync_core::attempt::{AttemptEnd, Word};
 use postsync_core::change::{Change, Parking, Settlement};
-use postsync_core::delivery::{Delivery, ExhaustedReason, State};
+use postsync_core::delivery::{Delivery, ExhaustedReason, NextReason, Origin, State};
 use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{self, Ending, Failure, Generation, NewGeneration, Output, Request};
 use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, SecretId};
 use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::rotation::{Places, Previous, SecretOwner, Signing};
+use postsync_core::schedule::Schedule;
+use postsync_core::terms::Terms;
 use postsync_core::time::Timestamp;
 use postsync_core::{Secret, error_code};
 use postsync_engine::ports::{Applied, DueDelivery, Store, StoreError};
@@ -56,9 +58,16 @@ pub(crate) fn generation(number: u128, whose: &str, model: &str) -> Generation {
         segments: number.is_multiple_of(3).then(|| r#"[{"startTime":1}]"#.to_owned()),
         webhook_url: Some("https://app.example.com/webhook?x=1".to_owned()),
         output_file_name: number.is_multiple_of(5).then(|| "final.mp4".to_owned()),
+        terms: terms(number.is_multiple_of(7)),
     };
     let accepted = i64::try_from(number).unwrap();
     generation::accept(NewGeneration { org: org(whose), request }, gen_id(number), at(accepted))
+}
+
+/// Their own, or the server's.
+pub(crate) fn terms(own: bool) -> Terms {
+    let schedule = Arc::new(Schedule::parse("0s,90s,1h").unwrap());
+    if own { Terms { schedule: Some(schedule), timeout: Some(Duration::from_millis(1_500)) } } else { Terms::default() }
 }
 
 pub(crate) fn add(generation: &Generation) -> Change {
@@ -89,7 +98,14 @@ pub(crate) fn failed() -> Ending {
 pub(crate) fn event(number: i64, generation: u128, whose: &str) -> Event {
     let kind = if number % 2 == 0 { EventType::GenerationCompleted } else { EventType::GenerationFailed };
     let body = Bytes::from(format!(r#"{{"id":"{number}"}}"#));
-    Event { id: EventId(number), org: org(whose), kind, generation: gen_id(generation), created_at: at(number), body }
+    Event {
+        id: EventId(number),
+        org: org(whose),
+        kind,
+        generation: Some(gen_id(generation)),
+        created_at: at(number),
+        body,
+    }
 }
 
 pub(crate) fn add_event(event: &Event) -> Change {
@@ -100,7 +116,8 @@ pub(crate) fn add_event(event: &Event) -> Change {
 pub(crate) fn delivery(number: i64, event: &Event, endpoint: &str, due_ms: i64) -> Delivery {
     let url = format!("https://{endpoint}.example.com/webhook");
     let made = Delivery::new(DeliveryId(number), event, EndpointId::new(endpoint), url, 200);
-    Delivery { state: State::Due(at(due_ms)), ..made }
+    let origin = if number % 3 == 0 { Origin::Replay } else { Origin::Event };
+    Delivery { state: State::Due(at(due_ms)), terms: terms(number % 2 == 0), origin, ..made }
 }
 
 pub(crate) fn add_delivery(delivery: &Delivery) -> Change {
@@ -125,6 +142,7 @@ pub(crate) fn attempt_end(outcome: Word) -> AttemptEnd {
         address: Some("[2001:db8::7]:8443".parse().unwrap()),
         phases: if well { phases } else { Phases::default() },
         tls: well.then(|| "TLSv1.3".to_owned()),
+        next: (!well).then_some(NextReason::RetryAfter),
     }
 }
 

@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use crate::sqlite::words;
 
 const ADD: &str = "INSERT INTO deliveries (id, event, org, generation, endpoint, shard, status, reason, created_at,
-    ended_at, attempts, step, interrupted, url)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    ended_at, attempts, step, interrupted, url, origin, schedule, timeout_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
 const ADD_DUE: &str = "INSERT INTO due (due_at, id, shard, open, attempts, step, interrupted, started_at, start_step)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -23,8 +23,8 @@ const START: &str = "UPDATE due SET open = 1, attempts = ?2, started_at = ?3, st
 
 /// The row in `due` is the record of the start, and the fence: without it nothing is inserted.
 const ATTEMPT_ENDED: &str = "INSERT INTO attempts (delivery, attempt, step, started_at, ended_at, outcome, http_status,
-    error, message, address, tls, dns_us, connect_us, tls_us, first_byte_us, total_us)
-    SELECT id, attempts, start_step, started_at, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+    error, message, address, tls, dns_us, connect_us, tls_us, first_byte_us, total_us, next)
+    SELECT id, attempts, start_step, started_at, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
     FROM due WHERE open = 1 AND id = ?1 AND attempts = ?2";
 
 const DUE_AGAIN: &str = "UPDATE due SET due_at = ?2, open = 0, step = ?3, interrupted = ?4, started_at = NULL,
@@ -61,7 +61,7 @@ impl Unit<'_> {
                 d.id.0,
                 d.event.0,
                 d.org.as_str(),
-                d.generation.0.as_bytes(),
+                d.generation.as_ref().map(|id| id.0.as_bytes()),
                 d.endpoint.as_str(),
                 d.shard,
                 status,
@@ -71,7 +71,10 @@ impl Unit<'_> {
                 d.attempts,
                 d.step,
                 d.interrupted,
-                d.url
+                d.url,
+                d.origin.as_str(),
+                words::schedule(&d.terms),
+                words::timeout_ms(&d.terms)
             ],
         )?;
         if let State::Due(at) = d.state {
@@ -128,7 +131,8 @@ impl Unit<'_> {
                 us(p.connect_us),
                 us(p.tls_us),
                 us(p.first_byte_us),
-                us(p.total_us)
+                us(p.total_us),
+                end.next.map(|next| next.as_str())
             ],
         )
     }

@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::Unit;
 use crate::refusal::Refusal;
+use crate::sqlite::words;
 
 /// What an ending leaves in the row, in the order of the columns of [`END`].
 struct EndColumns<'a> {
@@ -19,8 +20,9 @@ struct EndColumns<'a> {
 
 const ADD: &str =
     "INSERT INTO generations (id, org, status, tries, created_at, updated_at, ended_at, model, webhook_url,
-    output_file_name, output_url, output_media, duration_ms, error_code, error, input, options, segments)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    output_file_name, output_url, output_media, duration_ms, error_code, error, input, options, segments, schedule,
+    timeout_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
 const END: &str = "UPDATE generations SET status = ?4, updated_at = ?3, ended_at = ?3, output_url = ?5,
     output_media = ?6, duration_ms = ?7, error_code = ?8, error = ?9
@@ -53,7 +55,9 @@ impl Unit<'_> {
                 end.error,
                 r.input,
                 r.options,
-                r.segments
+                r.segments,
+                words::schedule(&r.terms),
+                words::timeout_ms(&r.terms)
             ],
         )?;
         if !g.is_final() {
@@ -103,7 +107,7 @@ impl Unit<'_> {
                 seq,
                 event.org.as_str(),
                 event.kind.as_str(),
-                event.generation.0.as_bytes(),
+                event.generation.as_ref().map(|id| id.0.as_bytes()),
                 event.created_at.0,
                 &event.body[..]
             ],

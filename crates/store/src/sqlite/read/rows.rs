@@ -1,15 +1,20 @@
 //! Rows as nouns. A word that no version of us has written is an error: guessing at a state could send what must not be sent.
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use postsync_core::access::{ApiKey, Organization, Scopes};
 use postsync_core::asset::{Asset, AssetKind};
 use postsync_core::attempt::{Attempt, AttemptEnd, Word};
-use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
+use postsync_core::delivery::{Delivery, ExhaustedReason, NextReason, Origin, State as DeliveryState};
 use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{Ending, Failure, Generation, Output, Request, State, Status};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::ParkReason;
+use postsync_core::schedule::Schedule;
+use postsync_core::terms::Terms;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::DueDelivery;
 use rusqlite::types::Type;
@@ -21,7 +26,7 @@ use crate::sqlite::words;
 macro_rules! generation_columns {
     () => {
         "id, org, status, tries, created_at, updated_at, ended_at, model, webhook_url, output_file_name, output_url, \
-         output_media, duration_ms, error_code, error, input, options, segments"
+         output_media, duration_ms, error_code, error, input, options, segments, schedule, timeout_ms"
     };
 }
 
@@ -38,7 +43,8 @@ macro_rules! delivery_columns {
             ", d.status, d.reason, d.ended_at, ",
             $due_at,
             ", e.org, e.kind, e.generation, e.created_at, ",
-            $parked
+            $parked,
+            ", d.origin, d.schedule, d.timeout_ms"
         )
     };
 }
@@ -74,12 +80,12 @@ macro_rules! any_columns {
 const PARKED: usize = 19;
 
 /// Where the body stands behind the columns of a delivery, in the statements that read it.
-const BODY: usize = 20;
+const BODY: usize = 23;
 
 macro_rules! attempt_columns {
     () => {
         "delivery, attempt, step, started_at, ended_at, outcome, http_status, error, message, address, tls, dns_us, \
-         connect_us, tls_us, first_byte_us, total_us"
+         connect_us, tls_us, first_byte_us, total_us, next"
     };
 }
 
@@ -107,6 +113,7 @@ pub(super) fn generation(row: &Row<'_>) -> Result<Generation> {
         input: row.get(15)?,
         options: row.get(16)?,
         segments: row.get(17)?,
+        terms: terms(row, 18)?,
     };
     Ok(Generation {
         id: GenerationId(uuid(row, 0)?),
@@ -160,7 +167,7 @@ fn event_at(row: &Row<'_>, id: EventId, first: usize, body: Bytes) -> Result<Eve
         id,
         org: org(row, first)?,
         kind: word(row, first + 1, EventType::parse)?,
-        generation: GenerationId(uuid(row, first + 2)?),
+        generation: maybe_generation(row, first + 2)?,
         created_at: time(row, first + 3)?,
         body,
     })
@@ -171,10 +178,12 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         id: DeliveryId(row.get(0)?),
         event: EventId(row.get(1)?),
         org: org(row, 2)?,
-        generation: GenerationId(uuid(row, 3)?),
+        generation: maybe_generation(row, 3)?,
+        origin: word(row, 20, Origin::parse)?,
         endpoint: EndpointId::new(row.get_ref(4)?.as_str()?),
         url: row.get(5)?,
         shard: row.get(6)?,
+        terms: terms(row, 21)?,
         created_at: time(row, 7)?,
         attempts: row.get(8)?,
         step: row.get(9)?,
@@ -229,6 +238,7 @@ fn attempt_end(row: &Row<'_>, at: Timestamp) -> Result<AttemptEnd> {
             first_byte_us: micros(row, 14)?,
             total_us: micros(row, 15)?,
         },
+        next: maybe_word(row, 16, NextReason::parse)?,
     })
 }
 
@@ -263,6 +273,20 @@ pub(super) fn asset(row: &Row<'_>) -> Result<Asset> {
 
 fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
     Ok(OrgId::new(row.get_ref(column)?.as_str()?))
+}
+
+/// `schedule` and `timeout_ms`, from that column on.
+fn terms(row: &Row<'_>, first: usize) -> Result<Terms> {
+    let timeout_ms: Option<i64> = row.get(first + 1)?;
+    Ok(Terms {
+        schedule: maybe_word(row, first, |text| Schedule::parse(text).ok())?.map(Arc::new),
+        timeout: timeout_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+    })
+}
+
+fn maybe_generation(row: &Row<'_>, column: usize) -> Result<Option<GenerationId>> {
+    let bytes: Option<[u8; 16]> = row.get(column)?;
+    Ok(bytes.map(|bytes| GenerationId(Uuid::from_bytes(bytes))))
 }
 
 fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
