@@ -68,6 +68,33 @@ pub struct Target {
     pub addresses: Option<Vec<IpAddr>>,
 }
 
+impl Target {
+    /// `Host` names the port only where it is not the scheme's own, as clients write it.
+    #[must_use]
+    pub fn host_header(&self) -> String {
+        host_header(self.scheme.as_str(), &self.host, self.port)
+    }
+
+    /// The same of a URL that was sent to, whatever the rules say of it now.
+    #[must_use]
+    pub fn host_header_of(url: &str) -> Option<String> {
+        let url = parse(url).ok()?;
+        let host = match url.host()? {
+            Host::Ipv4(v4) => v4.to_string(),
+            Host::Ipv6(v6) => format!("[{v6}]"),
+            Host::Domain(name) => name.strip_suffix('.').unwrap_or(name).to_owned(),
+        };
+        Some(host_header(url.scheme(), &host, url.port_or_known_default()?))
+    }
+}
+
+fn host_header(scheme: &str, host: &str, port: u16) -> String {
+    match (scheme, port) {
+        ("https", 443) | ("http", 80) => host.to_owned(),
+        _ => format!("{host}:{port}"),
+    }
+}
+
 impl EgressRules {
     /// Judges everything about a URL that needs no DNS: length, syntax, scheme, user-info, fragment, port, and a host that is an
     /// address in any spelling or `localhost`. Ports below 1024 other than 443 (and 80 with `allow_http`) are refused unless

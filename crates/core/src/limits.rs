@@ -48,8 +48,9 @@ pub const RETRY_AFTER_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 /// Rows of a list in one answer.
 pub const LIST_MAX: usize = 1_000;
 
-/// A page of generations ends with the row that brings its texts to this many bytes, however many rows were asked for.
+/// A page of generations, or of a delivery's attempts, ends with the row that brings its texts to this many bytes, however many
+/// rows were asked for.
 pub const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Attempts that are shown of one delivery: its newest ones.
+/// Attempts that are shown of one delivery: its newest ones, and fewer where they come to [`LIST_BYTES_MAX`].
 pub const ATTEMPTS_SHOWN_MAX: usize = 1_000;

@@ -1,8 +1,9 @@
 //! What an attempt came to. Data, not an error: a refused webhook is the receiver's word, and the schedule's business.
 use std::net::SocketAddr;
 
-use crate::attempt::Word;
+use crate::attempt::{Answer, Word};
 use crate::rule;
+use crate::sent::Sent;
 use crate::time::Timestamp;
 
 macro_rules! send_errors {
@@ -207,13 +208,25 @@ pub struct SendReport {
     pub phases: Phases,
     /// `TLSv1.3`, where TLS was spoken.
     pub tls: Option<String>,
+    /// What was signed, where it came to that.
+    pub sent: Sent,
+    /// What the receiver answered, where a head came.
+    pub answer: Option<Answer>,
 }
 
 impl SendReport {
     /// A report with nothing but its outcome and sentence.
     #[must_use]
     pub fn bare(outcome: Outcome, message: impl Into<String>) -> Self {
-        Self { outcome, message: message.into(), address: None, phases: Phases::default(), tls: None }
+        Self {
+            outcome,
+            message: message.into(),
+            address: None,
+            phases: Phases::default(),
+            tls: None,
+            sent: Sent::default(),
+            answer: None,
+        }
     }
 }
 

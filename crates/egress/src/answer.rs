@@ -6,6 +6,7 @@ use http::header::{CONNECTION, HeaderName};
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
+use postsync_core::attempt::Answer;
 use postsync_core::outcome::Outcome;
 
 use crate::connection::{Connection, NoFrame, Patience};
@@ -13,7 +14,7 @@ use crate::pool::IDLE_MAX;
 use crate::retry_after;
 use crate::trouble::plain;
 
-/// Of an answer's body. What is longer costs the connection, not the outcome.
+/// Of an answer's body: what is read, and what the log keeps. What is longer costs the connection, not the outcome.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// Of a refusal's body, what a person is shown.
@@ -24,8 +25,8 @@ const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 /// A body, read as far as it is kept.
 pub(crate) struct Body {
-    /// Its beginning.
-    excerpt: Vec<u8>,
+    /// Its beginning, as it came: a packed one stays packed.
+    kept: Vec<u8>,
     /// What was wrong with it; `None` where it was read whole, and only then the connection can be used again.
     pub(crate) fault: Option<&'static str>,
 }
@@ -42,7 +43,7 @@ pub(crate) fn judge(head: &Parts) -> Outcome {
 
 /// Reads the body, within what is left of the answer's time. The outcome stands already.
 pub(crate) async fn drain(connection: &mut Connection, mut body: Incoming, patience: &mut Patience) -> Body {
-    let mut excerpt = Vec::new();
+    let mut kept = Vec::new();
     let mut bytes = 0usize;
     let fault = loop {
         let data = match connection.frame(&mut body, patience).await {
@@ -52,17 +53,31 @@ pub(crate) async fn drain(connection: &mut Connection, mut body: Incoming, patie
             Err(NoFrame::Late) => break Some("the body of the answer did not end in time"),
         };
         bytes += data.len();
-        keep(&mut excerpt, &data);
+        keep(&mut kept, &data);
         if bytes > BODY_BYTES_MAX {
             break Some("the body of the answer is longer than 16 KiB; the rest was not read");
         }
     };
-    Body { excerpt, fault }
+    Body { kept, fault }
 }
 
-fn keep(excerpt: &mut Vec<u8>, data: &Bytes) {
-    let room = EXCERPT_BYTES_MAX - excerpt.len();
-    excerpt.extend_from_slice(&data[..data.len().min(room)]);
+/// Copied: a piece is a view of the connection's whole buffer, which must not live as long as the record does.
+fn keep(kept: &mut Vec<u8>, data: &Bytes) {
+    let room = BODY_BYTES_MAX - kept.len();
+    kept.extend_from_slice(&data[..data.len().min(room)]);
+}
+
+/// The answer as the log keeps it. The head has its cap already.
+pub(crate) fn record(headers: &HeaderMap, body: Body) -> Answer {
+    let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 3).sum();
+    let mut lines = Vec::with_capacity(bytes);
+    for (name, value) in headers {
+        lines.extend_from_slice(name.as_str().as_bytes());
+        lines.extend_from_slice(b": ");
+        lines.extend_from_slice(value.as_bytes());
+        lines.push(b'\n');
+    }
+    Answer { headers: lines.into(), body: body.kept.into(), truncated: body.fault.is_some() }
 }
 
 /// The sentence of an answer: empty for a delivery whose body was in order.
@@ -75,7 +90,7 @@ pub(crate) fn sentence(outcome: Outcome, body: &Body) -> String {
         Outcome::Refused { status, .. } => format!("the receiver answered {}", named(status)),
         _ => String::new(),
     };
-    let begins = String::from_utf8_lossy(&body.excerpt);
+    let begins = String::from_utf8_lossy(&body.kept[..body.kept.len().min(EXCERPT_BYTES_MAX)]);
     if !said.is_empty() && !begins.trim().is_empty() {
         said.push_str("; its answer begins: ");
         said.push_str(&plain(begins.trim()));
@@ -130,9 +145,9 @@ mod tests {
     fn sentences_are_ascii_and_bounded() {
         let refused = |status| Outcome::Refused { status, retry_after: None };
         let body = |text: &str, fault| {
-            let mut excerpt = Vec::new();
-            keep(&mut excerpt, &Bytes::from(text.to_owned()));
-            Body { excerpt, fault }
+            let mut kept = Vec::new();
+            keep(&mut kept, &Bytes::from(text.to_owned()));
+            Body { kept, fault }
         };
         for (outcome, body, want) in [
             (Outcome::Delivered { status: 200 }, body("ok", None), ""),

@@ -23,6 +23,7 @@ mod tls;
 mod trouble;
 mod wire;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,9 @@ pub struct EgressSettings {
     pub idle_max: usize,
     /// Whether names are resolved by the system (getaddrinfo) instead of by us.
     pub system_resolver: bool,
-    /// Resolves names instead of both; for tests. Caching and the deadline are put around it too.
+    /// Asked instead of the system's, where there are any, and without a hosts file; for tests.
+    pub name_servers: Vec<SocketAddr>,
+    /// Resolves names instead of all of them; for tests. Caching and the deadline are put around it too.
     pub resolver: Option<Arc<dyn Resolve>>,
     /// The longest that fetching an input may take (`media.fetch_timeout`).
     pub fetch_timeout: Duration,
@@ -62,6 +65,7 @@ impl Default for EgressSettings {
             ca_file: None,
             idle_max: 1_024,
             system_resolver: false,
+            name_servers: Vec::new(),
             resolver: None,
             fetch_timeout: Duration::from_secs(600),
             deadlines: Deadlines::default(),
@@ -142,7 +146,8 @@ impl Egress {
         let resolver: Arc<dyn Resolve> = match settings.resolver {
             Some(resolver) => resolver,
             None if settings.system_resolver => Arc::new(resolve::System::new()),
-            None => Arc::new(resolve::Dns::from_system(deadlines.dns)?),
+            None if settings.name_servers.is_empty() => Arc::new(resolve::Dns::from_system(deadlines.dns)?),
+            None => Arc::new(resolve::Dns::of(&settings.name_servers, deadlines.dns)?),
         };
         let resolver = Cached::new(resolver, deadlines.dns);
         let inner = Inner {

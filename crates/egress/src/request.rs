@@ -4,6 +4,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderName, Head
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 use postsync_core::outcome::SendError;
+use postsync_core::sent::Sent;
 use postsync_engine::ports::Post;
 use postsync_webhook::sign::{
     SYNC_SIGNATURE, SYNC_SIGNATURE_NEXT, SYNC_SIGNATURE_PREVIOUS, WEBHOOK_ID, WEBHOOK_SIGNATURE,
@@ -18,17 +19,18 @@ pub(crate) const AGENT: &str = concat!("postsync/", env!("CARGO_PKG_VERSION"));
 /// Room for all headers of a webhook without growing.
 const HEADERS: usize = 16;
 
-/// The head of a webhook, signed for `post.at`. `Content-Length` is hyper's, from the body's own size.
-pub(crate) fn post(route: &Route, post: &Post) -> Result<Parts, Trouble> {
+/// The head of a webhook, signed for `post.at`, and what the log keeps of it. `Content-Length` is hyper's, from the body's own
+/// size. What else goes in here goes into `core::sent::request` too, which tells it again.
+pub(crate) fn post(route: &Route, post: &Post) -> Result<(Parts, Sent), Trouble> {
     let mut parts = head(Method::POST, route);
     let headers = &mut parts.headers;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    sign(headers, post)?;
+    let sent = sign(headers, post)?;
     headers.insert(HeaderName::from_static("postsync-event"), HeaderValue::from_static(post.kind.as_str()));
     headers.insert(HeaderName::from_static("postsync-delivery"), value(post.delivery.to_string())?);
     headers.insert(HeaderName::from_static("postsync-attempt"), HeaderValue::from(post.attempt));
-    Ok(parts)
+    Ok((parts, sent))
 }
 
 /// The head of a fetch. Compression is declined: the file is wanted as it is, and its size is judged as it comes.
@@ -49,10 +51,12 @@ fn head(method: Method, route: &Route) -> Parts {
     parts
 }
 
-fn sign(headers: &mut HeaderMap, post: &Post) -> Result<(), Trouble> {
+fn sign(headers: &mut HeaderMap, post: &Post) -> Result<Sent, Trouble> {
+    let mut sent = Sent::by(env!("CARGO_PKG_VERSION"), post.at.unix_s());
     let id = post.event.to_string();
     let signers = post.signing.signers(post.at);
     for (name, text) in postsync_webhook::headers(signers, &id, post.at.unix_s(), &post.body) {
+        sent.take(name, &text);
         let name = match name {
             SYNC_SIGNATURE => HeaderName::from_static("sync-signature"),
             SYNC_SIGNATURE_NEXT => HeaderName::from_static("sync-signature-next"),
@@ -63,7 +67,7 @@ fn sign(headers: &mut HeaderMap, post: &Post) -> Result<(), Trouble> {
         };
         headers.insert(name, value(text)?);
     }
-    Ok(())
+    Ok(sent)
 }
 
 fn value(text: String) -> Result<HeaderValue, Trouble> {

@@ -2,7 +2,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderValue, Uri};
-use postsync_core::egress_rules::{EgressRules, Scheme, Target};
+use postsync_core::egress_rules::{EgressRules, Target};
 use postsync_core::outcome::SendError;
 
 use crate::recent::Recent;
@@ -28,17 +28,9 @@ impl Route {
         let unsendable =
             |_| Trouble::new(SendError::AddressNotAllowed, "the URL has a character that HTTP can't carry; encode it");
         let uri = Uri::try_from(target.path_and_query.as_str()).map_err(|_| unsendable(()))?;
-        let host = HeaderValue::try_from(host_header(&target)).map_err(|_| unsendable(()))?;
+        let host = HeaderValue::try_from(target.host_header()).map_err(|_| unsendable(()))?;
         let key = format!("{}://{}:{}", target.scheme.as_str(), target.host, target.port).into();
         Ok(Self { target, key, uri, host })
-    }
-}
-
-/// `Host` names the port only where it is not the scheme's own, as clients write it.
-fn host_header(target: &Target) -> String {
-    match (target.scheme, target.port) {
-        (Scheme::Https, 443) | (Scheme::Http, 80) => target.host.clone(),
-        (_, port) => format!("{}:{port}", target.host),
     }
 }
 

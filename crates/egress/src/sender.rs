@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use postsync_core::attempt::Answer;
 use postsync_core::outcome::{Outcome, Phases, SendError, SendReport};
+use postsync_core::sent::Sent;
 use postsync_engine::ports::{Post, Sender};
 
-use crate::answer::{drain, idle_for, judge, sentence};
+use crate::answer::{drain, idle_for, judge, record, sentence};
 use crate::connection::{Connection, Late, NoHead, Patience};
 use crate::dial::{Undialled, micros};
 use crate::route::Route;
@@ -22,26 +24,28 @@ use crate::{Egress, Inner, io_errors, request};
 impl Sender for Egress {
     async fn send(&self, post: Post) -> SendReport {
         let start = Instant::now();
-        let mut sent = Sent::default();
-        let (outcome, message) = match self.inner.attempt(&post, &mut sent).await {
+        let mut known = Known::default();
+        let (outcome, message) = match self.inner.attempt(&post, &mut known).await {
             Ok(answered) => answered,
             Err(trouble) => (Outcome::Failed(trouble.error), trouble.message),
         };
-        sent.phases.total_us = Some(micros(start));
-        let Sent { phases, address, tls } = sent;
-        SendReport { outcome, message, address, phases, tls: tls.map(str::to_owned) }
+        known.phases.total_us = Some(micros(start));
+        let Known { phases, address, tls, sent, answer } = known;
+        SendReport { outcome, message, address, phases, tls: tls.map(str::to_owned), sent, answer }
     }
 }
 
 /// What becomes known while an attempt goes on.
 #[derive(Default)]
-struct Sent {
+struct Known {
     phases: Phases,
     address: Option<SocketAddr>,
     tls: Option<&'static str>,
+    sent: Sent,
+    answer: Option<Answer>,
 }
 
-impl Sent {
+impl Known {
     fn remember(&mut self, connection: &Connection) {
         self.address = Some(connection.address);
         self.tls = connection.tls;
@@ -56,19 +60,19 @@ enum Unanswered {
 }
 
 impl Inner {
-    async fn attempt(&self, post: &Post, sent: &mut Sent) -> Result<(Outcome, String), Trouble> {
+    async fn attempt(&self, post: &Post, known: &mut Known) -> Result<(Outcome, String), Trouble> {
         let route = self.routes.of(&self.dialler.rules, &post.url)?;
         if let Some(connection) = self.pool.take(&route.key) {
-            match self.exchange(connection, &route, post, sent).await {
+            match self.exchange(connection, &route, post, known).await {
                 Ok(answered) => return Ok(answered),
                 Err(Unanswered::Trouble(trouble)) => return Err(trouble),
                 // It died in the moment that it was taken. A fresh one settles it: the next idle one may be as dead.
                 Err(Unanswered::Unwritten) => {}
             }
         }
-        let connection = self.connect(&route, sent).await?;
+        let connection = self.connect(&route, known).await?;
         let heard = connection.meter.clone();
-        match self.exchange(connection, &route, post, sent).await {
+        match self.exchange(connection, &route, post, known).await {
             Ok(answered) => Ok(answered),
             Err(Unanswered::Trouble(trouble)) => Err(trouble),
             Err(Unanswered::Unwritten) if heard.heard() => Err(Trouble::new(
@@ -82,18 +86,18 @@ impl Inner {
         }
     }
 
-    async fn connect(&self, route: &Route, sent: &mut Sent) -> Result<Connection, Trouble> {
-        let dialled = match self.dialler.dial(&route.target, &mut sent.phases).await {
+    async fn connect(&self, route: &Route, known: &mut Known) -> Result<Connection, Trouble> {
+        let dialled = match self.dialler.dial(&route.target, &mut known.phases).await {
             Ok(dialled) => dialled,
             Err(Undialled { trouble, address }) => {
-                sent.address = address;
+                known.address = address;
                 return Err(trouble);
             }
         };
         let connection = Connection::open(dialled)
             .await
             .map_err(|error| Trouble::new(SendError::ConnectReset, format!("{}: {error}", route.target.host)))?;
-        sent.remember(&connection);
+        known.remember(&connection);
         Ok(connection)
     }
 
@@ -103,14 +107,15 @@ impl Inner {
         mut connection: Connection,
         route: &Arc<Route>,
         post: &Post,
-        sent: &mut Sent,
+        known: &mut Known,
     ) -> Result<(Outcome, String), Unanswered> {
-        sent.remember(&connection);
-        let head = request::post(route, post).map_err(Unanswered::Trouble)?;
+        known.remember(&connection);
+        let (head, sent) = request::post(route, post).map_err(Unanswered::Trouble)?;
+        known.sent = sent;
         let start = tokio::time::Instant::now();
         let mut patience = Patience::new(self.dialler.deadlines.write, post.timeout);
         let answer = connection.exchange(head, post.body.clone(), &mut patience).await;
-        sent.phases.first_byte_us = connection
+        known.phases.first_byte_us = connection
             .meter
             .first_byte_at()
             .map(|at| u64::try_from(at.saturating_duration_since(start).as_micros()).unwrap_or(u64::MAX));
@@ -120,7 +125,9 @@ impl Inner {
         if body.fault.is_none() {
             self.pool.put(route.key.clone(), connection, idle_for(&head.headers));
         }
-        Ok((outcome, sentence(outcome, &body)))
+        let said = sentence(outcome, &body);
+        known.answer = Some(record(&head.headers, body));
+        Ok((outcome, said))
     }
 
     fn unanswered(&self, no_head: NoHead, connection: &Connection, post: &Post) -> Unanswered {

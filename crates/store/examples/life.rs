@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::executor::block_on;
 use futures::future::join_all;
-use postsync_core::attempt::{AttemptEnd, Word};
+use postsync_core::attempt::{Answer, AttemptEnd, Word};
 use postsync_core::change::{Change, Settlement};
 use postsync_core::delivery::{Delivery, State as DeliveryState};
 use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{self, Ending, Generation, NewGeneration, Output, Request};
 use postsync_core::ids::{DeliveryId, EventId, GenerationId, IdSequence, OrgId};
 use postsync_core::outcome::Phases;
+use postsync_core::sent::Sent;
 use postsync_core::target::{Destination, implicit_endpoint};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Applied, Store};
@@ -168,6 +169,11 @@ impl Life {
             address: Some(([203, 0, 113, 7], 443).into()),
             phases: Phases { dns_us: None, connect_us: None, tls_us: None, first_byte_us: us, total_us: us },
             tls: Some("TLSv1.3".to_owned()),
+            sent: Sent::unpacked(vec![7; 82]),
+            answer: Some(Answer {
+                headers: Bytes::from_static(b"content-length: 0\ndate: Thu, 26 Nov 2026 04:00:00 GMT\n"),
+                ..Answer::default()
+            }),
             next: None,
         };
         let state = DeliveryState::Delivered(self.now);

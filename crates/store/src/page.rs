@@ -1,14 +1,32 @@
 //! Where a page of generations ends, for both stores: the same place, so that one suite holds both.
+use postsync_core::attempt::Attempt;
+use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::limits::LIST_BYTES_MAX;
+use postsync_core::limits::{ATTEMPTS_SHOWN_MAX, LIST_BYTES_MAX};
 
 /// Takes rows until there are `limit`, or until their texts come to [`LIST_BYTES_MAX`]: a page of what clients made as large
 /// as they may would not fit in memory. Has a row wherever there is one, so a reader always comes further.
 pub(crate) fn cut<E>(rows: impl Iterator<Item = Result<Generation, E>>, limit: usize) -> Result<Vec<Generation>, E> {
+    cut_by(rows, limit, |row| row.request.bytes())
+}
+
+/// The same of a delivery's attempts.
+pub(crate) fn cut_attempts<E>(
+    rows: impl Iterator<Item = Result<Attempt, E>>,
+    event: &Event,
+) -> Result<Vec<Attempt>, E> {
+    cut_by(rows, ATTEMPTS_SHOWN_MAX, |row| row.shown_bytes(event.body.len()))
+}
+
+fn cut_by<T, E>(
+    rows: impl Iterator<Item = Result<T, E>>,
+    limit: usize,
+    bytes_of: impl Fn(&T) -> usize,
+) -> Result<Vec<T>, E> {
     let (mut page, mut bytes) = (Vec::new(), 0);
     for row in rows.take(limit) {
         let row = row?;
-        bytes += row.request.bytes();
+        bytes += bytes_of(&row);
         page.push(row);
         if bytes >= LIST_BYTES_MAX {
             break;

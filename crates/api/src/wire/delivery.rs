@@ -1,10 +1,11 @@
 //! Deliveries and their attempts, as `/postsync/v1/deliveries` shows them.
-use postsync_core::attempt::Attempt;
 use postsync_core::delivery::{Delivery, State};
 use postsync_core::event::Event;
 use postsync_engine::ports::DeliveryRecord;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::attempt::AttemptEntry;
 
 /// One event for one endpoint.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -55,50 +56,8 @@ pub struct DeliveryDetail {
     /// The delivery.
     #[serde(flatten)]
     pub item: DeliveryItem,
-    /// Its POSTs, in order: the newest 1,000.
+    /// Its POSTs, in order: the newest 1,000, and fewer where their bodies and answers come to more than 8 MiB.
     pub attempt_log: Vec<AttemptEntry>,
-}
-
-/// One POST.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AttemptEntry {
-    /// From 1; sent as `Postsync-Attempt`.
-    pub attempt: u32,
-    /// The place in the schedule, from 0.
-    pub step: u32,
-    /// When its start was put on record.
-    pub started_at: String,
-    /// When it ended; null while it is open.
-    pub ended_at: Option<String>,
-    /// `open`, `delivered`, `failed`, `interrupted` or `own_fault`.
-    pub outcome: String,
-    /// The receiver's status, where an answer came.
-    pub http_status: Option<u16>,
-    /// `connect_refused`, `http_status` and so on.
-    pub error: Option<String>,
-    /// What happened and what to do, in a sentence.
-    pub message: Option<String>,
-    /// The address that was dialled.
-    pub address: Option<String>,
-    /// How long it took; null while it is open.
-    pub phases: Option<PhaseTimes>,
-}
-
-/// Times in microseconds; null for what did not happen, such as a name lookup on a connection that was used again.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PhaseTimes {
-    /// Name resolution.
-    pub dns_us: Option<u64>,
-    /// TCP connection.
-    pub connect_us: Option<u64>,
-    /// TLS handshake.
-    pub tls_us: Option<u64>,
-    /// From the start of writing to the first byte of the answer.
-    pub first_byte_us: Option<u64>,
-    /// The whole attempt.
-    pub total_us: Option<u64>,
 }
 
 impl DeliveryItem {
@@ -131,31 +90,7 @@ impl From<&DeliveryRecord> for DeliveryDetail {
     fn from(record: &DeliveryRecord) -> Self {
         Self {
             item: DeliveryItem::new(&record.delivery, &record.event),
-            attempt_log: record.attempts.iter().map(AttemptEntry::from).collect(),
-        }
-    }
-}
-
-impl From<&Attempt> for AttemptEntry {
-    fn from(attempt: &Attempt) -> Self {
-        let end = attempt.end.as_ref();
-        Self {
-            attempt: attempt.attempt,
-            step: attempt.step,
-            started_at: attempt.started_at.to_string(),
-            ended_at: end.map(|end| end.at.to_string()),
-            outcome: end.map_or("open", |end| end.outcome.as_str()).to_owned(),
-            http_status: end.and_then(|end| end.http_status),
-            error: end.and_then(|end| end.error).map(|error| error.as_str().to_owned()),
-            message: end.map(|end| end.message.clone()).filter(|message| !message.is_empty()),
-            address: end.and_then(|end| end.address).map(|address| address.to_string()),
-            phases: end.map(|end| PhaseTimes {
-                dns_us: end.phases.dns_us,
-                connect_us: end.phases.connect_us,
-                tls_us: end.phases.tls_us,
-                first_byte_us: end.phases.first_byte_us,
-                total_us: end.phases.total_us,
-            }),
+            attempt_log: record.attempts.iter().map(|attempt| AttemptEntry::new(record, attempt)).collect(),
         }
     }
 }

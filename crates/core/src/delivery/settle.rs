@@ -110,6 +110,8 @@ fn settlement(delivery: &Delivery, report: &SendReport, verdict: Verdict, now: T
         phases: report.phases,
         tls: report.tls.clone(),
         next: verdict.next,
+        sent: report.sent.clone(),
+        answer: report.answer.clone(),
     };
     Change::SettleAttempt(Box::new(Settlement {
         delivery: delivery.id,

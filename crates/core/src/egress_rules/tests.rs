@@ -220,3 +220,21 @@ fn answers_are_judged_all_together() {
     assert!(judge(&rules(false, "app.example.com:8443"), &["127.0.0.1"]).is_err());
     assert!(judge(&rules(false, "example.com"), &["127.0.0.1"]).is_err());
 }
+
+#[test]
+fn the_log_names_the_host_as_the_request_did() {
+    let open = rules(true, "0.0.0.0/0,::/0,app.example.com");
+    for (url, want) in [
+        ("https://App.Example.com./x", "app.example.com"),
+        ("https://app.example.com:443/x", "app.example.com"),
+        ("http://app.example.com:8080/x", "app.example.com:8080"),
+        ("http://app.example.com/x", "app.example.com"),
+        ("http://0x7f.1:443/", "127.0.0.1:443"),
+        ("https://[::ffff:7f00:1]/", "[::ffff:127.0.0.1]"),
+        ("https://b\u{fc}cher.example/x", "xn--bcher-kva.example"),
+    ] {
+        assert_eq!(Target::host_header_of(url).as_deref(), Some(want), "{url}");
+        assert_eq!(open.judge_url(url).unwrap().host_header(), want, "{url}");
+    }
+    assert_eq!(Target::host_header_of("not a url"), None);
+}

@@ -3,13 +3,13 @@
 //! Whose fault a failure is decides whether an attempt uses a step: a resolver that lately knew anything, or knows the root now,
 //! is up, and a name without an answer is its owner's to mend. One that does not is ours: it is silent, or it answers SERVFAIL or
 //! REFUSED for all names, as local forwarders do while the network behind them is down.
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
@@ -48,6 +48,16 @@ impl Dns {
             }
         };
         Self::new(config, HostsFile::new("/etc/hosts"), deadline)
+    }
+
+    /// On these, over UDP, and nothing that this machine knows.
+    pub(crate) fn of(name_servers: &[SocketAddr], deadline: Duration) -> Result<Self, Error> {
+        let servers = name_servers.iter().map(|server| {
+            let mut udp = ConnectionConfig::udp();
+            udp.port = server.port();
+            NameServerConfig::new(server.ip(), true, vec![udp])
+        });
+        Self::new(ResolverConfig::from_name_servers(servers.collect()), HostsFile::new("/nonexistent/hosts"), deadline)
     }
 
     fn new(config: ResolverConfig, hosts: HostsFile, deadline: Duration) -> Result<Self, Error> {
@@ -145,8 +155,6 @@ fn verdict(error: &NetError) -> Result<ResolveFailure, ResolveFailure> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use tokio::net::UdpSocket;
 
     use super::*;
@@ -201,10 +209,7 @@ mod tests {
     }
 
     fn dns(server: SocketAddr, deadline_ms: u64) -> Dns {
-        let mut udp = hickory_resolver::config::ConnectionConfig::udp();
-        udp.port = server.port();
-        let config = ResolverConfig::from_name_servers(vec![NameServerConfig::new(server.ip(), true, vec![udp])]);
-        Dns::new(config, HostsFile::new("/nonexistent/hosts"), Duration::from_millis(deadline_ms)).unwrap()
+        Dns::of(&[server], Duration::from_millis(deadline_ms)).unwrap()
     }
 
     #[tokio::test]

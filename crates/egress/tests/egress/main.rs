@@ -3,6 +3,7 @@
 
 mod fetch;
 mod interim;
+mod log;
 mod reuse;
 mod send;
 mod support;

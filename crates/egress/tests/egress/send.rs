@@ -4,12 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Act, Names, OK, SHORT, SOON, Seen, plain, post, raw, say, settings, signing};
+use crate::support::{Act, Names, OK, SHORT, SOON, Seen, plain, post, raw, rotating, say, settings, signing};
 use bytes::Bytes;
-use postsync_core::access::StoredSecret;
-use postsync_core::ids::{OrgId, SecretId};
 use postsync_core::outcome::{Outcome, Phases, RetryAfter, SendError, SendReport};
-use postsync_core::rotation::{Previous, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Egress, EgressSettings, ResolveFailure};
 use postsync_engine::ports::{Post, Sender as _};
@@ -54,14 +51,7 @@ async fn the_request_byte_for_byte() {
 #[tokio::test]
 async fn a_rotation_byte_for_byte() {
     let mut server = plain(|_, _| say(OK)).await;
-    let [old, new, newest] = [1u8, 2, 3].map(|n| StoredSecret {
-        id: SecretId(n.into()),
-        secret: postsync_core::Secret::generate([n; 32]),
-        created_at: Timestamp(0),
-    });
-    let previous = Previous { secret: old.clone(), expires_at: Timestamp(1_795_422_077_124) };
-    let owner = SecretOwner::org(&OrgId::new("default"));
-    let rotating = Arc::new(Signing { owner, current: new, next: Some(newest), previous: Some(previous) });
+    let rotating = rotating();
     let sent = || Post { signing: rotating.clone(), ..post(server.http("/")) };
     let (in_time, late) = (sent(), Post { at: Timestamp(1_795_422_077_124), ..sent() });
     let mac = |n: u8| {

@@ -143,6 +143,11 @@ async fn log_is_true(server: &Server, receiver: &Receiver) -> usize {
             let last = i + 1 == log.len();
             let expected = if last { "delivered" } else { "interrupted" };
             assert_eq!(attempt["outcome"], expected, "{delivery}");
+            if !last {
+                assert_eq!((&attempt["error"], &attempt["nextReason"]), (&"interrupted".into(), &"interrupted".into()));
+                let sentence = "interrupted, may have been received; it is sent again with the same event id";
+                assert_eq!(attempt["message"], sentence);
+            }
             outcomes.insert((id_of(&delivery), u32::try_from(i + 1).unwrap()), expected);
         }
     }

@@ -49,6 +49,19 @@ async fn a_failing_receiver_is_asked_again_with_the_same_event_and_bytes() {
     assert_eq!(column(&delivery, "httpStatus"), [500, 500, 204]);
     assert_eq!(column(&delivery, "error"), [json!("http_status"), json!("http_status"), Value::Null]);
     assert_eq!(receiver.requests.all().len(), 3, "nothing follows a 2xx");
+    assert_eq!(column(&delivery, "nextReason"), [json!("schedule"), json!("schedule"), Value::Null]);
+    told_as_seen(&delivery, &requests);
+}
+
+/// The log shows each request as the receiver saw it: header for header, byte for byte.
+fn told_as_seen(delivery: &Value, requests: &[Request]) {
+    for (told, seen) in column(delivery, "request").iter().zip(requests) {
+        let headers = seen.headers().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+        assert_eq!(told["headers"], Value::Object(headers.collect()), "{told}");
+        assert_eq!(told["body"].as_str().unwrap().as_bytes(), seen.body);
+    }
+    let answers = column(delivery, "response");
+    assert_eq!(answers.iter().map(|answer| answer["status"].as_u64()).collect::<Vec<_>>(), [500, 500, 204].map(Some));
 }
 
 #[tokio::test]
@@ -106,4 +119,6 @@ async fn one_that_waits_reads_due_and_a_receiver_that_hangs_is_given_up() {
     let (created, next) = (delivery["createdAt"].as_str().unwrap(), delivery["nextAttemptAt"].as_str().unwrap());
     assert_ne!(created[..13], next[..13], "an hour later, as Retry-After asks: {delivery}");
     assert_eq!(column(&delivery, "httpStatus"), [503]);
+    assert_eq!(column(&delivery, "nextReason"), ["retry_after"]);
+    assert_eq!(delivery["attemptLog"][0]["response"]["headers"]["retry-after"], "3600");
 }

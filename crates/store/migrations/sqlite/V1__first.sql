@@ -162,7 +162,11 @@ CREATE TABLE attempts (
     tls_us        INTEGER,
     first_byte_us INTEGER,
     total_us      INTEGER,
-    next          TEXT,                 -- why the next attempt is when it is
+    next          TEXT,                 -- why the next attempt is when it is; NULL where none follows
+    sent          BLOB,                 -- time, version, signatures: what of the request's head no other row tells
+    headers       BLOB,                 -- of the answer, as lines; NULL where no head came
+    body          BLOB,                 -- of the answer, its beginning as it came; NULL where it is empty
+    truncated     INTEGER,              -- 1 where that is not all of it
     PRIMARY KEY (delivery, attempt)
 ) STRICT, WITHOUT ROWID;
 

@@ -9,7 +9,6 @@ use postsync_core::delivery::{Delivery, State as DeliveryState};
 use postsync_core::event::Event;
 use postsync_core::generation::{Ending, Generation, State};
 use postsync_core::ids::{DeliveryId, GenerationId, MediaId, OrgId};
-use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
@@ -17,7 +16,7 @@ use postsync_engine::ports::{
 };
 
 use super::tables::{Row, Tables};
-use crate::page::cut;
+use crate::page::{cut, cut_attempts};
 
 impl Tables {
     pub(super) fn open_generations(
@@ -107,7 +106,7 @@ impl Tables {
     pub(super) fn delivery(&self, org: &OrgId, id: DeliveryId) -> Option<DeliveryRecord> {
         let DueDelivery { delivery, event } = self.with_event(self.deliveries.get(&id)?)?;
         let attempts = self.attempts.range((id, 0)..=(id, u32::MAX)).map(|(_, attempt)| attempt.clone());
-        let mut newest: Vec<_> = attempts.rev().take(ATTEMPTS_SHOWN_MAX).collect();
+        let Ok(mut newest) = cut_attempts(attempts.rev().map(Ok::<_, Infallible>), &event);
         newest.reverse();
         (delivery.org == *org).then_some(DeliveryRecord { delivery, event, attempts: newest })
     }

@@ -1,8 +1,10 @@
 //! The life of a delivery, fence by fence.
-use postsync_core::attempt::{Attempt, Word};
+use bytes::Bytes;
+use postsync_core::attempt::{Answer, Attempt, Word};
+use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::ids::DeliveryId;
-use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
+use postsync_core::limits::{ATTEMPTS_SHOWN_MAX, LIST_BYTES_MAX};
 use postsync_engine::ports::{DeliveryRecord, Store};
 
 use super::world::*;
@@ -59,6 +61,39 @@ pub(crate) async fn an_attempt_reads_back_whole(store: &dyn Store) {
     assert_eq!(read(store, 5).await.attempts, [first.clone(), attempt(2, None)]);
     done(store, vec![settle(5, 2, State::Delivered(at(60)))]).await;
     assert_eq!(read(store, 5).await.attempts, [first, attempt(2, Some(attempt_end(Word::Delivered)))]);
+}
+
+/// An end with that answer, which sends it to be tried again.
+fn answered(delivery: i64, attempt: u32, answer: Option<Answer>) -> Change {
+    let Change::SettleAttempt(mut settlement) = settle(delivery, attempt, State::Due(at(50))) else { unreachable!() };
+    settlement.end.answer = answer;
+    Change::SettleAttempt(settlement)
+}
+
+pub(crate) async fn an_answer_without_a_body_is_not_no_answer(store: &dyn Store) {
+    deliver(store, 5, 0).await;
+    let answers = [
+        None,
+        Some(Answer::default()),
+        Some(answer(b"", true)),
+        Some(answer(b"no", false)),
+        Some(answer(b"\xff", true)),
+    ];
+    for (attempt, answer) in (1..).zip(&answers) {
+        done(store, vec![start_attempt(5, attempt), answered(5, attempt, answer.clone())]).await;
+    }
+    let read = read(store, 5).await.attempts.into_iter().map(|attempt| attempt.end.unwrap().answer);
+    assert_eq!(read.collect::<Vec<_>>(), answers);
+}
+
+pub(crate) async fn of_large_answers_the_newest_are_shown(store: &dyn Store) {
+    deliver(store, 5, 0).await;
+    let large = Answer { body: Bytes::from(vec![b'x'; LIST_BYTES_MAX / 4]), ..Answer::default() };
+    for attempt in 1..=9 {
+        done(store, vec![start_attempt(5, attempt), answered(5, attempt, Some(large.clone()))]).await;
+    }
+    let numbers = read(store, 5).await.attempts.iter().map(|a| a.attempt).collect::<Vec<u32>>();
+    assert_eq!(numbers, [6, 7, 8, 9]);
 }
 
 pub(crate) async fn a_delivery_lives_through_retries(store: &dyn Store) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postsync_core::access::{ApiKey, Organization, Scope, Scopes, StoredSecret};
-use postsync_core::attempt::{AttemptEnd, Word};
+use postsync_core::attempt::{Answer, AttemptEnd, Word};
 use postsync_core::change::{Change, Parking, Settlement};
 use postsync_core::delivery::{Delivery, ExhaustedReason, NextReason, Origin, State};
 use postsync_core::event::{Event, EventType};
@@ -16,6 +16,7 @@ use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::rotation::{Places, Previous, SecretOwner, Signing};
 use postsync_core::schedule::Schedule;
+use postsync_core::sent::Sent;
 use postsync_core::terms::Terms;
 use postsync_core::time::Timestamp;
 use postsync_core::{Secret, error_code};
@@ -142,8 +143,14 @@ pub(crate) fn attempt_end(outcome: Word) -> AttemptEnd {
         address: Some("[2001:db8::7]:8443".parse().unwrap()),
         phases: if well { phases } else { Phases::default() },
         tls: well.then(|| "TLSv1.3".to_owned()),
+        sent: if well { Sent::unpacked(vec![7; 82]) } else { Sent::default() },
+        answer: well.then(|| answer(b"\xff\0{}", true)),
         next: (!well).then_some(NextReason::RetryAfter),
     }
+}
+
+pub(crate) fn answer(body: &'static [u8], truncated: bool) -> Answer {
+    Answer { headers: Bytes::from_static(b"x-a: \xe9\n"), body: Bytes::from_static(body), truncated }
 }
 
 pub(crate) fn settle(delivery: i64, attempt: u32, state: State) -> Change {

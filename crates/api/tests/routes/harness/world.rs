@@ -15,7 +15,7 @@ use postsync_engine::ports::{
     Cancel, Clock, Entropy, Fetch, FetchError, FetchRequest, Fetched, Generator, GeneratorError, Inputs, Job,
     JobOutput, Post, Progress, Sender, Spawn,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) struct TestClock(watch::Sender<i64>);
 
@@ -66,18 +66,33 @@ impl Spawn for Runtime {
 
 /// Answers as it was told, else 200.
 #[derive(Default)]
-pub(crate) struct TestSender(Mutex<Vec<SendReport>>);
+pub(crate) struct TestSender {
+    told: Mutex<Vec<SendReport>>,
+    held: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
+}
 
 impl TestSender {
     pub(crate) fn answer_with(&self, report: SendReport) {
-        self.0.lock().unwrap().insert(0, report);
+        self.told.lock().unwrap().insert(0, report);
+    }
+
+    /// Has the next one take until the first is dropped; the second tells that it is being sent.
+    pub(crate) fn hold(&self) -> (oneshot::Sender<()>, oneshot::Receiver<()>) {
+        let ((hold, held), (telling, told)) = (oneshot::channel(), oneshot::channel());
+        *self.held.lock().unwrap() = Some((telling, held));
+        (hold, told)
     }
 }
 
 #[async_trait]
 impl Sender for TestSender {
     async fn send(&self, _: Post) -> SendReport {
-        let told = self.0.lock().unwrap().pop();
+        let held = self.held.lock().unwrap().take();
+        if let Some((telling, held)) = held {
+            let _ = telling.send(());
+            let _ = held.await;
+        }
+        let told = self.told.lock().unwrap().pop();
         told.unwrap_or_else(|| SendReport::bare(Outcome::Delivered { status: 200 }, ""))
     }
 }

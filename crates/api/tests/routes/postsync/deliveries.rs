@@ -2,8 +2,11 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::Method;
+use postsync_core::attempt::Answer;
 use postsync_core::outcome::{Outcome, Phases, SendReport};
+use postsync_core::sent::Sent;
 use serde_json::{Value, json};
 
 use crate::harness::{App, STRANGER, body, request};
@@ -34,6 +37,13 @@ async fn a_delivery_with_its_attempts() {
         SendReport::bare(Outcome::Refused { status: 500, retry_after: None }, "The receiver answered 500.");
     refused.address = Some("203.0.113.7:443".parse().unwrap());
     refused.phases = Phases { total_us: Some(1_500), ..Phases::default() };
+    refused.tls = Some("TLSv1.3".to_owned());
+    refused.sent = signed();
+    refused.answer = Some(Answer {
+        headers: Bytes::from_static(b"content-type: text/plain\nvary: a\nvary: b\n"),
+        body: Bytes::from_static(b"it's \xff"),
+        truncated: true,
+    });
     app.sender.answer_with(refused);
     let id = notified(&app).await;
     let due = delivery(&app, &id, "due", 1).await;
@@ -41,10 +51,18 @@ async fn a_delivery_with_its_attempts() {
         let detail = app.get(&format!("/postsync/v1/deliveries/{}", due["id"].as_str().unwrap())).await.json();
         (detail["step"] == 1).then_some(detail)
     });
-    insta::assert_snapshot!(stable(&detail.await, &id), @r#"{"id":"dlv_...","eventId":"evt_...","event":"generation.completed","generationId":"...","endpointId":"imp_...","url":"https://app.example.com/webhook?order=1","origin":"event","status":"due","attempts":1,"step":1,"nextAttemptAt":"...","createdAt":"2026-11-23T08:21:17.123Z","reason":null,"attemptLog":[{"attempt":1,"step":0,"startedAt":"2026-11-23T08:21:17.123Z","endedAt":"2026-11-23T08:21:17.123Z","outcome":"failed","httpStatus":500,"error":"http_status","message":"The receiver answered 500.","address":"203.0.113.7:443","phases":{"dnsUs":null,"connectUs":null,"tlsUs":null,"firstByteUs":null,"totalUs":1500}}]}"#);
+    insta::assert_snapshot!(stable(&detail.await, &id), @r#"{"id":"dlv_...","eventId":"evt_...","event":"generation.completed","generationId":"...","endpointId":"imp_...","url":"https://app.example.com/webhook?order=1","origin":"event","status":"due","attempts":1,"step":1,"nextAttemptAt":"...","createdAt":"2026-11-23T08:21:17.123Z","reason":null,"attemptLog":[{"attempt":1,"step":0,"startedAt":"2026-11-23T08:21:17.123Z","endedAt":"2026-11-23T08:21:17.123Z","outcome":"failed","httpStatus":500,"error":"http_status","message":"The receiver answered 500.","address":"203.0.113.7:443","phases":{"dnsUs":null,"connectUs":null,"tlsUs":null,"firstByteUs":null,"totalUs":1500},"tls":"TLSv1.3","nextReason":"schedule","request":{"method":"POST","url":"https://app.example.com/webhook?order=1","headers":{"Host":"app.example.com","Content-Type":"application/json","User-Agent":"postsync/0.0.9","Sync-Signature":"t=1795422077,v1=0707070707070707070707070707070707070707070707070707070707070707","Webhook-Id":"evt_...","Webhook-Timestamp":"1795422077","Webhook-Signature":"v1,BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=","Postsync-Event":"generation.completed","Postsync-Delivery":"dlv_...","Postsync-Attempt":"1","Content-Length":"..."},"body":"{...}"},"response":{"status":500,"headers":{"content-type":"text/plain","vary":"a, b"},"body":"aXQncyD/","bodyEncoding":"base64","truncated":true},"curl":"curl ..."}]}"#);
     app.clock.advance(Duration::from_secs(10));
     let done = delivery(&app, &id, "delivered", 2).await;
     assert!(done["nextAttemptAt"].is_null() && done["reason"].is_null());
+}
+
+/// Of a signature whose bytes are all the same.
+fn signed() -> Sent {
+    let mut sent = Sent::by("0.0.9", 1_795_422_077);
+    sent.take("Sync-Signature", &format!("t=1795422077,v1={}", "07".repeat(32)));
+    sent.take("Webhook-Signature", "v1,BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=");
+    sent
 }
 
 /// With its ids named instead of shown.
@@ -60,7 +78,40 @@ fn stable(detail: &Value, generation: &str) -> String {
     // The next attempt's time has jitter in it.
     assert!(detail["nextAttemptAt"].is_string());
     detail["nextAttemptAt"] = json!("...");
+    let attempt = &mut detail["attemptLog"][0];
+    let sent = attempt["request"]["body"].as_str().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<Value>(&sent).unwrap()["id"], generation);
+    // Its own test says what is in it, beside its body.
+    let curl = attempt["curl"].as_str().unwrap().to_owned();
+    assert!(curl.starts_with("curl --globoff --request POST 'https://app.example.com/webhook?order=1' --header "));
+    assert!(curl.ends_with(&format!(" --data-raw '{sent}'")), "{curl}");
+    (attempt["request"]["body"], attempt["curl"]) = (json!("{...}"), json!("curl ..."));
+    for (name, prefix) in [("Webhook-Id", "evt_"), ("Postsync-Delivery", "dlv_")] {
+        let header = &mut attempt["request"]["headers"][name];
+        assert!(header.as_str().unwrap().starts_with(prefix));
+        *header = json!(format!("{prefix}..."));
+    }
+    assert_eq!(attempt["request"]["headers"]["Content-Length"], sent.len().to_string());
+    attempt["request"]["headers"]["Content-Length"] = json!("...");
     detail.to_string()
+}
+
+/// The start is on record, and nobody has seen its end yet.
+#[tokio::test]
+async fn an_open_attempt_says_what_is_being_sent() {
+    let app = App::start().await;
+    let (_hold, held) = app.sender.hold();
+    let id = notified(&app).await;
+    held.await.unwrap();
+    let open = delivery(&app, &id, "due", 1).await;
+    let detail = app.get(&format!("/postsync/v1/deliveries/{}", open["id"].as_str().unwrap())).await.json();
+    let attempt = &detail["attemptLog"][0];
+    assert_eq!((&attempt["outcome"], &attempt["request"]["method"]), (&json!("open"), &json!("POST")));
+    assert_eq!(attempt["request"]["headers"]["Postsync-Attempt"], "1");
+    for name in ["endedAt", "response", "nextReason", "tls", "phases"] {
+        assert!(attempt[name].is_null(), "{name}");
+    }
+    assert!(attempt["request"]["headers"]["Sync-Signature"].is_null(), "it is kept with the end");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use postsync_core::access::StoredSecret;
 use postsync_core::egress_rules::{Allow, EgressRules};
 use postsync_core::event::EventType;
 use postsync_core::ids::{DeliveryId, EventId, OrgId, SecretId};
-use postsync_core::rotation::{SecretOwner, Signing};
+use postsync_core::rotation::{Previous, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Answer, EgressSettings, Resolve, ResolveFailure};
 use postsync_engine::ports::Post;
@@ -240,4 +240,16 @@ pub(crate) fn post(url: impl Into<String>) -> Post {
 pub(crate) fn signing(secret: Secret) -> Arc<Signing> {
     let owner = SecretOwner::org(&OrgId::new("default"));
     Arc::new(Signing::first(owner, StoredSecret { id: SecretId(1), secret, created_at: Timestamp(0) }))
+}
+
+/// Three of them: the second is the current one, the first ends a millisecond after the attempts of [`post`].
+pub(crate) fn rotating() -> Arc<Signing> {
+    let [old, new, newest] = [1u8, 2, 3].map(|n| StoredSecret {
+        id: SecretId(n.into()),
+        secret: Secret::generate([n; 32]),
+        created_at: Timestamp(0),
+    });
+    let previous = Previous { secret: old, expires_at: Timestamp(1_795_422_077_124) };
+    let owner = SecretOwner::org(&OrgId::new("default"));
+    Arc::new(Signing { owner, current: new, next: Some(newest), previous: Some(previous) })
 }

@@ -23,8 +23,8 @@ const START: &str = "UPDATE due SET open = 1, attempts = ?2, started_at = ?3, st
 
 /// The row in `due` is the record of the start, and the fence: without it nothing is inserted.
 const ATTEMPT_ENDED: &str = "INSERT INTO attempts (delivery, attempt, step, started_at, ended_at, outcome, http_status,
-    error, message, address, tls, dns_us, connect_us, tls_us, first_byte_us, total_us, next)
-    SELECT id, attempts, start_step, started_at, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
+    error, message, address, tls, dns_us, connect_us, tls_us, first_byte_us, total_us, next, sent, headers, body, truncated)
+    SELECT id, attempts, start_step, started_at, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
     FROM due WHERE open = 1 AND id = ?1 AND attempts = ?2";
 
 const DUE_AGAIN: &str = "UPDATE due SET due_at = ?2, open = 0, step = ?3, interrupted = ?4, started_at = NULL,
@@ -34,6 +34,11 @@ const NOT_DUE: &str = "DELETE FROM due WHERE open = 1 AND id = ?1";
 
 const ENDED: &str = "UPDATE deliveries SET status = ?2, reason = ?3, ended_at = ?4, attempts = ?5, step = ?6,
     interrupted = ?7 WHERE id = ?1";
+
+/// Most answers have no body, and a NULL takes no room.
+fn some(bytes: &[u8]) -> Option<&[u8]> {
+    Some(bytes).filter(|bytes| !bytes.is_empty())
+}
 
 /// The start of an attempt, as the change has it.
 #[derive(Clone, Copy)]
@@ -132,7 +137,11 @@ impl Unit<'_> {
                 us(p.tls_us),
                 us(p.first_byte_us),
                 us(p.total_us),
-                end.next.map(|next| next.as_str())
+                end.next.map(|next| next.as_str()),
+                some(end.sent.packed()),
+                end.answer.as_ref().map(|answer| &answer.headers[..]),
+                end.answer.as_ref().and_then(|answer| some(&answer.body)),
+                end.answer.as_ref().filter(|answer| answer.truncated).map(|_| true)
             ],
         )
     }

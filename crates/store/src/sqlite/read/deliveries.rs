@@ -1,7 +1,6 @@
 //! Deliveries: what is due, what is open, one with its attempts, a page.
 use postsync_core::event::Event;
 use postsync_core::ids::{DeliveryId, EventId};
-use postsync_core::limits::ATTEMPTS_SHOWN_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
@@ -9,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::rows::{self, any_columns, attempt_columns, delivery_columns, due_columns, parked_columns};
 use super::{all, at_most};
+use crate::page::cut_attempts;
 use crate::sqlite::words;
 
 /// Read in the order of the table itself. CROSS JOIN keeps SQLite from starting elsewhere, and the `+` from taking the index
@@ -62,7 +62,7 @@ const LISTED: &str = concat!(
 const EVENT: &str = "SELECT id, body, org, kind, generation, created_at FROM events WHERE id = ?1";
 
 const ATTEMPTS: &str =
-    concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE delivery = ?1 ORDER BY attempt DESC LIMIT ?2");
+    concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE delivery = ?1 ORDER BY attempt DESC");
 
 const OPEN_ATTEMPT: &str = "SELECT id, attempts, start_step, started_at FROM due WHERE open = 1 AND id = ?1";
 
@@ -174,9 +174,10 @@ pub(in crate::sqlite) fn one(conn: &mut Connection, org: &str, id: DeliveryId) -
     let snapshot = conn.transaction()?;
     let found = snapshot.prepare_cached(ONE)?.query_row(params![id.0, org], rows::due_delivery).optional()?;
     let Some(DueDelivery { delivery, event }) = found else { return Ok(None) };
-    let mut attempts = all(&snapshot, OPEN_ATTEMPT, [id.0], rows::open_attempt)?;
-    let room = at_most(ATTEMPTS_SHOWN_MAX.saturating_sub(attempts.len()));
-    attempts.extend(all(&snapshot, ATTEMPTS, params![id.0, room], rows::attempt)?);
+    let open = all(&snapshot, OPEN_ATTEMPT, [id.0], rows::open_attempt)?;
+    let mut ended = snapshot.prepare_cached(ATTEMPTS)?;
+    let ended = ended.query_map([id.0], rows::attempt)?;
+    let mut attempts = cut_attempts(open.into_iter().map(Ok).chain(ended), &event)?;
     attempts.reverse();
     Ok(Some(DeliveryRecord { delivery, event, attempts }))
 }

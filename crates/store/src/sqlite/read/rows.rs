@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use postsync_core::access::{ApiKey, Organization, Scopes};
 use postsync_core::asset::{Asset, AssetKind};
-use postsync_core::attempt::{Attempt, AttemptEnd, Word};
+use postsync_core::attempt::{Answer, Attempt, AttemptEnd, Word};
 use postsync_core::delivery::{Delivery, ExhaustedReason, NextReason, Origin, State as DeliveryState};
 use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
@@ -14,6 +14,7 @@ use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId,
 use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::ParkReason;
 use postsync_core::schedule::Schedule;
+use postsync_core::sent::Sent;
 use postsync_core::terms::Terms;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::DueDelivery;
@@ -85,7 +86,7 @@ const BODY: usize = 23;
 macro_rules! attempt_columns {
     () => {
         "delivery, attempt, step, started_at, ended_at, outcome, http_status, error, message, address, tls, dns_us, \
-         connect_us, tls_us, first_byte_us, total_us, next"
+         connect_us, tls_us, first_byte_us, total_us, next, sent, headers, body, truncated"
     };
 }
 
@@ -239,7 +240,20 @@ fn attempt_end(row: &Row<'_>, at: Timestamp) -> Result<AttemptEnd> {
             total_us: micros(row, 15)?,
         },
         next: maybe_word(row, 16, NextReason::parse)?,
+        sent: Sent::unpacked(bytes(row, 17)?),
+        answer: answer(row)?,
     })
+}
+
+fn answer(row: &Row<'_>) -> Result<Option<Answer>> {
+    let Some(headers) = row.get::<_, Option<Vec<u8>>>(18)? else { return Ok(None) };
+    let truncated = row.get::<_, Option<bool>>(20)?.unwrap_or(false);
+    Ok(Some(Answer { headers: headers.into(), body: bytes(row, 19)?.into(), truncated }))
+}
+
+/// None where there are none.
+fn bytes(row: &Row<'_>, column: usize) -> Result<Vec<u8>> {
+    Ok(row.get::<_, Option<Vec<u8>>>(column)?.unwrap_or_default())
 }
 
 pub(super) fn key(row: &Row<'_>) -> Result<ApiKey> {

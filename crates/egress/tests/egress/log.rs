@@ -1,0 +1,77 @@
+//! What the log keeps of an attempt, and tells of it: the request as it went out, the answer as it came.
+use postsync_core::Secret;
+use postsync_core::attempt::Attempt;
+use postsync_core::change::Change;
+use postsync_core::delivery::{Delivery, settle};
+use postsync_core::event::Event;
+use postsync_core::ids::{EndpointId, OrgId};
+use postsync_core::outcome::SendReport;
+use postsync_core::schedule::Schedule;
+use postsync_core::time::Timestamp;
+use postsync_egress::Egress;
+use postsync_engine::ports::{Post, Sender as _};
+
+use crate::support::{Act, OK, plain, post, rotating, say, settings, signing};
+
+fn egress() -> Egress {
+    Egress::new(settings()).unwrap()
+}
+
+/// The log keeps few of a request's bytes, and tells all of its head.
+#[tokio::test]
+async fn the_log_tells_the_head_as_it_went_out() {
+    let mut server = plain(|_, _| say(OK)).await;
+    let odd = Secret::new("whsec_8f14e45fceea167a5a36dedd4bea2543x").unwrap();
+    for signing in [signing(Secret::generate([7; 32])), signing(odd), rotating()] {
+        let post = Post { signing, ..post(server.http("/webhook?token=a%20b")) };
+        let report = egress().send(post.clone()).await;
+        let (_, request) = server.request().await;
+        let (head, _) = request.split_once("\r\n\r\n").unwrap();
+        let (_, headers) = head.split_once("\r\n").unwrap();
+        let told: Vec<String> =
+            told(&post, report).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        assert_eq!(told.join("\r\n"), headers);
+    }
+}
+
+/// What the log makes of the rows: the event's, the delivery's, and the attempt's with this end.
+fn told(post: &Post, report: SendReport) -> Vec<(&'static str, String)> {
+    let event = Event {
+        id: post.event,
+        org: OrgId::new("default"),
+        kind: post.kind,
+        generation: None,
+        created_at: Timestamp(0),
+        body: post.body.clone(),
+    };
+    let delivery = Delivery::new(post.delivery, &event, EndpointId::new("e"), post.url.clone(), 0);
+    let started = Delivery { attempts: post.attempt, ..delivery.clone() };
+    let schedule = Schedule::parse("0s").unwrap();
+    let Change::SettleAttempt(settled) = settle(&started, &report, &schedule, post.at, 0.0) else { unreachable!() };
+    // The start is on record earlier, and in another second.
+    let started_at = post.at.plus_ms(-1_500);
+    let attempt =
+        Attempt { delivery: post.delivery, attempt: post.attempt, step: 0, started_at, end: Some(settled.end) };
+    postsync_core::sent::request(&delivery, &event, &attempt).headers
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_as_it_came_and_bounded() {
+    let head = "HTTP/1.1 200 OK\r\nX-Odd: caf\u{e9}\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n";
+    let lines = "x-odd: caf\u{e9}\nset-cookie: a=1\nset-cookie: b=2\n";
+    let packed = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    let endless = [b'x'; 40_000];
+    for (body, want, truncated) in
+        [(&b""[..], &b""[..], false), (&packed, &packed, false), (&endless, &endless[..16 * 1024], true)]
+    {
+        let mut answer = format!("{head}Content-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+        answer.extend_from_slice(body);
+        let server = plain(move |_, _| Act::SayAndHang(answer.clone())).await;
+        let kept = egress().send(post(server.http("/"))).await.answer.unwrap();
+        let lines = format!("{lines}content-encoding: gzip\ncontent-length: {}\n", body.len());
+        assert_eq!(String::from_utf8_lossy(&kept.headers), lines);
+        assert_eq!((&kept.body[..], kept.truncated), (want, truncated));
+    }
+    let closed = egress().send(post("http://127.0.0.1:1")).await;
+    assert_eq!(closed.answer, None);
+}
