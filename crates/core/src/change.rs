@@ -125,6 +125,10 @@ pub struct Parking {
     pub reason: ParkReason,
     /// When the last point of its schedule passes: it ends then.
     pub expires_at: Timestamp,
+    /// It may be the next probe from then on: one that has been a probe waits for its next point with that.
+    pub probe_at: Timestamp,
+    /// Where it goes, as [`Destination`](crate::target::Destination) is written: each organization is shown how many wait.
+    pub destination: String,
 }
 
 /// An attempt's end and what follows from it, written in one go.

@@ -116,6 +116,12 @@ impl Health {
         Self { window: WINDOW_FIRST.min(window_max), window_max, in_flight: 0, circuit, is_assumed: false }
     }
 
+    /// Another limit than it was made with. 0 counts as 1.
+    pub fn limit(&mut self, window_max: u32) {
+        self.window_max = window_max.max(1);
+        self.window = self.window.min(self.window_max);
+    }
+
     /// What may be done now. `is_parkable` is false for what can't wait: it is held to the window only.
     #[must_use]
     pub fn admission(&self, now: Timestamp, is_parkable: bool) -> Admission {
@@ -183,6 +189,12 @@ impl Health {
         self.window = 1;
         self.circuit = Circuit::Open { probe_at: now, wait: PROBE_WAIT_FIRST };
         self.is_assumed = true;
+    }
+
+    /// Whether nothing was ever tried.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        *self == Self::new(self.window_max)
     }
 
     /// Whether it is down, and this process has seen it.
@@ -291,6 +303,19 @@ mod tests {
         attempt(&mut health, Bearing::Nothing, NOW);
         assert_eq!(window(&health), 1);
         assert_eq!(window(&Health::new(0)), 1);
+    }
+
+    #[test]
+    fn a_limit_that_is_set_later_holds_at_once_and_can_be_taken_back() {
+        let mut health = Health::default();
+        (0..9).for_each(|_| _ = attempt(&mut health, Bearing::Well, NOW));
+        health.limit(3);
+        assert_eq!(window(&health), 3);
+        attempt(&mut health, Bearing::Well, NOW);
+        assert_eq!(window(&health), 3);
+        health.limit(WINDOW_MAX);
+        attempt(&mut health, Bearing::Well, NOW);
+        assert_eq!(window(&health), 4);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! Every bound has a name here, or is a setting. What is counted in bytes says so.
+use std::time::Duration;
 
 /// A webhook's body. Express refuses more than 102,400 bytes by default, so the guide's own receiver would.
 pub const WEBHOOK_BODY_BYTES_MAX: usize = 100_000;
@@ -45,12 +46,18 @@ pub const OWN_FAULTS_MIN: u32 = 100;
 /// A `Retry-After` is honoured in full up to here.
 pub const RETRY_AFTER_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
+/// What a paused endpoint holds back ends so long after its schedule, where nobody resumes it.
+pub const PAUSE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// Rows of a list in one answer.
 pub const LIST_MAX: usize = 1_000;
 
 /// A page of generations, or of a delivery's attempts, ends with the row that brings its texts to this many bytes, however many
 /// rows were asked for.
 pub const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What waits for one destination is counted up to here: a list must not read a million rows.
+pub const BACKLOG_COUNTED_MAX: usize = 100_000;
 
 /// Attempts that are shown of one delivery: its newest ones, and fewer where they come to [`LIST_BYTES_MAX`].
 pub const ATTEMPTS_SHOWN_MAX: usize = 1_000;

@@ -1,7 +1,8 @@
 //! Deliveries that are due and held back: why, and in which lane they wait.
 //!
 //! A lane belongs to what holds them back, a destination or an endpoint, so that all of it is found at once when that can
-//! be sent to again. The texts are stored.
+//! be sent to again. What no circuit may hold back, because its schedule is short, has a lane of its own beside it. The
+//! texts are stored.
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use crate::target::Destination;
 pub enum ParkReason {
     /// The circuit of its destination or of its endpoint is open.
     Down,
+    /// Its endpoint's owner has paused it.
+    Paused,
     /// Its destination's queue in memory is full.
     Backlog,
 }
@@ -23,6 +26,7 @@ impl ParkReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Down => "down",
+            Self::Paused => "paused",
             Self::Backlog => "backlog",
         }
     }
@@ -30,9 +34,12 @@ impl ParkReason {
     /// The reason of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Down, Self::Backlog].into_iter().find(|reason| reason.as_str() == text)
+        [Self::Down, Self::Paused, Self::Backlog].into_iter().find(|reason| reason.as_str() == text)
     }
 }
+
+/// At the end of the lane of those with a short schedule.
+const SHORT: &str = "#short";
 
 /// What holds deliveries back, as a key: `https://app.example.com:443`, or an endpoint's id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +58,18 @@ impl Lane {
         Self(endpoint.as_str().into())
     }
 
+    /// Beside it, for those that no circuit may hold back.
+    #[must_use]
+    pub fn short(&self) -> Self {
+        if self.is_short() { self.clone() } else { Self(format!("{}{SHORT}", self.0).into()) }
+    }
+
+    /// Whether it is for those that no circuit may hold back.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.0.ends_with(SHORT)
+    }
+
     /// As it was stored.
     #[must_use]
     pub fn stored(text: &str) -> Self {
@@ -67,5 +86,26 @@ impl Lane {
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_reads_back() {
+        for reason in [ParkReason::Down, ParkReason::Paused, ParkReason::Backlog] {
+            assert_eq!(ParkReason::parse(reason.as_str()), Some(reason));
+        }
+        assert_eq!(ParkReason::parse("tired"), None);
+    }
+
+    #[test]
+    fn what_can_not_wait_has_a_lane_of_its_own() {
+        let lane = Lane::of_endpoint(&EndpointId::new("imp_1"));
+        let short = lane.short();
+        assert!(short.is_short() && !lane.is_short() && short != lane);
+        assert_eq!((short.short(), Lane::stored(short.as_str())), (short.clone(), short));
     }
 }

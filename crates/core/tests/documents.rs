@@ -71,7 +71,7 @@ fn delivery_states() -> String {
          outcome that is the receiver's own uses one up. The start of an attempt is on disk before its POST goes out.\n\n\
          ```mermaid\nstateDiagram-v2\n    [*] --> due: a generation with a webhookUrl ends\n    due --> attempt_open: start\n    \
          attempt_open --> delivered: 2xx\n    attempt_open --> due: retried\n    attempt_open --> exhausted: 410, or no step is left\n    \
-         due --> parked: its receiver is down, or memory is full\n    parked --> due: its receiver is up, or there is room\n    \
+         due --> parked: its receiver is down, it is paused, or memory is full\n    parked --> due: its receiver is up, or there is room\n    \
          parked --> attempt_open: it is the probe\n    parked --> exhausted: its schedule is over\n    \
          delivered --> [*]\n    exhausted --> [*]\n```\n\n\
          | what the attempt came to | place in the schedule | word in the log | step used | then |\n|---|---|---|---|---|\n",

@@ -12,16 +12,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postsync_core::delivery::{self, State};
-use postsync_core::ids::DeliveryId;
+use postsync_core::endpoint_limits::EndpointRules;
+use postsync_core::ids::{DeliveryId, EndpointId, OrgId};
 use postsync_core::outcome::Outcome;
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::rule;
+use postsync_core::target::Destination;
 use postsync_core::terms::TIMEOUT_MAX;
 use postsync_core::time::Timestamp;
 use tokio::sync::Notify;
 
-pub(crate) use board::Ticket;
-use board::{Board, Call, Limits, Offered, path_of};
+use board::{Board, Limits, Offered, path_of};
+pub(crate) use board::{Seen, Ticket};
 use reading::Place;
 
 use crate::ports::{DueDelivery, StoreError};
@@ -35,6 +37,12 @@ const PAGE: usize = 256;
 /// The longest sleep without a look at the store.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Rounds in a row that moved nothing. Then it waits for the clock: a store that contradicts itself must not keep it turning.
+const IDLE_ROUNDS_MAX: u32 = 256;
+
+/// The pause after them.
+const ROUND_PAUSE: Duration = Duration::from_millis(5);
+
 /// Beyond a POST's own deadline: an attempt that has not come back by then does not hold up the next probe.
 const PROBE_GRACE: Duration = Duration::from_secs(60);
 
@@ -42,6 +50,8 @@ pub(crate) struct Dispatcher {
     board: Mutex<Board>,
     errands: Mutex<Errands>,
     bell: Notify,
+    /// An endpoint that was too fast may go on sooner than the loop thinks.
+    turns: Notify,
 }
 
 /// What others leave for the loop to do.
@@ -49,10 +59,10 @@ pub(crate) struct Dispatcher {
 struct Errands {
     /// What waited for a receiver that went down.
     park: Vec<(DueDelivery, Lane)>,
+    /// What waited for an endpoint that was paused.
+    paused: Vec<(DueDelivery, Lane)>,
     /// The earliest due time that was written since the loop last looked.
     due_at: Option<Timestamp>,
-    /// A lane may be probed or fed.
-    calls: bool,
 }
 
 impl Dispatcher {
@@ -60,7 +70,12 @@ impl Dispatcher {
         // A quarter is kept for first attempts: an outage's retries must not hold up what is new.
         let again_max = (in_flight_max - in_flight_max / 4).max(1);
         let limits = Limits { in_flight_max, again_max, queue_max: bounds.queue_max, queued_max: bounds.queued_max };
-        Self { board: Mutex::new(Board::new(limits)), errands: Mutex::default(), bell: Notify::new() }
+        Self {
+            board: Mutex::new(Board::new(limits)),
+            errands: Mutex::default(),
+            bell: Notify::new(),
+            turns: Notify::new(),
+        }
     }
 
     /// Something has become due on disk, or its due time has changed.
@@ -68,12 +83,6 @@ impl Dispatcher {
         let mut errands = locked(&self.errands);
         errands.due_at = Some(errands.due_at.map_or(due_at, |earlier| earlier.min(due_at)));
         drop(errands);
-        self.bell.notify_one();
-    }
-
-    /// A lane may be probed or fed.
-    fn call(&self) {
-        locked(&self.errands).calls = true;
         self.bell.notify_one();
     }
 
@@ -98,7 +107,7 @@ pub(crate) fn offer(world: &Arc<World>, due: DueDelivery) {
     let (now, due_at) = (world.now(), due_at(&due));
     let offered = match due_at <= now {
         true => {
-            let is_parkable = due.delivery.is_parkable(&world.settings.schedule);
+            let is_parkable = is_parkable(world, &due.delivery);
             locked(&world.dispatcher.board).offer(due, now, is_parkable, false)
         }
         false => Offered::Known,
@@ -110,29 +119,56 @@ pub(crate) fn offer(world: &Arc<World>, due: DueDelivery) {
     }
 }
 
-/// The POST of a ticket is over, or was never sent: others may go.
-pub(crate) fn land(world: &Arc<World>, ticket: &Ticket, outcome: Option<Outcome>) {
+/// The POST of a ticket is over, or was never sent: others may go. Gives the lane that this was the probe of, where it is
+/// still down.
+pub(crate) fn land(world: &Arc<World>, ticket: &Ticket, outcome: Option<Outcome>) -> Option<Lane> {
     let (now, jitter) = (world.now(), world.ports.entropy.jitter());
     let mut board = locked(&world.dispatcher.board);
-    let landed = board.land(ticket, outcome, now, jitter, is_parkable(world));
+    let landed = board.land(ticket, outcome, now, jitter, |delivery| is_parkable(world, delivery));
     drop(board);
     let rings = landed.has_calls || !landed.park.is_empty();
-    let mut errands = locked(&world.dispatcher.errands);
-    errands.park.extend(landed.park);
-    errands.calls |= landed.has_calls;
-    drop(errands);
+    locked(&world.dispatcher.errands).park.extend(landed.park);
     launch(world);
     if rings {
         world.dispatcher.bell.notify_one();
     }
+    landed.still_down
+}
+
+/// A probe's delivery is back in the lane that it came from.
+pub(crate) fn note_parked(world: &World, lane: &Lane, due: &DueDelivery) {
+    if locked(&world.dispatcher.board).note_parked(lane, due, world.now()) {
+        world.dispatcher.bell.notify_one();
+    }
+}
+
+/// An endpoint's owner has set something: it holds from now on.
+pub(crate) fn set_rules(world: &Arc<World>, endpoint: &EndpointId, rules: EndpointRules) {
+    let waiting = locked(&world.dispatcher.board).set_rules(endpoint, rules, |delivery| is_parkable(world, delivery));
+    locked(&world.dispatcher.errands).paused.extend(waiting);
+    launch(world);
+    world.dispatcher.bell.notify_one();
+}
+
+/// What an organization is shown of its destinations, by their texts behind `after`.
+pub(crate) fn destinations_of(world: &World, org: &OrgId, after: Option<&str>, limit: usize) -> Vec<String> {
+    locked(&world.dispatcher.board).destinations_of(org, after, limit)
+}
+
+/// One of them.
+pub(crate) fn see(world: &World, org: &OrgId, destination: &Destination) -> Seen {
+    locked(&world.dispatcher.board).see(org, destination)
 }
 
 /// Begins every attempt that may begin.
 fn launch(world: &Arc<World>) {
     while !world.stopping.is_cancelled() {
         let next = locked(&world.dispatcher.board).next(world.now(), deadline(world));
-        let Some(launch) = next else { return };
+        let Some(launch) = next else { break };
         settle::spawn_due(world, launch.due, launch.ticket);
+    }
+    if locked(&world.dispatcher.board).turns_are_sooner() {
+        world.dispatcher.turns.notify_one();
     }
 }
 
@@ -140,14 +176,16 @@ fn deadline(world: &World) -> Timestamp {
     world.now().plus(TIMEOUT_MAX + PROBE_GRACE)
 }
 
-fn is_parkable(world: &World) -> bool {
-    world.settings.schedule.last_ms() >= delivery::PARKABLE_FROM_MS
+/// Whether a circuit may hold it back.
+fn is_parkable(world: &World, delivery: &delivery::Delivery) -> bool {
+    delivery.is_parkable(&world.settings.schedule)
 }
 
 /// The loop.
 pub(crate) async fn run(world: Arc<World>) {
     let mut place = Place::default();
     let mut knows_lanes = false;
+    let mut idle_rounds = 0;
     loop {
         let round = async {
             if !knows_lanes && let Err(error) = parked::find_lanes(&world).await {
@@ -155,7 +193,14 @@ pub(crate) async fn run(world: Arc<World>) {
             }
             knows_lanes = true;
             match go_round(&world, &mut place).await {
-                Ok(until) => wait_for_more(&world, until, place.next_probe_at).await,
+                Ok(Round { moved: false, .. }) if idle_rounds >= IDLE_ROUNDS_MAX => {
+                    idle_rounds = 0;
+                    world.ports.clock.sleep(ROUND_PAUSE).await;
+                }
+                Ok(Round { until, moved }) => {
+                    idle_rounds = if moved { 0 } else { idle_rounds + 1 };
+                    wait_for_more(&world, until, place.next_probe_at).await;
+                }
                 Err(error) => world.pause_after(&error, "due deliveries").await,
             }
         };
@@ -167,51 +212,74 @@ pub(crate) async fn run(world: Arc<World>) {
     }
 }
 
-/// Does all that there is to do now; gives until when it has looked.
-async fn go_round(world: &Arc<World>, place: &mut Place) -> Result<Timestamp, StoreError> {
+/// What a round has done.
+struct Round {
+    /// It has looked until then.
+    until: Timestamp,
+    /// Something was read, parked or fed.
+    moved: bool,
+}
+
+/// Does all that there is to do now.
+async fn go_round(world: &Arc<World>, place: &mut Place) -> Result<Round, StoreError> {
     let early = if rule::holds("only_what_is_due_is_sent") { Duration::ZERO } else { Duration::from_secs(60) };
     let until = world.now().plus(early);
-    let Errands { park, due_at, calls } = std::mem::take(&mut *locked(&world.dispatcher.errands));
+    let Errands { park, paused, due_at } = std::mem::take(&mut *locked(&world.dispatcher.errands));
     place.turn_back(due_at, world.now());
-    let mut lanes = parked::park_all(world, park, ParkReason::Down).await;
-    if lanes.is_ok() && (calls || place.looks_at_lanes(world.now())) {
-        lanes = look_at_lanes(world).await;
-        place.next_probe_at = locked(&world.dispatcher.board).next_probe_at(world.now());
-    }
+    let mut moved = !park.is_empty() || !paused.is_empty();
+    let down = parked::park_all(world, park, ParkReason::Down).await;
+    let paused = parked::park_all(world, paused, ParkReason::Paused).await;
+    let lanes = look_at_lanes(world, place).await;
     // Whatever became of the lanes: what is due does not wait for them.
-    reading::read(world, place, until).await?;
-    lanes.inspect_err(|_| world.dispatcher.call())?;
-    Ok(until)
+    moved |= reading::read(world, place, until).await?;
+    moved |= down.and(paused).and(lanes)?;
+    Ok(Round { until, moved })
 }
 
-async fn look_at_lanes(world: &Arc<World>) -> Result<(), StoreError> {
-    parked::end_expired(world).await?;
-    answer_calls(world).await
-}
-
-async fn answer_calls(world: &Arc<World>) -> Result<(), StoreError> {
-    let calls = locked(&world.dispatcher.board).calls(world.now(), is_parkable(world));
-    for call in calls {
-        match call {
-            Call::Probe(lane) => parked::probe(world, &lane).await?,
-            Call::Feed(lane, room) => parked::feed(world, &lane, room.min(PAGE)).await?,
-        }
+/// Whether something has moved.
+async fn look_at_lanes(world: &Arc<World>, place: &mut Place) -> Result<bool, StoreError> {
+    let (now, mut ended) = (world.now(), false);
+    if place.looks_at_lanes(now) {
+        locked(&world.dispatcher.board).call_all(now);
+        place.next_probe_at = locked(&world.dispatcher.board).next_probe_at(now);
+        ended = parked::end_expired(world).await?;
     }
-    Ok(())
+    Ok(parked::answer_calls(world).await? || ended)
 }
 
-async fn wait_for_more(world: &World, looked_until: Timestamp, next_probe_at: Option<Timestamp>) {
+async fn wait_for_more(world: &Arc<World>, looked_until: Timestamp, next_probe_at: Option<Timestamp>) {
     let next_due = match world.ports.store.next_due(looked_until).await {
         Ok(at) => at,
         Err(error) => return world.pause_after(&error, "the next due time").await,
     };
     let next = [next_due, next_probe_at.filter(|at| *at > looked_until)].into_iter().flatten().min();
     let until_next = next.map_or(LOOK_EVERY, |at| at.since(world.now()).min(LOOK_EVERY));
+    let mut next_look = std::pin::pin!(world.ports.clock.sleep(until_next));
+    loop {
+        tokio::select! {
+            biased;
+            () = world.dispatcher.bell.notified() => return,
+            () = &mut next_look => return,
+            () = next_turn(world) => take_turns(world),
+        }
+    }
+}
+
+/// Until an endpoint that was too fast may go on: no reason to read anything.
+async fn next_turn(world: &World) {
+    let Some(at) = locked(&world.dispatcher.board).next_turn_at() else {
+        return world.dispatcher.turns.notified().await;
+    };
     tokio::select! {
         biased;
-        () = world.dispatcher.bell.notified() => {}
-        () = world.ports.clock.sleep(until_next) => {}
+        () = world.dispatcher.turns.notified() => {}
+        () = world.ports.clock.sleep(at.since(world.now()).min(LOOK_EVERY)) => {}
     }
+}
+
+fn take_turns(world: &Arc<World>) {
+    locked(&world.dispatcher.board).wake_turns(world.now());
+    launch(world);
 }
 
 fn due_at(due: &DueDelivery) -> Timestamp {

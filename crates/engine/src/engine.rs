@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postsync_core::asset::Asset;
+use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
-use postsync_core::ids::{AssetId, GenerationId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, EndpointId, GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
 use crate::backlog::Backlog;
+use crate::destinations::DestinationView;
 use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError};
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
-use crate::{dispatch, generate, submit, sweep};
+use crate::{destinations, dispatch, generate, submit, sweep};
 
 /// After the grace, for outcomes of what was cut to reach the disk.
 const HAND_BACK: Duration = Duration::from_secs(5);
@@ -157,6 +159,25 @@ impl Engine {
             () = self.world.under_way.none() => {}
             () = clock.sleep(HAND_BACK) => tracing::warn!("some work did not end in time; the next start takes it up"),
         }
+    }
+
+    /// An organization's destinations in the order of their texts, behind `after`.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn destinations(
+        &self,
+        org: &OrgId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DestinationView>, StoreError> {
+        destinations::page(&self.world, org, after, limit).await
+    }
+
+    /// What an endpoint's owner has set: it holds from now on, until this is called again. Not kept over a restart: whoever
+    /// keeps it says so at the next start, before the loops run, or a paused endpoint would be sent to.
+    pub fn set_endpoint_rules(&self, endpoint: &EndpointId, rules: EndpointRules) {
+        dispatch::set_rules(&self.world, endpoint, rules);
     }
 
     /// What is remembered, for reading.

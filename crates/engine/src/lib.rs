@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 mod backlog;
+mod destinations;
 mod dispatch;
 mod engine;
 mod finish;
@@ -24,6 +25,7 @@ mod tally;
 mod waiters;
 mod world;
 
+pub use destinations::DestinationView;
 pub use engine::{Engine, Ports, StartError};
 pub use secrets::{StepError, Stepped, first_secret, new_secret, step_secrets};
 pub use settings::{Bounds, Settings};

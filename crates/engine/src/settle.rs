@@ -8,6 +8,7 @@ use postsync_core::change::Change;
 use postsync_core::delivery::{self, ExhaustedReason, State};
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
+use postsync_core::parking::Lane;
 use postsync_core::rotation::SecretOwner;
 use postsync_core::rule;
 use postsync_core::target::without_query;
@@ -111,13 +112,18 @@ async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Ti
         _ = world.cut.cancelled() => SendReport::bare(Outcome::Failed(SendError::ShuttingDown), SHUTTING_DOWN),
     };
     // The receiver is done with: the next POST may start while this outcome is on its way to disk.
-    dispatch::land(world, &ticket, Some(report.outcome));
-    let settlement = judge(world, &due, &report, ticket.is_probe);
-    let (due_at, exhausted) = match &settlement {
-        Change::SettleAttempt(s) => (due_at(s.state), exhausted(s.state)),
+    let still_down = dispatch::land(world, &ticket, Some(report.outcome));
+    let changes = if ticket.is_probe() {
+        judge_probe(world, &due, &report, still_down.clone())
+    } else {
+        vec![judge(world, &due, &report)]
+    };
+    let is_back = changes.len() > 1;
+    let (due_at, exhausted) = match changes.first() {
+        Some(Change::SettleAttempt(s)) => (due_at(s.state), exhausted(s.state)),
         _ => (None, None),
     };
-    let written = world.write(vec![settlement]).await;
+    let written = world.write(changes).await;
     if written == Some(Applied::Done)
         && let Some(reason) = exhausted
     {
@@ -125,6 +131,10 @@ async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Ti
         tracing::warn!(%delivery, reason, url, attempts = due.delivery.attempts, "a delivery is exhausted");
     }
     metrics::counter!("postsync_attempts_total", "outcome" => report.outcome.word().as_str()).increment(1);
+    if let (true, Some(lane)) = (is_back, still_down) {
+        dispatch::note_parked(world, &lane, &due);
+        return None;
+    }
     due_at.filter(|_| written == Some(Applied::Done))
 }
 
@@ -143,9 +153,14 @@ fn due_at(state: State) -> Option<Timestamp> {
 }
 
 /// What the outcome means for this delivery.
-pub(crate) fn judge(world: &World, due: &DueDelivery, report: &SendReport, is_probe: bool) -> Change {
-    let settle = if is_probe { delivery::settle_probe } else { delivery::settle };
-    settle(&due.delivery, report, &world.settings.schedule, world.now(), world.ports.entropy.jitter())
+pub(crate) fn judge(world: &World, due: &DueDelivery, report: &SendReport) -> Change {
+    delivery::settle(&due.delivery, report, &world.settings.schedule, world.now(), world.ports.entropy.jitter())
+}
+
+/// The same of a probe; `still_down` is the lane that goes on waiting, and this delivery with it.
+fn judge_probe(world: &World, due: &DueDelivery, report: &SendReport, still_down: Option<Lane>) -> Vec<Change> {
+    let (now, jitter) = (world.now(), world.ports.entropy.jitter());
+    delivery::settle_probe(&due.delivery, report, &world.settings.schedule, now, jitter, still_down)
 }
 
 async fn post(world: &World, due: &DueDelivery) -> SendReport {

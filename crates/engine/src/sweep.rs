@@ -33,7 +33,7 @@ pub(crate) async fn recover(world: &World) -> Result<(), StartError> {
         let report = SendReport::bare(Outcome::Interrupted, settle::INTERRUPTED);
         for due in &page {
             // Alone, each: one stale fence must not undo its neighbours.
-            let _ = world.ports.store.apply(vec![settle::judge(world, due, &report, false)]).await?;
+            let _ = world.ports.store.apply(vec![settle::judge(world, due, &report)]).await?;
         }
         interrupted += page.len();
         read_to = Some(last);

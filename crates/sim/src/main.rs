@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use postsync_sim::{Plan, Report, run};
 
-const USAGE: &str = "usage: sim [--seeds N] [--crashes N] [--seed S] [--mutants]";
+const USAGE: &str = "usage: sim [--seeds N] [--crashes N] [--seed S] [--sqlite] [--mutants] [--mutant RULE]";
 
 /// Lines of the trace that are shown for a violation.
 const SHOWN: usize = 40;
@@ -17,6 +17,10 @@ struct Args {
     seeds: u64,
     crashes: u32,
     mutants: bool,
+    /// Only that one of them.
+    mutant: Option<String>,
+    /// On SQLite in memory instead of the store for simulations.
+    sqlite: bool,
 }
 
 fn main() -> ExitCode {
@@ -29,10 +33,12 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Option<Args> {
-    let mut args = Args { first: 1, seeds: 20, crashes: 1_000, mutants: false };
+    let mut args = Args { first: 1, seeds: 20, crashes: 1_000, mutants: false, mutant: None, sqlite: false };
     while let Some(word) = words.next() {
         match word.as_str() {
             "--mutants" => args.mutants = true,
+            "--mutant" => (args.mutants, args.mutant) = (true, Some(words.next()?)),
+            "--sqlite" => args.sqlite = true,
             // None at all would find nothing and call it good.
             "--seeds" => args.seeds = words.next()?.parse().ok().filter(|seeds| *seeds > 0)?,
             "--crashes" => args.crashes = words.next()?.parse().ok()?,
@@ -47,7 +53,7 @@ fn seeds(args: &Args) -> bool {
     let mut failed = 0;
     let (mut generations, mut attempts, mut polls) = (0, 0, 0);
     for seed in args.first..args.first + args.seeds {
-        let report = run(Plan { seed, crashes: args.crashes });
+        let report = run_one(args, Plan { seed, crashes: args.crashes });
         generations += report.generations;
         attempts += report.attempts;
         polls += report.polls;
@@ -61,6 +67,10 @@ fn seeds(args: &Args) -> bool {
         "{seeds} seeds x {crashes} crashes: {generations} generations, {attempts} attempts, {polls} polls; {failed} seeds failed"
     );
     failed == 0
+}
+
+fn run_one(args: &Args, plan: Plan) -> Report {
+    if args.sqlite { postsync_sim::run_on_sqlite(plan) } else { run(plan) }
 }
 
 fn show(report: &Report, crashes: u32) {
@@ -92,11 +102,13 @@ fn mutants(args: &Args) -> bool {
     /// Some rules matter only where several things come together.
     const SEEDS_MIN: u64 = 80;
     let mut missed = 0;
-    for mutant in MUTANTS {
+    let chosen: Vec<_> =
+        MUTANTS.into_iter().filter(|mutant| args.mutant.as_ref().is_none_or(|rule| rule == mutant.rule)).collect();
+    for mutant in &chosen {
         break_rule(Some(mutant.rule));
         let mut others = std::collections::BTreeSet::new();
         let caught = (args.first..args.first + args.seeds.max(SEEDS_MIN)).find(|seed| {
-            let report = run(Plan { seed: *seed, crashes: args.crashes.min(CRASHES) });
+            let report = run_one(args, Plan { seed: *seed, crashes: args.crashes.min(CRASHES) });
             others.extend(report.violations.iter().map(|violation| violation.checker));
             others.contains(mutant.checker)
         });
@@ -117,8 +129,8 @@ fn mutants(args: &Args) -> bool {
             }
         }
     }
-    println!("{} mutants, {missed} not caught", MUTANTS.len());
-    missed == 0
+    println!("{} mutants, {missed} not caught", chosen.len());
+    missed == 0 && !chosen.is_empty()
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use postsync_core::ids::OrgId;
 use postsync_core::schedule::Schedule;
 use postsync_engine::ports::{Spawn as _, Store, StoreError};
 use postsync_engine::{Bounds, Engine, Settings};
+use postsync_store::MasterKey;
+use postsync_store::sqlite::{Options, Sqlite};
 
 use crate::dice::Dice;
 use crate::facts::Fact;
@@ -69,6 +71,16 @@ pub struct Report {
 #[must_use]
 pub fn run(plan: Plan) -> Report {
     run_on(plan, Arc::new(postsync_store::memory::Memory::new()))
+}
+
+/// Runs a plan on SQLite in memory: the statements that a server runs, on the caller's thread.
+///
+/// # Panics
+/// Where SQLite can't make a database.
+#[must_use]
+pub fn run_on_sqlite(plan: Plan) -> Report {
+    let store = Sqlite::open_in_memory(&MasterKey::generate([7; 32]), Options::default());
+    run_on(plan, Arc::new(store.unwrap_or_else(|error| panic!("a database in memory: {error}"))))
 }
 
 /// Runs a plan on another store, which must complete every call at its first poll.

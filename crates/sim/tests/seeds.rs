@@ -1,10 +1,6 @@
 //! The default seeds, the seeds that failed once, and whether a run can be seen again. Four groups, so that they run side
 //! by side.
-use std::sync::Arc;
-
-use postsync_sim::{Plan, Report, run, run_on};
-use postsync_store::MasterKey;
-use postsync_store::sqlite::{Options, Sqlite};
+use postsync_sim::{Plan, Report, run, run_on_sqlite};
 
 const CRASHES: u32 = 1_000;
 
@@ -78,8 +74,7 @@ fn same_seed_same_trace() {
 fn sqlite_in_memory_gives_the_same_trace() {
     for seed in [1, 2] {
         let plan = Plan { seed, crashes: 150 };
-        let store = Sqlite::open_in_memory(&MasterKey::generate([7; 32]), Options::default()).expect("a database");
-        let (memory, sqlite) = (run(plan), run_on(plan, Arc::new(store)));
+        let (memory, sqlite) = (run(plan), run_on_sqlite(plan));
         hold(&sqlite, plan.crashes);
         assert_eq!((memory.trace_hash, memory.facts), (sqlite.trace_hash, sqlite.facts));
     }

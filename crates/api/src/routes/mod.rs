@@ -40,6 +40,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(v2::errors::list_errors))
         .routes(routes!(postsync::deliveries::list_deliveries))
         .routes(routes!(postsync::deliveries::get_delivery))
+        .routes(routes!(postsync::destinations::list_destinations))
         .routes(routes!(server::get_api_json))
         .routes(routes!(server::get_health))
         .routes(routes!(server::get_readiness))

@@ -1,10 +1,12 @@
 //! The shapes on the wire, as the document at `/api-json` shows them. Ours are camelCase; Sync's are as Sync has them.
 mod attempt;
 mod delivery;
+mod destination;
 mod generation;
 
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};
+pub use destination::{DestinationItem, DestinationPage};
 pub use generation::{
     CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, InputItem, ModelInfo, Readiness,
     UnauthorizedBody,

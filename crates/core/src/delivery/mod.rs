@@ -11,8 +11,10 @@ use crate::change::{Change, Parking};
 use crate::event::Event;
 use crate::health::PROBE_WAIT_MAX;
 use crate::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
+use crate::limits::PAUSE_MAX;
 use crate::parking::{Lane, ParkReason};
 use crate::schedule::Schedule;
+use crate::target::Destination;
 use crate::terms::Terms;
 use crate::time::Timestamp;
 
@@ -26,7 +28,7 @@ pub const PARKABLE_FROM_MS: i64 = 10 * 60 * 1000;
 pub enum State {
     /// To be attempted at that time, or being attempted now.
     Due(Timestamp),
-    /// Due at that time, and held back since then or later.
+    /// Due at that time, and held back: it goes when nothing holds it back any more, and not before.
     Parked(Timestamp, ParkReason),
     /// The receiver said 2xx.
     Delivered(Timestamp),
@@ -173,13 +175,19 @@ impl Delivery {
     /// have been moved back by jitter or by the receiver's word, and a probe must have had its turn.
     #[must_use]
     pub fn park(&self, lane: Lane, reason: ParkReason, servers: &Schedule, now: Timestamp) -> Change {
+        Change::Park(Box::new(self.parking(lane, reason, servers, now)))
+    }
+
+    fn parking(&self, lane: Lane, reason: ParkReason, servers: &Schedule, now: Timestamp) -> Parking {
         let last = self.created_at.plus_ms(self.terms.schedule_or(servers).last_ms());
         let due_at = match self.state {
             State::Due(at) | State::Parked(at, _) => at,
             State::Delivered(_) | State::Exhausted(..) => now,
         };
-        let expires_at = last.max(due_at).max(now).plus(PROBE_WAIT_MAX * 2);
-        Change::Park(Box::new(Parking { id: self.id, lane, reason, expires_at }))
+        let grace = if reason == ParkReason::Paused { PAUSE_MAX } else { PROBE_WAIT_MAX * 2 };
+        let expires_at = last.max(due_at).max(now).plus(grace);
+        let destination = Destination::of(&self.url).map(|to| to.to_string()).unwrap_or_default();
+        Parking { id: self.id, lane, reason, expires_at, probe_at: due_at, destination }
     }
 
     /// Whether it can wait for a receiver that is down: schedules that end soon are for those who would rather know.

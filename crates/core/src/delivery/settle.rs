@@ -9,10 +9,11 @@
 //! | cut by a stop | no | at once |
 //! | our own fault | no | after a wait that grows; exhausted a week after the schedule's end |
 use crate::attempt::{AttemptEnd, Word};
-use crate::change::{Change, Settlement};
+use crate::change::{Change, Parking, Settlement};
 use crate::delivery::{Delivery, ExhaustedReason, State};
 use crate::limits;
 use crate::outcome::{Outcome, RetryAfter, SendReport};
+use crate::parking::{Lane, ParkReason};
 use crate::rule;
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
@@ -79,8 +80,10 @@ pub fn settle(delivery: &Delivery, report: &SendReport, servers: &Schedule, now:
 }
 
 /// Judges the open attempt of a probe: as [`settle`] does, but a failure uses no step and says nothing of this delivery.
-/// It is due again at its next point, so that each delivery is a probe at most once between two of them; where none is left
-/// it has waited too long.
+///
+/// `still_down`: the lane that it was the probe of. It waits there with the others, as due as it was, and is a probe again
+/// after its next point, so that each delivery is one at most once between two of them. Without it (its lane is up again,
+/// and it failed all the same) it is due at its next point. Where no point is left it has waited too long.
 #[must_use]
 pub fn settle_probe(
     delivery: &Delivery,
@@ -88,7 +91,8 @@ pub fn settle_probe(
     servers: &Schedule,
     now: Timestamp,
     jitter: f64,
-) -> Change {
+    still_down: Option<Lane>,
+) -> Vec<Change> {
     let usual = verdict(delivery, report.outcome, servers, now, jitter);
     let judged = match report.outcome.word() {
         Word::Failed if !is_gone(report.outcome) && rule::holds("probes_use_no_step") => {
@@ -96,7 +100,20 @@ pub fn settle_probe(
         }
         _ => usual,
     };
-    settlement(delivery, report, judged, now)
+    match (judged, delivery.state, still_down) {
+        (
+            Verdict { state: State::Due(next), next: Some(NextReason::Probe), .. },
+            State::Due(was_due_at),
+            Some(lane),
+        ) => {
+            let due_at = asked_for(report.outcome, now).map_or(was_due_at, |at| at.max(was_due_at));
+            let back = Delivery { state: State::Due(due_at), ..delivery.clone() };
+            let parking = Parking { probe_at: next, ..back.parking(lane, ParkReason::Down, servers, now) };
+            let judged = Verdict { state: back.state, ..judged };
+            vec![settlement(delivery, report, judged, now), Change::Park(Box::new(parking))]
+        }
+        _ => vec![settlement(delivery, report, judged, now)],
+    }
 }
 
 fn settlement(delivery: &Delivery, report: &SendReport, verdict: Verdict, now: Timestamp) -> Change {
@@ -268,14 +285,19 @@ fn jitter_ms(gap_ms: i64, jitter: f64) -> i64 {
 }
 
 fn earliest(outcome: Outcome, now: Timestamp) -> Timestamp {
+    asked_for(outcome, now).unwrap_or(now)
+}
+
+/// When the receiver wants to be asked again, where it said so.
+fn asked_for(outcome: Outcome, now: Timestamp) -> Option<Timestamp> {
     match outcome {
-        _ if !rule::holds("retry_after_is_honoured") => now,
+        _ if !rule::holds("retry_after_is_honoured") => None,
         Outcome::Refused { retry_after: Some(RetryAfter::Ms(ms)), .. } => {
-            now.plus_ms(ms.clamp(0, limits::RETRY_AFTER_MS_MAX))
+            Some(now.plus_ms(ms.clamp(0, limits::RETRY_AFTER_MS_MAX)))
         }
         Outcome::Refused { retry_after: Some(RetryAfter::At(at)), .. } => {
-            at.min(now.plus_ms(limits::RETRY_AFTER_MS_MAX))
+            Some(at.min(now.plus_ms(limits::RETRY_AFTER_MS_MAX)))
         }
-        _ => now,
+        _ => None,
     }
 }

@@ -54,8 +54,9 @@ fn a_probe_that_fails_uses_no_step_and_comes_back_at_the_next_point() {
     let schedule = Schedule::parse("0s,5s,60s,1h").unwrap();
     let probed = |step: u32, outcome: Outcome, at_ms: i64| {
         let d = Delivery { step, ..delivery() };
-        match settle_probe(&d, &SendReport::bare(outcome, ""), &schedule, d.created_at.plus_ms(at_ms), 0.0) {
-            Change::SettleAttempt(s) => (s.step, next(&s)),
+        let now = d.created_at.plus_ms(at_ms);
+        match &settle_probe(&d, &SendReport::bare(outcome, ""), &schedule, now, 0.0, None)[..] {
+            [Change::SettleAttempt(s)] => (s.step, next(s)),
             other => panic!("{other:?}"),
         }
     };
@@ -67,6 +68,33 @@ fn a_probe_that_fails_uses_no_step_and_comes_back_at_the_next_point() {
     assert_eq!(probed(1, Outcome::Delivered { status: 200 }, 10), (1, Err("delivered")));
     assert_eq!(probed(1, refused(410, None), 10), (2, Err("gone")));
     assert_eq!(probed(1, Outcome::Failed(SendError::ResolverDown), 10).0, 1);
+}
+
+#[test]
+fn a_probe_that_fails_where_all_is_down_waits_with_the_others_and_is_none_before_its_next_point() {
+    let schedule = Schedule::parse("0s,5s,60s,1h").unwrap();
+    let lane = Lane::stored("https://app.example.com:443");
+    let probed = |outcome: Outcome, at_ms: i64| {
+        let d = Delivery { step: 1, ..delivery() };
+        let (now, down) = (d.created_at.plus_ms(at_ms), Some(lane.clone()));
+        match &settle_probe(&d, &SendReport::bare(outcome, ""), &schedule, now, 0.0, down)[..] {
+            [Change::SettleAttempt(s)] => (next(s), None),
+            [Change::SettleAttempt(s), Change::Park(p)] => {
+                assert_eq!((s.step, &p.lane, p.reason, p.id), (1, &lane, ParkReason::Down, d.id));
+                assert_eq!((p.destination.as_str(), s.end.next), (lane.as_str(), Some(NextReason::Probe)));
+                (next(s), Some(p.probe_at.0 - 1_000_000))
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let refused_connection = Outcome::Failed(SendError::ConnectRefused);
+    assert_eq!(probed(refused_connection, 60_001), (Ok(0), Some(3_600_000)));
+    let asked_for = Some(RetryAfter::Ms(7_200_000));
+    assert_eq!(probed(refused(503, asked_for), 60_001), (Ok(7_260_001), Some(7_260_001)));
+    assert_eq!(probed(refused_connection, 3_600_001), (Err("destination_down"), None));
+    assert_eq!(probed(Outcome::Delivered { status: 200 }, 10), (Err("delivered"), None));
+    assert_eq!(probed(refused(410, None), 10), (Err("gone"), None));
+    assert_eq!(probed(Outcome::Failed(SendError::ResolverDown), 10).1, None);
 }
 
 #[test]

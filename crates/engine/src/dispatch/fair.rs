@@ -9,7 +9,7 @@ use postsync_core::ids::{EndpointId, OrgId};
 use postsync_core::target::Destination;
 
 /// Where an item waits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Path {
     pub(crate) destination: Destination,
     pub(crate) org: OrgId,
@@ -148,6 +148,26 @@ impl<T> Fair<T> {
         org.and_then(|lane| lane.inner.lanes.get(&path.endpoint)).map_or(0, |lane| lane.inner.len())
     }
 
+    /// How many of an organization wait for one destination.
+    pub(crate) fn len_of_org(&self, destination: &Destination, org: &OrgId) -> usize {
+        let destination = self.destinations.lanes.get(destination);
+        let org = destination.and_then(|lane| lane.inner.orgs.lanes.get(org));
+        org.map_or(0, |lane| lane.inner.lanes.values().map(|endpoint| endpoint.inner.len()).sum())
+    }
+
+    /// Where something waits for an endpoint. Looks at every organization's turn: for what people do, not for each delivery.
+    pub(crate) fn paths_of(&self, endpoint: &EndpointId) -> Vec<Path> {
+        let destinations = self.destinations.lanes.iter();
+        let orgs = destinations.flat_map(|(name, lane)| lane.inner.orgs.lanes.iter().map(move |of| (name, of)));
+        let holds = orgs.filter(|(_, (_, org))| org.inner.lanes.contains_key(endpoint));
+        let path = |destination: &Destination, org: &OrgId| Path {
+            destination: destination.clone(),
+            org: org.clone(),
+            endpoint: endpoint.clone(),
+        };
+        holds.map(|(destination, (org, _))| path(destination, org)).collect()
+    }
+
     /// The same where its organization is not at hand.
     pub(crate) fn len_of_endpoint_in(&self, endpoint: &EndpointId, destination: &Destination) -> usize {
         let Some(destination) = self.destinations.lanes.get(destination) else { return 0 };
@@ -172,7 +192,7 @@ impl<T> Fair<T> {
     pub(crate) fn take(
         &mut self,
         may_destination: impl Fn(&Destination) -> bool,
-        may_endpoint: impl Fn(&Destination, &EndpointId) -> bool,
+        may_endpoint: impl Fn(&Destination, &OrgId, &EndpointId) -> bool,
     ) -> Option<T> {
         let mut blocked_len = 0;
         let taken = self.destinations.take(
@@ -182,12 +202,13 @@ impl<T> Fair<T> {
                     return Look::Blocked;
                 }
                 let taken = destination.orgs.take(
-                    |_, org| {
-                        let look = |endpoint: &EndpointId, queue: &mut VecDeque<T>| match may_endpoint(name, endpoint) {
-                            true => queue.pop_front().map_or(Look::Blocked, Look::Taken),
-                            false => Look::Blocked,
-                        };
-                        org.take(look, VecDeque::is_empty)
+                    |org, endpoints| {
+                        let look =
+                            |endpoint: &EndpointId, queue: &mut VecDeque<T>| match may_endpoint(name, org, endpoint) {
+                                true => queue.pop_front().map_or(Look::Blocked, Look::Taken),
+                                false => Look::Blocked,
+                            };
+                        endpoints.take(look, VecDeque::is_empty)
                     },
                     |org| org.lanes.is_empty(),
                 );
@@ -270,7 +291,7 @@ mod tests {
     }
 
     fn all(fair: &mut Fair<&'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| fair.take(|_| true, |_, _| true)).collect()
+        std::iter::from_fn(|| fair.take(|_| true, |_, _, _| true)).collect()
     }
 
     #[test]
@@ -300,14 +321,14 @@ mod tests {
             *asked.borrow_mut() += usize::from(*name == a.destination);
             *name != a.destination
         };
-        assert_eq!(fair.take(but_a, |_, _| true), Some("b1"));
-        assert_eq!(fair.take(but_a, |_, _| true), Some("b2"));
-        assert_eq!(fair.take(but_a, |_, _| true), None);
+        assert_eq!(fair.take(but_a, |_, _, _| true), Some("b1"));
+        assert_eq!(fair.take(but_a, |_, _, _| true), Some("b2"));
+        assert_eq!(fair.take(but_a, |_, _, _| true), None);
         assert_eq!(*asked.borrow(), 1);
-        assert_eq!(fair.take(|_| true, |_, _| true), None, "nobody woke it");
+        assert_eq!(fair.take(|_| true, |_, _, _| true), None, "nobody woke it");
         fair.wake(&a);
         fair.wake(&b);
-        assert_eq!(fair.take(|_| true, |_, _| true), Some("a1"));
+        assert_eq!(fair.take(|_| true, |_, _, _| true), Some("a1"));
     }
 
     #[test]
@@ -315,12 +336,12 @@ mod tests {
         let mut fair = Fair::default();
         let (a, b) = (path(1, "x", "e"), path(1, "x", "f"));
         fair.push(&a, "a1");
-        let but_e = |_: &Destination, endpoint: &EndpointId| endpoint.as_str() != "e";
+        let but_e = |_: &Destination, _: &OrgId, endpoint: &EndpointId| endpoint.as_str() != "e";
         assert_eq!(fair.take(|_| true, but_e), None);
         fair.push(&b, "b1");
         assert_eq!(fair.take(|_| true, but_e), Some("b1"));
         fair.wake(&a);
-        assert_eq!(fair.take(|_| true, |_, _| true), Some("a1"));
+        assert_eq!(fair.take(|_| true, |_, _, _| true), Some("a1"));
     }
 
     #[test]
@@ -368,7 +389,7 @@ mod tests {
                         if !blocked.remove(&d) { blocked.insert(d); }
                         for (d, o, e) in inside.keys() { fair.wake(&place(*d, *o, *e)); }
                     }
-                    _ => match fair.take(|name| !blocked.contains(&name.port), |_, _| true) {
+                    _ => match fair.take(|name| !blocked.contains(&name.port), |_, _, _| true) {
                         Some(((d, o, e), n)) => {
                             prop_assert!(!blocked.contains(&d));
                             prop_assert_eq!(inside.get_mut(&(d, o, e)).and_then(VecDeque::pop_front), Some(n));

@@ -1,6 +1,7 @@
 //! What is due and held back: into its lane on disk, and out of it again when there is room or a probe has come through.
 //!
-//! Promise: whoever is parked is found again, by this process or the next, and loses no step by it.
+//! Promise: whoever is parked is found again, by this process or the next, and loses no step by it. One call does a bounded
+//! number of reads and commits, however many wait in its lane.
 use std::sync::Arc;
 
 use postsync_core::change::Change;
@@ -8,7 +9,7 @@ use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::time::Timestamp;
 
-use super::board::Expired;
+use super::board::{Call, Expired};
 use super::{PAGE, deadline, due_at, reading};
 use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::settle;
@@ -16,6 +17,9 @@ use crate::world::{World, locked};
 
 /// Read of a lane to find one that may be its probe.
 const PROBES_READ: usize = 16;
+
+/// Lanes that are probed or fed before the loop looks at other things.
+const CALLS_PER_ROUND: usize = 32;
 
 /// Moves deliveries out of `due` and out of memory.
 pub(super) async fn park_all(
@@ -28,11 +32,13 @@ pub(super) async fn park_all(
             due.delivery.park(lane.clone(), reason, &world.settings.schedule, world.now())
         };
         let parked = apply_all(world, page.iter().map(park).collect()).await;
+        let now = world.now();
         let mut board = locked(&world.dispatcher.board);
-        for (due, lane) in page {
-            board.note_parked(lane, due);
-        }
+        let called = page.iter().filter(|(due, lane)| board.note_parked(lane, due, now)).count();
         drop(board);
+        if called > 0 {
+            world.dispatcher.bell.notify_one();
+        }
         if let Err(error) = parked {
             // Still due on disk, all of them: whoever reads on finds them.
             waiting.iter().for_each(|(due, _)| world.dispatcher.forget(due.delivery.id));
@@ -43,31 +49,31 @@ pub(super) async fn park_all(
     Ok(())
 }
 
-/// All at once; where one of them is stale, each alone. Gives how many were done: whoever goes on until there is nothing
-/// left must not go on where nothing moves.
-async fn apply_all(world: &World, changes: Vec<Change>) -> Result<usize, StoreError> {
+/// All at once; where one of them is stale, each alone. Says of each whether it was done: whoever goes on with what has not
+/// moved turns in a circle.
+async fn apply_all(world: &World, changes: Vec<Change>) -> Result<Vec<bool>, StoreError> {
     if world.ports.store.apply(changes.clone()).await? == Applied::Done {
-        return Ok(changes.len());
+        return Ok(vec![true; changes.len()]);
     }
-    let mut done = 0;
+    let mut done = Vec::with_capacity(changes.len());
     for change in changes {
-        done += usize::from(world.ports.store.apply(vec![change]).await? == Applied::Done);
+        done.push(world.ports.store.apply(vec![change]).await? == Applied::Done);
     }
     Ok(done)
 }
 
-/// Parked deliveries whose schedule is over.
-pub(super) async fn end_expired(world: &World) -> Result<(), StoreError> {
+/// Parked deliveries whose schedule is over. Whether one has moved.
+pub(super) async fn end_expired(world: &World) -> Result<bool, StoreError> {
     let now = world.now();
     let page = world.ports.store.parked_until(now, PAGE).await?;
     let changes: Vec<Change> = page.iter().filter_map(|due| verdict(world, due, now)).collect();
-    if let (false, Some(due_at)) = (changes.is_empty(), page.iter().map(due_at).min()) {
-        let done = apply_all(world, changes).await?;
-        if done > 0 {
-            world.dispatcher.ring(due_at);
-        }
+    if let (false, Some(due_at)) = (changes.is_empty(), page.iter().map(due_at).min())
+        && apply_all(world, changes).await?.contains(&true)
+    {
+        world.dispatcher.ring(due_at);
+        return Ok(true);
     }
-    Ok(())
+    Ok(false)
 }
 
 fn verdict(world: &World, due: &DueDelivery, now: Timestamp) -> Option<Change> {
@@ -78,56 +84,94 @@ fn verdict(world: &World, due: &DueDelivery, now: Timestamp) -> Option<Change> {
     })
 }
 
-/// Sends one delivery of a lane to find out whether the rest may follow: the first whose endpoint is not down itself. Those
-/// before it move to their endpoint's lane.
-pub(super) async fn probe(world: &Arc<World>, lane: &Lane) -> Result<(), StoreError> {
-    let page = world.ports.store.parked(lane, PROBES_READ).await?;
+/// Probes and feeds lanes that were called, as many as a round may. Whether something has moved.
+pub(super) async fn answer_calls(world: &Arc<World>) -> Result<bool, StoreError> {
+    let mut moved = false;
+    for _ in 0..CALLS_PER_ROUND {
+        let call = locked(&world.dispatcher.board).next_call(world.now());
+        let (lane, answered) = match call {
+            Some(Call::Probe(lane)) => (lane.clone(), probe(world, &lane).await),
+            Some(Call::Feed(lane, room)) => (lane.clone(), feed(world, &lane, room.min(PAGE)).await),
+            None => return Ok(moved),
+        };
+        moved |= answered.inspect_err(|_| locked(&world.dispatcher.board).call(&lane))?;
+    }
+    if locked(&world.dispatcher.board).has_calls() {
+        world.dispatcher.bell.notify_one();
+    }
+    Ok(moved)
+}
+
+/// Sends one delivery of a lane to find out whether the rest may follow: the first whose endpoint is not held back itself.
+/// Those before it move to their endpoint's lane.
+async fn probe(world: &Arc<World>, lane: &Lane) -> Result<bool, StoreError> {
+    let page = world.ports.store.probes(lane, world.now(), PROBES_READ).await?;
     if page.is_empty() {
-        locked(&world.dispatcher.board).lane_is_empty(lane);
+        no_probe(world, lane).await?;
+        return Ok(false);
     }
     for mut due in page {
         let held_by = locked(&world.dispatcher.board).held_by_its_endpoint(&due, world.now());
-        if let Some(own) = held_by.filter(|own| own != lane) {
-            move_to(world, &mut due, own).await?;
+        if let Some((own, reason)) = held_by.filter(|(own, _)| own != lane) {
+            move_to(world, &mut due, own, reason).await?;
             continue;
         }
-        let ticket = locked(&world.dispatcher.board).probe(&due, world.now(), deadline(world));
+        let ticket = locked(&world.dispatcher.board).probe(&due, lane, world.now(), deadline(world));
+        let begins = ticket.is_some();
         if let Some(ticket) = ticket {
             settle::spawn_probe(world, due, ticket);
         }
-        return Ok(());
+        return Ok(begins);
+    }
+    // All of these have moved: the next look finds others.
+    Ok(true)
+}
+
+async fn no_probe(world: &Arc<World>, lane: &Lane) -> Result<(), StoreError> {
+    let is_empty = world.ports.store.parked(lane, 1).await?.is_empty();
+    let mut board = locked(&world.dispatcher.board);
+    if is_empty {
+        board.lane_is_empty(lane);
+    } else {
+        board.lane_has_no_probe(lane, world.now());
     }
     Ok(())
 }
 
-async fn move_to(world: &Arc<World>, due: &mut DueDelivery, lane: Lane) -> Result<(), StoreError> {
+async fn move_to(world: &Arc<World>, due: &mut DueDelivery, lane: Lane, reason: ParkReason) -> Result<(), StoreError> {
     due.delivery.state = State::Due(due_at(due));
     let unpark = Change::Unpark { id: due.delivery.id };
-    let park = due.delivery.park(lane.clone(), ParkReason::Down, &world.settings.schedule, world.now());
+    let park = due.delivery.park(lane.clone(), reason, &world.settings.schedule, world.now());
     let _ = world.ports.store.apply(vec![unpark, park]).await?;
-    locked(&world.dispatcher.board).note_parked(&lane, due);
+    locked(&world.dispatcher.board).note_parked(&lane, due, world.now());
     Ok(())
 }
 
 /// Moves some of a lane's deliveries back into memory.
-pub(super) async fn feed(world: &Arc<World>, lane: &Lane, room: usize) -> Result<(), StoreError> {
-    let mut page = world.ports.store.parked(lane, room).await?;
+async fn feed(world: &Arc<World>, lane: &Lane, room: usize) -> Result<bool, StoreError> {
+    let page = world.ports.store.parked(lane, room).await?;
     let is_all = page.len() < room;
     let moved = apply_all(world, page.iter().map(|due| Change::Unpark { id: due.delivery.id }).collect()).await?;
     if is_all {
         locked(&world.dispatcher.board).lane_is_empty(lane);
     }
     let now = world.now();
-    page.retain_mut(|due| {
-        due.delivery.state = State::Due(due_at(due));
-        due_at(due) <= now
-    });
-    reading::take_in(world, page, true).await?;
-    if !is_all && moved > 0 {
-        // Where most of them only moved on to another lane there is room still.
-        world.dispatcher.call();
+    let has_moved = moved.contains(&true);
+    let mut fed = Vec::with_capacity(page.len());
+    // What is stale was parked by nobody, whatever the lane says: to take it in would be to read it again at once.
+    for (mut due, _) in page.into_iter().zip(moved).filter(|(_, moved)| *moved) {
+        due.delivery.state = State::Due(due_at(&due));
+        if due_at(&due) <= now {
+            fed.push(due);
+        }
     }
-    Ok(())
+    reading::take_in(world, fed, true).await?;
+    if !is_all && has_moved {
+        // Where most of them only moved on to another lane there is room still.
+        locked(&world.dispatcher.board).call(lane);
+        world.dispatcher.bell.notify_one();
+    }
+    Ok(has_moved)
 }
 
 /// What an earlier process left parked.

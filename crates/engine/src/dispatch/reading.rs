@@ -6,7 +6,7 @@ use postsync_core::parking::ParkReason;
 use postsync_core::time::Timestamp;
 
 use super::board::Offered;
-use super::{PAGE, due_at, launch, parked};
+use super::{PAGE, due_at, is_parkable, launch, parked};
 use crate::ports::{DueCursor, DueDelivery, StoreError};
 use crate::world::{World, locked};
 
@@ -52,40 +52,44 @@ impl Place {
     }
 }
 
-/// Reads on until nothing more is due, or enough waits.
-pub(super) async fn read(world: &Arc<World>, place: &mut Place, until: Timestamp) -> Result<(), StoreError> {
+/// Reads on until nothing more is due, or enough waits. Whether anything was read.
+pub(super) async fn read(world: &Arc<World>, place: &mut Place, until: Timestamp) -> Result<bool, StoreError> {
+    let mut has_read = false;
     for _ in 0..PAGES_PER_ROUND {
         if locked(&world.dispatcher.board).has_enough() {
-            return Ok(());
+            return Ok(has_read);
         }
         let page = world.ports.store.due(until, place.read_to, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return Ok(has_read) };
         let read_to = DueCursor { at: due_at(last), id: last.delivery.id };
         if place.read_to.is_some_and(|before| (before.at, before.id) >= (read_to.at, read_to.id)) {
             // Only a store that contradicts itself comes here; the reading from the very beginning looks again.
-            return Ok(());
+            return Ok(has_read);
         }
+        has_read = true;
         place.read_to = Some(read_to);
         take_in(world, page, false).await?;
     }
     // There is more: the next round goes on, after a look at what else has come up.
     world.dispatcher.bell.notify_one();
-    Ok(())
+    Ok(has_read)
 }
 
 /// Queues what may wait in memory, parks the rest, and begins what may begin.
 pub(super) async fn take_in(world: &Arc<World>, page: Vec<DueDelivery>, is_fed: bool) -> Result<(), StoreError> {
-    let (mut down, mut backlog) = (Vec::new(), Vec::new());
+    let (mut down, mut paused, mut backlog) = (Vec::new(), Vec::new(), Vec::new());
     for due in page {
-        let is_parkable = due.delivery.is_parkable(&world.settings.schedule);
+        let is_parkable = is_parkable(world, &due.delivery);
         let offered = locked(&world.dispatcher.board).offer(due.clone(), world.now(), is_parkable, is_fed);
         match offered {
             Offered::Queued | Offered::Known => {}
             Offered::Park(lane, ParkReason::Down) => down.push((due, lane)),
+            Offered::Park(lane, ParkReason::Paused) => paused.push((due, lane)),
             Offered::Park(lane, ParkReason::Backlog) => backlog.push((due, lane)),
         }
     }
     launch(world);
     parked::park_all(world, down, ParkReason::Down).await?;
+    parked::park_all(world, paused, ParkReason::Paused).await?;
     parked::park_all(world, backlog, ParkReason::Backlog).await
 }

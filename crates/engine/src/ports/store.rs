@@ -119,6 +119,26 @@ pub struct DeliveryQuery {
     pub limit: usize,
 }
 
+/// Which destinations of an organization something is parked for, in the order of their texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BacklogQuery {
+    /// Whose.
+    pub org: OrgId,
+    /// Behind this one.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What waits on disk for one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// As [`Destination`](postsync_core::target::Destination) is written.
+    pub destination: String,
+    /// How many, counted up to [`BACKLOG_COUNTED_MAX`](postsync_core::limits::BACKLOG_COUNTED_MAX).
+    pub parked: usize,
+}
+
 /// A delivery with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRecord {
@@ -164,6 +184,12 @@ pub trait Store: Send + Sync {
         after: Option<DueCursor>,
         limit: usize,
     ) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// Those of a lane that may be its probe at `until`, in id order, with their events.
+    async fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
+
+    /// How many of an organization's deliveries are parked, by destination.
+    async fn backlogs(&self, query: BacklogQuery) -> Result<Vec<Backlog>, StoreError>;
 
     /// Deliveries that are parked in that lane, in id order, with their events.
     async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;

@@ -57,14 +57,36 @@ fn what_is_for_a_dead_host_is_parked_and_asked_for_by_one_probe_at_a_time() {
     play.stage.receivers.set_mood(URL, Mood::Prompt);
     play.stage.advance(6 * MINUTE_MS);
     assert_eq!(parked(&play, &ids), 0);
-    let delivered = ids.iter().filter(|id| play.is_delivered(**id)).count();
-    assert!(delivered >= 20, "{delivered} were delivered as soon as it was back");
-    // The others were probes, and are due again at their next point.
+    let waited = ids.iter().filter(|id| !play.is_delivered(**id)).count();
+    // Those that were probes too, at once with the others; but not the eight whose failures opened the circuit.
+    assert!(waited <= FAILURES, "{waited} wait for their next point");
     play.stage.advance(3 * HOUR_MS);
     assert!(ids.iter().all(|id| play.is_delivered(*id)));
     // Whoever waited has lost nothing by it: one attempt, at its first step.
     let untouched = ids.iter().filter(|id| play.log(**id) == [("delivered", 0)]).count();
     assert!(untouched >= 15, "{untouched} were delivered by their first attempt");
+}
+
+#[test]
+fn each_is_a_probe_once_between_two_of_its_points_and_then_what_is_new_is_one() {
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    unreachable_host(&play, URL);
+    // Its eighth failure, after 8 hours, opens the circuit; its next point is 12 hours away, so nothing is parked.
+    let old = play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.advance(8 * HOUR_MS + HOUR_MS / 2);
+    assert_eq!(play.log(old).len(), FAILURES);
+    let first = play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.advance(1_000);
+    assert_eq!((play.log(first), parked(&play, &[first])), (vec![("failed", 0)], 1), "it is the probe");
+    // A probe again after its point at 5 s, and then not before its point at a minute.
+    play.stage.advance(35_000);
+    assert_eq!(play.log(first), [("failed", 0); 2]);
+    let second = play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.advance(1_000);
+    assert_eq!((play.log(second).len(), play.log(first).len()), (1, 2), "what is new is the probe");
+    play.stage.receivers.set_mood(URL, Mood::Prompt);
+    play.stage.advance(2 * MINUTE_MS);
+    assert!(play.is_delivered(first) && play.is_delivered(second));
 }
 
 #[test]

@@ -6,5 +6,6 @@ mod deliveries;
 mod disk;
 mod failures;
 mod generations;
+mod limits;
 mod play;
 mod stops;

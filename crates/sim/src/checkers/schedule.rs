@@ -47,6 +47,10 @@ struct Place {
     /// Held back, and since when it may end for that.
     parked_until_ms: Option<i64>,
     is_probe: bool,
+    /// A probe failed and its level is still down: it waits there again, and is none before that.
+    probe_from_ms: i64,
+    /// And nothing else may become of it first.
+    must_be_parked: bool,
     heard: Option<(u32, Outcome, u32)>,
 }
 
@@ -76,6 +80,10 @@ impl ScheduleRespected {
         let was_parked = place.parked_until_ms.take().is_some();
         ensure(was_parked == is_probe, || format!("{id} was started as a probe: {is_probe}; parked: {was_parked}"))?;
         place.is_probe = is_probe;
+        ensure(!place.must_be_parked, || format!("{id} was a probe that failed, and goes before its next point"))?;
+        ensure(!is_probe || started_ms + self.stepped_back_ms >= place.probe_from_ms, || {
+            format!("{id} is a probe again {} ms before its next point", place.probe_from_ms - started_ms)
+        })?;
         ensure(step == place.step, || format!("{id} was started at step {step}, and stands at {}", place.step))?;
         ensure(started_ms + self.stepped_back_ms >= place.due_ms, || {
             format!("{id} was started {} ms before it was due", place.due_ms - started_ms)
@@ -102,8 +110,14 @@ impl ScheduleRespected {
         let wanted = place.wanted(&place.points_ms, outcome, interrupted, s.end.at.0);
         let fits = match (&wanted, s.state) {
             (Wanted::Delivered, State::Delivered(_)) | (Wanted::Exhausted, State::Exhausted(..)) => true,
-            (Wanted::Due { step, from_ms, to_ms }, State::Due(due)) => {
-                *step == s.step && (*from_ms..=*to_ms).contains(&due.0)
+            (Wanted::Due { step, from_ms, to_ms }, State::Due(due)) if (*from_ms..=*to_ms).contains(&due.0) => {
+                *step == s.step
+            }
+            // As due as it was, but not before the receiver's word: it waits with the others of its lane.
+            (Wanted::Due { step, from_ms, .. }, State::Due(due)) if place.is_probe && word == Word::Failed => {
+                (place.must_be_parked, place.probe_from_ms) = (true, *from_ms);
+                *step == s.step
+                    && due.0 == earliest_ms(outcome, s.end.at.0).map_or(place.due_ms, |at| at.max(place.due_ms))
             }
             _ => false,
         };
@@ -161,12 +175,7 @@ impl Place {
         let gone = matches!(outcome, Outcome::Refused { status: 410, .. });
         let (Some(last), false) = (last, gone) else { return Wanted::Exhausted };
         let (step, from_ms, to_ms) = next.unwrap_or((last, now_ms, now_ms));
-        let earliest_ms = match outcome {
-            Outcome::Refused { retry_after: Some(RetryAfter::Ms(ms)), .. } => now_ms + ms.clamp(0, RETRY_AFTER_MS_MAX),
-            Outcome::Refused { retry_after: Some(RetryAfter::At(at)), .. } => at.0.min(now_ms + RETRY_AFTER_MS_MAX),
-            _ => now_ms,
-        }
-        .max(now_ms);
+        let earliest_ms = earliest_ms(outcome, now_ms).unwrap_or(now_ms).max(now_ms);
         let step = u32::try_from(step).unwrap_or(u32::MAX);
         Wanted::Due { step, from_ms: from_ms.max(earliest_ms), to_ms: to_ms.max(earliest_ms) }
     }
@@ -174,6 +183,17 @@ impl Place {
 
 fn points_of(schedule: &Schedule) -> Arc<[i64]> {
     (0..schedule.steps()).filter_map(|step| schedule.point_ms(step)).collect()
+}
+
+/// When the receiver wants it, if it said so.
+fn earliest_ms(outcome: Outcome, now_ms: i64) -> Option<i64> {
+    match outcome {
+        Outcome::Refused { retry_after: Some(RetryAfter::Ms(ms)), .. } => {
+            Some(now_ms + ms.clamp(0, RETRY_AFTER_MS_MAX))
+        }
+        Outcome::Refused { retry_after: Some(RetryAfter::At(at)), .. } => Some(at.0.min(now_ms + RETRY_AFTER_MS_MAX)),
+        _ => None,
+    }
 }
 
 fn word_of(outcome: Outcome) -> Word {
@@ -217,6 +237,7 @@ impl Checker for ScheduleRespected {
                 let last_ms = place.points_ms.last().copied().unwrap_or(0);
                 let is_long = last_ms >= PARKABLE_FROM_MS;
                 place.parked_until_ms = Some(place.born_ms + last_ms);
+                place.must_be_parked = false;
                 return ensure(is_long || parking.reason != ParkReason::Down, || {
                     format!("{} was parked, and its schedule is too short for that", parking.id)
                 });
@@ -224,6 +245,7 @@ impl Checker for ScheduleRespected {
             Fact::Committed(Change::Unpark { id }) => {
                 if let Some(place) = self.of.get_mut(id) {
                     place.parked_until_ms = None;
+                    place.probe_from_ms = 0;
                 }
             }
             Fact::Committed(Change::Exhaust { id, at: ended_at, .. }) => {

@@ -19,7 +19,8 @@ use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
+    Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery,
+    Store, StoreError,
 };
 
 use super::Yield;
@@ -191,6 +192,8 @@ reads! {
     open_generations(models: &[&'static str], after: Option<GenerationId>, limit: usize) -> Vec<Generation>;
     due(until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery>;
     parked(lane: &Lane, limit: usize) -> Vec<DueDelivery>;
+    probes(lane: &Lane, until: Timestamp, limit: usize) -> Vec<DueDelivery>;
+    backlogs(query: BacklogQuery) -> Vec<Backlog>;
     parked_lanes(after: Option<Lane>, limit: usize) -> Vec<Lane>;
     parked_until(until: Timestamp, limit: usize) -> Vec<DueDelivery>;
     next_due(after: Timestamp) -> Option<Timestamp>;

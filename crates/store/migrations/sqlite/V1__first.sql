@@ -131,18 +131,21 @@ CREATE TABLE parked (
     lane        TEXT NOT NULL,
     id          INTEGER NOT NULL,       -- the delivery's
     org         TEXT NOT NULL,
-    reason      TEXT NOT NULL,          -- down, backlog
+    destination TEXT NOT NULL,          -- where it goes: an organization is shown how many wait
+    reason      TEXT NOT NULL,          -- down, paused, backlog
     due_at      INTEGER NOT NULL,       -- as it was in due
     shard       INTEGER NOT NULL,
     attempts    INTEGER NOT NULL,
     step        INTEGER NOT NULL,
     interrupted INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,       -- when its schedule is over
+    probe_at    INTEGER NOT NULL,       -- from when on it may be a probe (again)
     PRIMARY KEY (lane, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX parked_by_delivery ON parked (id);
 CREATE INDEX parked_by_expiry ON parked (expires_at, id);
 CREATE INDEX parked_by_org ON parked (org, id);
+CREATE INDEX parked_by_destination ON parked (org, destination);
 
 -- History: an attempt's row is written when it has ended. Until then its start is on record in due.
 CREATE TABLE attempts (

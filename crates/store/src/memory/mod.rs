@@ -22,7 +22,8 @@ use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
+    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store,
+    StoreError,
 };
 
 use crate::refusal::applied;
@@ -71,6 +72,14 @@ impl Store for Memory {
 
     async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
         Ok(self.tables().parked(lane, limit))
+    }
+
+    async fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().probes(lane, until, limit))
+    }
+
+    async fn backlogs(&self, query: BacklogQuery) -> Result<Vec<Backlog>, StoreError> {
+        Ok(self.tables().backlogs(&query))
     }
 
     async fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {

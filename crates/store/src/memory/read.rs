@@ -1,5 +1,5 @@
 //! What the memory store answers. The order of each answer is part of the port.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::Bound;
 
@@ -9,10 +9,12 @@ use postsync_core::delivery::{Delivery, State as DeliveryState};
 use postsync_core::event::Event;
 use postsync_core::generation::{Ending, Generation, State};
 use postsync_core::ids::{DeliveryId, GenerationId, MediaId, OrgId};
+use postsync_core::limits::BACKLOG_COUNTED_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationOrder, GenerationQuery,
+    Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationOrder,
+    GenerationQuery,
 };
 
 use super::tables::{Row, Tables};
@@ -39,10 +41,33 @@ impl Tables {
     }
 
     pub(super) fn parked(&self, lane: &Lane, limit: usize) -> Vec<DueDelivery> {
+        self.in_lane(lane).filter_map(|row| self.with_event(row)).take(limit).collect()
+    }
+
+    pub(super) fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Vec<DueDelivery> {
+        let may = |row: &&Row| self.parked.get(&row.delivery.id).is_some_and(|parking| parking.probe_at <= until);
+        self.in_lane(lane).filter(may).filter_map(|row| self.with_event(row)).take(limit).collect()
+    }
+
+    fn in_lane(&self, lane: &Lane) -> impl Iterator<Item = &Row> {
         let first = (lane.clone(), DeliveryId(i64::MIN));
         let keys = self.lanes.range((Bound::Included(first), Bound::Unbounded)).map(|(key, ())| key);
-        let rows = keys.take_while(|(of, _)| of == lane).filter_map(|(_, id)| self.deliveries.get(id));
-        rows.filter_map(|row| self.with_event(row)).take(limit).collect()
+        keys.take_while(move |(of, _)| of == lane).filter_map(|(_, id)| self.deliveries.get(id))
+    }
+
+    pub(super) fn backlogs(&self, query: &BacklogQuery) -> Vec<Backlog> {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for parking in self.parked.values() {
+            let is_theirs = self.deliveries.get(&parking.id).is_some_and(|row| row.delivery.org == query.org);
+            if is_theirs && query.after.as_deref().is_none_or(|after| parking.destination.as_str() > after) {
+                *counts.entry(&parking.destination).or_default() += 1;
+            }
+        }
+        let counted = |(destination, parked): (&str, usize)| Backlog {
+            destination: destination.to_owned(),
+            parked: parked.min(BACKLOG_COUNTED_MAX),
+        };
+        counts.into_iter().map(counted).take(query.limit).collect()
     }
 
     pub(super) fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Vec<Lane> {

@@ -10,7 +10,8 @@ use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store, StoreError,
+    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store,
+    StoreError,
 };
 use rusqlite::Connection;
 
@@ -66,6 +67,15 @@ impl Store for Sqlite {
     async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
         let lane = lane.clone();
         self.query(move |conn| deliveries::parked(conn, &lane, limit)).await
+    }
+
+    async fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        let lane = lane.clone();
+        self.query(move |conn| deliveries::probes(conn, &lane, until, limit)).await
+    }
+
+    async fn backlogs(&self, query: BacklogQuery) -> Result<Vec<Backlog>, StoreError> {
+        self.list(move |conn| deliveries::backlogs(conn, &query)).await
     }
 
     async fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError> {

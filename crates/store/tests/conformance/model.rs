@@ -7,7 +7,7 @@ use postsync_core::ids::{DeliveryId, EndpointId, KeyId, SecretId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_engine::ports::{
-    Applied, DeliveryFilter, DeliveryQuery, GenerationOrder, GenerationQuery, Store, StoreError,
+    Applied, BacklogQuery, DeliveryFilter, DeliveryQuery, GenerationOrder, GenerationQuery, Store, StoreError,
 };
 use postsync_store::memory::Memory;
 use postsync_store::sqlite::Sqlite;
@@ -38,7 +38,7 @@ fn change() -> impl Strategy<Value = Change> {
             let gone = State::Exhausted(at(7), ExhaustedReason::Gone);
             settle(d, attempt, [State::Due(at(1)), State::Due(at(9)), State::Delivered(at(7)), gone][state])
         }),
-        5 => (10i64..15, 0..2usize, 5i64..9).prop_map(|(d, lane, until)| park(d, LANES[lane], until)),
+        5 => (10i64..15, 0..2usize, 5i64..9, 0i64..4).prop_map(|(d, lane, until, probe)| park_from(d, LANES[lane], until, probe)),
         3 => (10i64..15).prop_map(|d| Change::Unpark { id: DeliveryId(d) }),
         2 => (10i64..15).prop_map(|d| exhaust(d, 8)),
         4 => (10i64..15, 1u32..4).prop_map(|(d, attempt)| start_probe(d, attempt)),
@@ -99,6 +99,7 @@ async fn shown(store: &dyn Store) -> Vec<String> {
     for lane in LANES.map(Lane::stored) {
         let behind = store.parked_lanes(Some(lane.clone()), 1).await;
         all.push(format!("{:?} {behind:?}", store.parked(&lane, 3).await));
+        all.push(format!("{:?}", store.probes(&lane, at(2), 3).await));
     }
     for whose in ORGS.map(org) {
         all.push(format!("{:?}", store.keys(&whose).await));
@@ -106,6 +107,8 @@ async fn shown(store: &dyn Store) -> Vec<String> {
             let signing = store.signing(&SecretOwner { org: whose.clone(), endpoint }).await;
             all.push(format!("{signing:?} {:?}", signing.as_ref().map(|s| s.as_ref().map(exposed))));
         }
+        let backlogs = BacklogQuery { org: whose.clone(), after: None, limit: 9 };
+        all.push(format!("{:?}", store.backlogs(backlogs).await));
         for order in [GenerationOrder::OldestFirst, GenerationOrder::NewestFirst] {
             for statuses in [vec![], STATUSES[..2].to_vec(), STATUSES[1..].to_vec()] {
                 let base = GenerationQuery { org: whose.clone(), statuses, ids: vec![], order, after: None, limit: 3 };

@@ -3,7 +3,7 @@ use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::ids::DeliveryId;
 use postsync_core::parking::{Lane, ParkReason};
-use postsync_engine::ports::Store;
+use postsync_engine::ports::{BacklogQuery, Store};
 
 use super::world::*;
 
@@ -84,6 +84,41 @@ pub(crate) async fn a_probe_is_an_attempt_of_what_is_due_again(store: &dyn Store
     assert_eq!(store.next_due(at(0)).await.unwrap(), Some(at(60)));
     let record = store.delivery(&org("default"), DeliveryId(1)).await.unwrap().unwrap();
     assert_eq!((record.attempts.len(), record.delivery.attempts), (1, 1));
+}
+
+pub(crate) async fn who_was_a_probe_is_passed_over_until_its_time(store: &dyn Store) {
+    for (number, probe_ms) in [(1, 50), (2, 0), (3, 40)] {
+        deliver(store, number, 10).await;
+        done(store, vec![park_from(number, A, 90, probe_ms)]).await;
+    }
+    let probes = async |until_ms, limit| numbers(&store.probes(&Lane::stored(A), at(until_ms), limit).await.unwrap());
+    assert_eq!((probes(39, 9).await, probes(40, 9).await), (vec![2], vec![2, 3]));
+    assert_eq!((probes(50, 9).await, probes(50, 1).await), (vec![1, 2, 3], vec![1]));
+    assert_eq!(in_lane(store, A, 9).await, [1, 2, 3], "it is fed with the others all the same");
+    // Back in its lane in the commit that ends its attempt.
+    done(store, vec![start_probe(2, 1)]).await;
+    done(store, vec![settle(2, 1, State::Due(at(10))), park_from(2, A, 90, 60)]).await;
+    assert_eq!((probes(59, 9).await, probes(60, 9).await), (vec![1, 3], vec![1, 2, 3]));
+    assert_eq!(state(store, 2).await, State::Parked(at(10), ParkReason::Down));
+}
+
+pub(crate) async fn what_waits_is_counted_by_destination_and_organization(store: &dyn Store) {
+    for number in 1..=5 {
+        deliver(store, number, 10).await;
+    }
+    done(store, (1..=5).map(|number| park(number, [B, A][usize::from(number < 4)], 90)).collect()).await;
+    let counted = async |whose: &str, after: Option<&str>, limit| {
+        let query = BacklogQuery { org: org(whose), after: after.map(str::to_owned), limit };
+        let found = store.backlogs(query).await.unwrap();
+        found.into_iter().map(|backlog| (backlog.destination, backlog.parked)).collect::<Vec<_>>()
+    };
+    let (a, b) = (("https://a.example:443".to_owned(), 3), ("https://b.example:443".to_owned(), 2));
+    assert_eq!(counted("default", None, 9).await, [a.clone(), b.clone()]);
+    assert_eq!(counted("default", None, 1).await, [a]);
+    assert_eq!(counted("default", Some("https://a.example:443"), 9).await, [b]);
+    assert_eq!(counted("acme", None, 9).await, []);
+    done(store, vec![unpark(2), unpark(4)]).await;
+    assert_eq!(counted("default", Some("https://a.example:443"), 9).await, []);
 }
 
 pub(crate) async fn what_waited_too_long_ends(store: &dyn Store) {

@@ -162,8 +162,19 @@ pub(crate) fn settle(delivery: i64, attempt: u32, state: State) -> Change {
 
 /// Held back in a lane, until then.
 pub(crate) fn park(delivery: i64, lane: &str, until_ms: i64) -> Change {
-    let (lane, reason) = (Lane::stored(lane), ParkReason::Down);
-    Change::Park(Box::new(Parking { id: DeliveryId(delivery), lane, reason, expires_at: at(until_ms) }))
+    park_from(delivery, lane, until_ms, 0)
+}
+
+/// And not to be a probe before `probe_ms`. Odd ones are for another host than even ones.
+pub(crate) fn park_from(delivery: i64, lane: &str, until_ms: i64, probe_ms: i64) -> Change {
+    Change::Park(Box::new(Parking {
+        id: DeliveryId(delivery),
+        lane: Lane::stored(lane),
+        reason: ParkReason::Down,
+        expires_at: at(until_ms),
+        probe_at: at(probe_ms),
+        destination: ["https://b.example:443", "https://a.example:443"][usize::from(delivery % 2 == 1)].to_owned(),
+    }))
 }
 
 pub(crate) fn exhaust(delivery: i64, ms: i64) -> Change {

@@ -1,2 +1,3 @@
 //! `/postsync/v1`: what Sync's API has no place for.
 pub(super) mod deliveries;
+pub(super) mod destinations;

@@ -8,8 +8,9 @@ use rusqlite::params;
 use super::Unit;
 use crate::refusal::Refusal;
 
-const PARK: &str = "INSERT INTO parked (lane, id, org, reason, due_at, shard, attempts, step, interrupted, expires_at)
-    SELECT ?2, q.id, d.org, ?3, q.due_at, q.shard, q.attempts, q.step, q.interrupted, ?4
+const PARK: &str = "INSERT INTO parked (lane, id, org, destination, reason, due_at, shard, attempts, step, interrupted,
+    expires_at, probe_at)
+    SELECT ?2, q.id, d.org, ?6, ?3, q.due_at, q.shard, q.attempts, q.step, q.interrupted, ?4, ?5
     FROM due q CROSS JOIN deliveries d ON d.id = q.id WHERE q.open = 0 AND q.id = ?1";
 
 const NOT_DUE: &str = "DELETE FROM due WHERE open = 0 AND id = ?1";
@@ -24,7 +25,10 @@ const EXHAUSTED: &str = "UPDATE deliveries SET status = 'exhausted', reason = ?2
 
 impl Unit<'_> {
     pub(super) fn park(&mut self, p: &Parking) -> Result<(), Refusal> {
-        self.fenced(PARK, params![p.id.0, p.lane.as_str(), p.reason.as_str(), p.expires_at.0])?;
+        self.fenced(
+            PARK,
+            params![p.id.0, p.lane.as_str(), p.reason.as_str(), p.expires_at.0, p.probe_at.0, p.destination],
+        )?;
         self.fenced(NOT_DUE, [p.id.0])
     }
 

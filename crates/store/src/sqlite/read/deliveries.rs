@@ -1,9 +1,12 @@
 //! Deliveries: what is due, what is open, one with its attempts, a page.
 use postsync_core::event::Event;
 use postsync_core::ids::{DeliveryId, EventId};
+use postsync_core::limits::BACKLOG_COUNTED_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
+use postsync_engine::ports::{
+    Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery,
+};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::rows::{self, any_columns, attempt_columns, delivery_columns, due_columns, parked_columns};
@@ -36,12 +39,26 @@ const PARKED: &str = concat!(
      WHERE p.lane = ?1 ORDER BY p.id LIMIT ?2"
 );
 
+/// Few of a lane have been a probe: what is read past is bounded by how many probes there are between two points.
+const PROBES: &str = concat!(
+    "SELECT ",
+    parked_columns!(),
+    ", e.body FROM parked p CROSS JOIN deliveries d ON d.id = p.id CROSS JOIN events e ON e.id = d.event
+     WHERE p.lane = ?1 AND p.probe_at <= ?2 ORDER BY p.id LIMIT ?3"
+);
+
 const PARKED_UNTIL: &str = concat!(
     "SELECT ",
     parked_columns!(),
     ", e.body FROM parked p CROSS JOIN deliveries d ON d.id = p.id CROSS JOIN events e ON e.id = d.event
      WHERE p.expires_at <= ?1 ORDER BY p.expires_at, p.id LIMIT ?2"
 );
+
+const NEXT_DESTINATION: &str =
+    "SELECT destination FROM parked WHERE org = ?1 AND destination > ?2 ORDER BY destination LIMIT 1";
+
+/// Counted no further than the limit: a list must not read a million rows.
+const BACKLOG: &str = "SELECT count(*) FROM (SELECT 1 FROM parked WHERE org = ?1 AND destination = ?2 LIMIT ?3)";
 
 const NEXT_LANE: &str = "SELECT lane FROM parked WHERE lane > ?1 ORDER BY lane LIMIT 1";
 
@@ -108,7 +125,10 @@ pub(super) const STATEMENTS: &[&str] = &[
     NEXT_DUE,
     OPEN,
     PARKED,
+    PROBES,
     PARKED_UNTIL,
+    NEXT_DESTINATION,
+    BACKLOG,
     NEXT_LANE,
     ONE,
     LISTED,
@@ -134,6 +154,34 @@ pub(in crate::sqlite) fn due(
 
 pub(in crate::sqlite) fn parked(conn: &Connection, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>> {
     all(conn, PARKED, params![lane.as_str(), at_most(limit)], rows::due_delivery)
+}
+
+pub(in crate::sqlite) fn probes(
+    conn: &Connection,
+    lane: &Lane,
+    until: Timestamp,
+    limit: usize,
+) -> Result<Vec<DueDelivery>> {
+    all(conn, PROBES, params![lane.as_str(), until.0, at_most(limit)], rows::due_delivery)
+}
+
+/// From one destination to the next, past however many rows each has.
+pub(in crate::sqlite) fn backlogs(conn: &mut Connection, query: &BacklogQuery) -> Result<Vec<Backlog>> {
+    let snapshot = conn.transaction()?;
+    let mut found: Vec<Backlog> = Vec::new();
+    let mut last = query.after.clone().unwrap_or_default();
+    while found.len() < query.limit {
+        let next: Option<String> = snapshot
+            .prepare_cached(NEXT_DESTINATION)?
+            .query_row([query.org.as_str(), &last], |row| row.get(0))
+            .optional()?;
+        let Some(destination) = next else { break };
+        let counted = params![query.org.as_str(), destination, at_most(BACKLOG_COUNTED_MAX)];
+        let parked: u32 = snapshot.prepare_cached(BACKLOG)?.query_row(counted, |row| row.get(0))?;
+        last.clone_from(&destination);
+        found.push(Backlog { destination, parked: parked as usize });
+    }
+    Ok(found)
 }
 
 pub(in crate::sqlite) fn parked_until(conn: &Connection, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>> {

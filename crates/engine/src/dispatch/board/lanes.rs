@@ -1,0 +1,276 @@
+//! What is parked, lane by lane: which lane may be probed or fed, and what becomes of whoever has waited too long.
+//!
+//! Promise: a lane is looked at when something has happened to it, and in turn with all others; a look costs no read where
+//! there is nothing to do.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use postsync_core::delivery::State;
+use postsync_core::health::{Admission, Health};
+use postsync_core::ids::EndpointId;
+use postsync_core::parking::{Lane, ParkReason};
+use postsync_core::rule;
+use postsync_core::target::Destination;
+use postsync_core::time::Timestamp;
+
+use super::{Board, path_of};
+use crate::dispatch::fair::Path;
+use crate::ports::DueDelivery;
+
+/// A lane of which each has been a probe since its last point is asked again after that.
+const NO_PROBE_WAIT: Duration = Duration::from_secs(5);
+
+/// A lane that there is something to do for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// One of its deliveries may find out whether it works again.
+    Probe(Lane),
+    /// So many of its deliveries may wait in memory instead.
+    Feed(Lane, usize),
+}
+
+/// What becomes of a parked delivery whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Ends,
+    IsDue,
+}
+
+/// Whose lane it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LaneOf {
+    Destination(Destination),
+    /// And where it is.
+    Endpoint(EndpointId, Destination),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    of: LaneOf,
+    /// Nothing in it can be a probe before that.
+    no_probe_until: Option<Timestamp>,
+}
+
+/// The lanes in which something is parked, or was when somebody last looked.
+#[derive(Default)]
+pub(super) struct Lanes {
+    of: BTreeMap<Lane, Waiting>,
+    /// Those to look at, in the order in which they came up.
+    called: VecDeque<Lane>,
+    is_called: BTreeSet<Lane>,
+}
+
+impl Lanes {
+    pub(super) fn has(&self, lane: &Lane) -> bool {
+        self.of.contains_key(lane)
+    }
+
+    /// Something of that path is, or will be, in that lane.
+    pub(super) fn note(&mut self, lane: &Lane, path: Path) {
+        let waiting = self.of.entry(lane.clone()).or_insert_with(|| {
+            let is_destinations =
+                [Lane::of_destination(&path.destination), Lane::of_destination(&path.destination).short()]
+                    .contains(lane);
+            let of = match is_destinations {
+                true => LaneOf::Destination(path.destination),
+                false => LaneOf::Endpoint(path.endpoint, path.destination),
+            };
+            Waiting { of, no_probe_until: None }
+        });
+        waiting.no_probe_until = None;
+    }
+
+    /// It is looked at soon.
+    pub(super) fn call(&mut self, lane: &Lane) {
+        if self.has(lane) && self.is_called.insert(lane.clone()) {
+            self.called.push_back(lane.clone());
+        }
+    }
+
+    fn next_called(&mut self) -> Option<Lane> {
+        let lane = self.called.pop_front()?;
+        self.is_called.remove(&lane);
+        Some(lane)
+    }
+}
+
+impl Board {
+    /// A delivery is parked in that lane. Whether there is something to do for it.
+    pub(crate) fn note_parked(&mut self, lane: &Lane, due: &DueDelivery, now: Timestamp) -> bool {
+        let Some(path) = path_of(&due.delivery) else { return false };
+        self.lanes.note(lane, path);
+        self.call_if_needed(lane, now)
+    }
+
+    /// A delivery is parked in that lane, and an earlier process has parked it: whether what it waits for is still down is
+    /// for a probe to say.
+    pub(crate) fn found_parked(&mut self, lane: &Lane, due: &DueDelivery, now: Timestamp) {
+        let Some(path) = path_of(&due.delivery) else { return };
+        self.lanes.note(lane, path.clone());
+        if matches!(due.delivery.state, State::Parked(_, ParkReason::Down)) {
+            let concurrency = self.paced.rules(&path.endpoint).limits.concurrency;
+            let [destination, endpoint] = self.levels.both(&path, concurrency);
+            let health = if *lane == Lane::of_destination(&path.destination) { destination } else { endpoint };
+            // What has been tried since the start knows better.
+            if health.is_new() {
+                health.assume_down(now);
+            }
+        }
+    }
+
+    /// Nothing is parked in that lane any more.
+    pub(crate) fn lane_is_empty(&mut self, lane: &Lane) {
+        self.lanes.of.remove(lane);
+    }
+
+    /// Something is parked there, and all of it has been a probe not long ago: the next that comes is one.
+    pub(crate) fn lane_has_no_probe(&mut self, lane: &Lane, now: Timestamp) {
+        if let Some(waiting) = self.lanes.of.get_mut(lane) {
+            waiting.no_probe_until = Some(now.plus(NO_PROBE_WAIT));
+        }
+    }
+
+    /// That lane is to be looked at once more.
+    pub(crate) fn call(&mut self, lane: &Lane) {
+        self.lanes.call(lane);
+    }
+
+    /// Every lane that there is something to do for is to be looked at.
+    pub(crate) fn call_all(&mut self, now: Timestamp) {
+        let called = |(lane, waiting): (&Lane, &Waiting)| self.call_of(lane, waiting, now).map(|_| lane.clone());
+        let lanes: Vec<Lane> = self.lanes.of.iter().filter_map(called).collect();
+        lanes.iter().for_each(|lane| self.lanes.call(lane));
+    }
+
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.lanes.called.is_empty()
+    }
+
+    /// What there is to do next for parked deliveries.
+    pub(crate) fn next_call(&mut self, now: Timestamp) -> Option<Call> {
+        while let Some(lane) = self.lanes.next_called() {
+            if self.probe_waits.as_ref() == Some(&lane) {
+                // It asks again now, or does not want it any more.
+                self.probe_waits = None;
+            }
+            let call = self.lanes.of.get(&lane).and_then(|waiting| self.call_of(&lane, waiting, now));
+            if call.is_some() && rule::holds("what_is_parked_is_fed") {
+                return call;
+            }
+        }
+        None
+    }
+
+    /// An attempt on that path has ended: its lanes, and the probe that waits for a slot. Whether one is called.
+    pub(super) fn call_lanes_of(&mut self, path: &Path, now: Timestamp) -> bool {
+        let levels = [Lane::of_destination(&path.destination), Lane::of_endpoint(&path.endpoint)];
+        let lanes = levels.into_iter().flat_map(|lane| [lane.short(), lane]).chain(self.probe_waits.clone());
+        let called = lanes.filter(|lane| self.call_if_needed(lane, now)).count();
+        let reads_on = self.left_unread && self.ready_len() < super::READ_AHEAD / 2;
+        called > 0 || reads_on
+    }
+
+    fn call_if_needed(&mut self, lane: &Lane, now: Timestamp) -> bool {
+        let needed = self.lanes.of.get(lane).is_some_and(|waiting| self.call_of(lane, waiting, now).is_some());
+        if needed {
+            self.lanes.call(lane);
+        }
+        needed
+    }
+
+    fn call_of(&self, lane: &Lane, waiting: &Waiting, now: Timestamp) -> Option<Call> {
+        let of = &waiting.of;
+        if matches!(of, LaneOf::Endpoint(name, _) if self.paced.is_paused(name)) {
+            return None;
+        }
+        let is_parkable = !lane.is_short();
+        let (health, destination) = self.level(of);
+        let host_is_down = is_parkable && self.levels.destination(destination).is_some_and(Health::is_down);
+        match health.map(|health| health.admission(now, is_parkable)) {
+            // An endpoint behind a host that is down can tell nothing.
+            Some(Admission::Probe) if matches!(of, LaneOf::Endpoint(..)) && host_is_down => None,
+            Some(Admission::Probe) if waiting.no_probe_until.is_some_and(|until| is_ahead(until, now)) => None,
+            Some(Admission::Probe) => Some(Call::Probe(lane.clone())),
+            Some(Admission::Down(_)) => None,
+            // It would only move to the host's lane; some of it must where nothing there can be the probe.
+            Some(Admission::Send | Admission::Full) | None
+                if host_is_down && self.lanes.has(&Lane::of_destination(destination)) =>
+            {
+                None
+            }
+            Some(Admission::Send | Admission::Full) | None => {
+                let (max, room) = self.room(of);
+                // By halves: a commit for each single delivery would cost more than the delivery.
+                (room > max / 2).then(|| Call::Feed(lane.clone(), room))
+            }
+        }
+    }
+
+    /// What a lane's deliveries may take in memory, and how much of that is free.
+    fn room(&self, of: &LaneOf) -> (usize, usize) {
+        let left = self.limits.queued_max.saturating_sub(self.first.len() + self.again.len());
+        let of_destination = |name| self.queue_max().saturating_sub(self.queue_len(name));
+        match of {
+            LaneOf::Destination(name) => (self.queue_max(), of_destination(name).min(left)),
+            LaneOf::Endpoint(endpoint, name) => {
+                let len = self.first.len_of_endpoint_in(endpoint, name) + self.again.len_of_endpoint_in(endpoint, name);
+                let room = self.endpoint_max().saturating_sub(len);
+                (self.endpoint_max(), room.min(of_destination(name)).min(left))
+            }
+        }
+    }
+
+    fn level<'a>(&'a self, of: &'a LaneOf) -> (Option<&'a Health>, &'a Destination) {
+        match of {
+            LaneOf::Destination(name) => (self.levels.destination(name), name),
+            LaneOf::Endpoint(name, destination) => (self.levels.endpoint(name), destination),
+        }
+    }
+
+    /// Whether the level of that lane, one of this path's two, is down.
+    pub(super) fn is_down(&self, lane: &Lane, path: &Path) -> bool {
+        let health = match *lane == Lane::of_destination(&path.destination) {
+            true => self.levels.destination(&path.destination),
+            false => self.levels.endpoint(&path.endpoint),
+        };
+        health.is_some_and(Health::is_down)
+    }
+
+    /// The lane of its endpoint, where that is down or paused: then it can't be its destination's probe.
+    pub(crate) fn held_by_its_endpoint(&self, due: &DueDelivery, now: Timestamp) -> Option<(Lane, ParkReason)> {
+        let endpoint = &due.delivery.endpoint;
+        if self.paced.is_paused(endpoint) {
+            return Some((Lane::of_endpoint(endpoint), ParkReason::Paused));
+        }
+        let health = self.levels.endpoint(endpoint)?;
+        let is_down = matches!(health.admission(now, true), Admission::Down(_));
+        is_down.then(|| (Lane::of_endpoint(endpoint), ParkReason::Down))
+    }
+
+    /// What becomes of a parked delivery whose time is over: it ends where its receiver is seen to be down, and is due once
+    /// more where nothing holds it back. `None` where a probe has yet to say.
+    pub(crate) fn verdict_on(&self, due: &DueDelivery) -> Option<Expired> {
+        let path = path_of(&due.delivery)?;
+        if self.paced.is_paused(&path.endpoint) {
+            // It is parked again, for as long as a pause may be.
+            return Some(Expired::IsDue);
+        }
+        let levels = [self.levels.destination(&path.destination), self.levels.endpoint(&path.endpoint)];
+        if levels.iter().flatten().any(|health| health.is_seen_down()) {
+            return Some(Expired::Ends);
+        }
+        let waits = levels.iter().flatten().any(|health| health.is_down());
+        (!waits).then_some(Expired::IsDue)
+    }
+
+    /// When the next probe after `after` may go.
+    pub(crate) fn next_probe_at(&self, after: Timestamp) -> Option<Timestamp> {
+        let probe_at = |waiting: &Waiting| self.level(&waiting.of).0?.probe_at().max(waiting.no_probe_until);
+        self.lanes.of.values().filter_map(probe_at).filter(|at| *at > after).min()
+    }
+}
+
+/// Whether that time is still to come. One that is further away than it was set to be was set before the clock was put back.
+fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
+    at > now && at <= now.plus(NO_PROBE_WAIT)
+}

@@ -1,0 +1,82 @@
+//! The health of every destination and endpoint that is known, and which organization has which.
+use std::collections::BTreeMap;
+
+use postsync_core::health::{Health, WINDOW_MAX};
+use postsync_core::ids::{EndpointId, OrgId};
+use postsync_core::parking::Lane;
+use postsync_core::target::Destination;
+
+use crate::dispatch::fair::Path;
+
+/// Past so many, those that are well and idle are forgotten: as good as new but for their windows.
+const KEPT_MAX: usize = 10_000;
+
+#[derive(Default)]
+pub(super) struct Levels {
+    destinations: BTreeMap<Destination, Health>,
+    endpoints: BTreeMap<EndpointId, OfEndpoint>,
+    /// How many endpoints an organization has there, by the destination's text.
+    by_org: BTreeMap<(OrgId, Lane), usize>,
+}
+
+struct OfEndpoint {
+    health: Health,
+    org: OrgId,
+    destination: Lane,
+}
+
+impl Levels {
+    pub(super) fn destination(&self, name: &Destination) -> Option<&Health> {
+        self.destinations.get(name)
+    }
+
+    pub(super) fn endpoint(&self, name: &EndpointId) -> Option<&Health> {
+        self.endpoints.get(name).map(|of| &of.health)
+    }
+
+    pub(super) fn destination_mut(&mut self, name: &Destination) -> Option<&mut Health> {
+        self.destinations.get_mut(name)
+    }
+
+    pub(super) fn endpoint_mut(&mut self, name: &EndpointId) -> Option<&mut Health> {
+        self.endpoints.get_mut(name).map(|of| &mut of.health)
+    }
+
+    /// Both on that path, new ones where they are not known yet. `concurrency`: the endpoint's own limit.
+    pub(super) fn both(&mut self, path: &Path, concurrency: Option<u32>) -> [&mut Health; 2] {
+        let endpoint = self.endpoints.entry(path.endpoint.clone()).or_insert_with(|| {
+            let destination = Lane::of_destination(&path.destination);
+            *self.by_org.entry((path.org.clone(), destination.clone())).or_default() += 1;
+            let health = Health::new(concurrency.unwrap_or(WINDOW_MAX));
+            OfEndpoint { health, org: path.org.clone(), destination }
+        });
+        [self.destinations.entry(path.destination.clone()).or_default(), &mut endpoint.health]
+    }
+
+    /// The destinations of an organization in the order of their texts, behind that one.
+    pub(super) fn of_org<'a>(&'a self, org: &'a OrgId, after: Option<&str>) -> impl Iterator<Item = &'a Lane> {
+        let first = (org.clone(), Lane::stored(after.unwrap_or_default()));
+        let behind = self.by_org.range(first.clone()..).map(|(key, _)| key).filter(move |key| **key != first);
+        behind.take_while(move |(of, _)| of == org).map(|(_, destination)| destination)
+    }
+
+    /// Lets go of what is as good as new, where there is too much.
+    pub(super) fn forget_idle(&mut self, path: &Path) {
+        if self.endpoints.len() > KEPT_MAX
+            && self.endpoint(&path.endpoint).is_some_and(Health::is_idle)
+            && let Some(gone) = self.endpoints.remove(&path.endpoint)
+        {
+            let key = (gone.org, gone.destination);
+            let left = self.by_org.get_mut(&key).map(|count| {
+                *count -= 1;
+                *count
+            });
+            if left == Some(0) {
+                self.by_org.remove(&key);
+            }
+        }
+        if self.destinations.len() > KEPT_MAX && self.destination(&path.destination).is_some_and(Health::is_idle) {
+            self.destinations.remove(&path.destination);
+        }
+    }
+}
