@@ -25,6 +25,7 @@ pub mod ids;
 pub mod input;
 pub mod limits;
 pub mod model;
+pub mod moment;
 pub mod outcome;
 pub mod parking;
 pub mod rotation;

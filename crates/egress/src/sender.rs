@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use postsync_core::attempt::Answer;
+use postsync_core::moment;
 use postsync_core::outcome::{Outcome, Phases, SendError, SendReport};
 use postsync_core::sent::Sent;
 use postsync_engine::ports::{Post, Sender};
@@ -98,6 +99,7 @@ impl Inner {
             .await
             .map_err(|error| Trouble::new(SendError::ConnectReset, format!("{}: {error}", route.target.host)))?;
         known.remember(&connection);
+        moment::passes("post connected");
         Ok(connection)
     }
 

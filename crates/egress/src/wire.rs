@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use postsync_core::moment;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -89,12 +90,14 @@ impl Meter {
     fn read(&self, bytes: usize) {
         if bytes > 0 && self.read_bytes.fetch_add(bytes as u64, Relaxed) == 0 {
             self.first_byte_us.store(self.now_us(), Relaxed);
+            moment::passes("answer begins");
         }
     }
 
     fn flushed(&self) {
         if self.handed_over.load(Relaxed) && self.wrote() && self.sent_us.load(Relaxed) == 0 {
             self.sent_us.store(self.now_us(), Relaxed);
+            moment::passes("post out");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use postsync_core::generation::{self, Ending, Finished, Generation, Output, State};
 use postsync_core::ids::{GenerationId, MediaId};
-use postsync_core::rule;
+use postsync_core::{moment, rule};
 
 use crate::ports::{Applied, DueDelivery};
 use crate::world::World;
@@ -32,7 +32,9 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     if !rule::holds("the_end_is_one_commit") {
         let _ = world.write(vec![changes.remove(0)]).await;
     }
+    moment::passes("made");
     let written = world.write(changes).await;
+    moment::passes("end told");
     if written != Some(Applied::Done)
         && let Some((due, Some(ticket))) = &due
     {

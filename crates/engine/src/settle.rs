@@ -10,9 +10,9 @@ use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::SecretOwner;
-use postsync_core::rule;
 use postsync_core::target::without_query;
 use postsync_core::time::Timestamp;
+use postsync_core::{moment, rule};
 
 use crate::dispatch::{self, Ticket};
 use crate::ports::{Applied, DueDelivery, Post};
@@ -111,6 +111,7 @@ async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Ti
         report = post(world, &due) => report,
         _ = world.cut.cancelled() => SendReport::bare(Outcome::Failed(SendError::ShuttingDown), SHUTTING_DOWN),
     };
+    moment::passes("answered");
     // The receiver is done with: the next POST may start while this outcome is on its way to disk.
     let still_down = dispatch::land(world, &ticket, Some(report.outcome));
     let changes = if ticket.is_probe() {
@@ -184,6 +185,7 @@ async fn post(world: &World, due: &DueDelivery) -> SendReport {
         at: world.now(),
         timeout: delivery.terms.timeout_or(world.settings.delivery_timeout),
     };
+    moment::passes("post begins");
     world.ports.sender.send(post).await
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postsync_core::ids::MediaId;
 use postsync_core::outcome::{Outcome, SendReport};
-use postsync_core::rule;
+use postsync_core::{moment, rule};
 
 use crate::engine::StartError;
 use crate::settle;
@@ -33,6 +33,7 @@ pub(crate) async fn recover(world: &World) -> Result<(), StartError> {
         let report = SendReport::bare(Outcome::Interrupted, settle::INTERRUPTED);
         for due in &page {
             // Alone, each: one stale fence must not undo its neighbours.
+            moment::passes("recovery");
             let _ = world.ports.store.apply(vec![settle::judge(world, due, &report)]).await?;
         }
         interrupted += page.len();

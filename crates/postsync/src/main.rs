@@ -9,6 +9,8 @@ mod data;
 mod descriptors;
 mod http;
 mod logging;
+#[cfg(debug_assertions)]
+mod moments;
 mod out;
 mod settings;
 mod wiring;

@@ -36,6 +36,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         tracing::warn!(variable, "{}", settings::UNKNOWN_VARIABLE);
     }
     data::make_files_private();
+    #[cfg(debug_assertions)]
+    crate::moments::arm()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         // Before the start: a SIGTERM that comes during recovery must not kill half of it.
         let mut terminate = signal(SignalKind::terminate())?;

@@ -61,7 +61,7 @@ async fn round(i: usize) -> usize {
     let made = api.upload(sample("astronaut.png"), speech(4), &receiver.url("/made")).await.expect(201);
     let group = processes::rendering(server.pid()).await;
 
-    let accepting = tokio::spawn(accept(api.clone(), receiver.url("/hook")));
+    let accepting = tokio::spawn(accept(api.clone(), receiver.url("/hook"), GENERATIONS));
     let enough = 20 + i * 40;
     receiver.requests.count("webhooks are on their way", enough).await;
     assert!(processes::running(group), "the render is cut in its middle");
@@ -99,16 +99,16 @@ fn media(setup: &Setup) -> Vec<PathBuf> {
     below(setup.data().join("media")).flat_map(below).collect()
 }
 
-/// Sends creates until the server dies; gives the ids of those that were answered with 201.
-async fn accept(api: Api, webhook: String) -> Vec<String> {
+/// Sends so many creates, or fewer where the server dies; gives the ids of those that were answered with 201.
+pub(crate) async fn accept(api: Api, webhook: String, count: usize) -> Vec<String> {
     let (api, body) = (Arc::new(api), passthrough(&webhook).to_string());
-    let answers = futures::stream::iter(0..GENERATIONS)
+    let answers = futures::stream::iter(0..count)
         .map(|_| {
             let (api, body) = (api.clone(), body.clone());
             async move { api.try_create(&body).await }
         })
         .buffer_unordered(AT_ONCE);
-    answers.filter_map(async |answer| Some(id_of(&answer.ok()?.expect(201)))).collect().await
+    answers.filter_map(|answer| async move { Some(id_of(&answer.ok()?.expect(201))) }).collect().await
 }
 
 /// Every generation's webhook has come at least once.
@@ -161,6 +161,6 @@ async fn log_is_true(server: &Server, receiver: &Receiver) -> usize {
     outcomes.values().filter(|outcome| **outcome == "interrupted").count()
 }
 
-fn attempt_of(request: &Request) -> (String, u32) {
+pub(crate) fn attempt_of(request: &Request) -> (String, u32) {
     (request.header("Postsync-Delivery").to_owned(), request.attempt())
 }

@@ -9,6 +9,7 @@ mod flood;
 mod footage;
 mod full;
 mod harness;
+mod moments;
 mod receivers;
 mod retry;
 mod sdk;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use postsync_core::change::Change;
+use postsync_core::moment;
 use postsync_engine::ports::StoreError;
 use rusqlite::{Connection, ffi};
 
@@ -134,7 +135,9 @@ impl Writer {
             self.rollback();
             return Ok(Some(answers));
         }
+        moments(lists, |(written, _)| written);
         self.commit()?;
+        moments(lists, |(_, committed)| committed);
         Ok(Some(answers))
     }
 
@@ -204,6 +207,23 @@ impl Writer {
             && let Err(error) = self.sql("ROLLBACK")
         {
             tracing::error!(%error, "a refused commit could not be rolled back");
+        }
+    }
+}
+
+/// Tells the tests what is about to be, or has just been, committed.
+fn moments(lists: &[Work], which: impl Fn((&'static str, &'static str)) -> &'static str) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    for work in lists {
+        let Work::Apply(changes) = work else { continue };
+        match changes.first() {
+            Some(Change::AddGeneration(_)) => moment::passes(which(("create written", "create committed"))),
+            Some(Change::EndGeneration { .. }) => moment::passes(which(("end written", "end committed"))),
+            Some(Change::StartAttempt { .. }) => moment::passes(which(("start written", "start committed"))),
+            Some(Change::SettleAttempt(_)) => moment::passes(which(("settle written", "settle committed"))),
+            _ => {}
         }
     }
 }
