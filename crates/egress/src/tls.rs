@@ -7,7 +7,7 @@ use postsync_core::time::Timestamp;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, PeerIncompatible, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use crate::Error;
@@ -51,6 +51,9 @@ pub(crate) fn trouble(host: &str, error: &std::io::Error) -> Trouble {
     match inner {
         Some(rustls::Error::InvalidCertificate(certificate)) => bad_certificate(host, certificate),
         Some(rustls::Error::AlertReceived(alert)) => refused(host, *alert),
+        Some(rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)) => {
+            version(host, "it speaks neither 1.2 nor 1.3")
+        }
         Some(rustls::Error::PeerIncompatible(why)) => version(host, &words(&format!("{why:?}"))),
         Some(rustls::Error::NoCertificatesPresented) => {
             Trouble::new(SendError::TlsUnknownCa, format!("{host} presents no certificate; install one"))
@@ -87,13 +90,10 @@ fn bad_certificate(host: &str, error: &CertificateError) -> Trouble {
             SendError::TlsNameMismatch,
             format!("the certificate is not for {host}; get one that names it"),
         ),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().take(NAMES_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
-            Trouble::new(
-                SendError::TlsNameMismatch,
-                format!("the certificate is for {names}, not for {host}; get one that names it"),
-            )
-        }
+        CertificateError::NotValidForNameContext { presented, .. } => Trouble::new(
+            SendError::TlsNameMismatch,
+            format!("the certificate is for {}, not for {host}; get one that names it", names(presented)),
+        ),
         // A bad signature is what an authority of the same name and another key comes to.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => Trouble::new(
             SendError::TlsUnknownCa,
@@ -105,6 +105,22 @@ fn bad_certificate(host: &str, error: &CertificateError) -> Trouble {
             SendError::TlsUnknownCa,
             format!("the certificate of {host} is not acceptable: {}", unacceptable(other)),
         ),
+    }
+}
+
+/// Those that a certificate has: the library says `DnsName("app.example.com")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+        inner.trim_matches('"').to_owned()
+    };
+    match presented.len() {
+        0 => "no name at all".to_owned(),
+        all => {
+            let mut shown: Vec<String> = presented.iter().take(NAMES_SHOWN_MAX).map(bare).collect();
+            shown.extend((all > NAMES_SHOWN_MAX).then(|| format!("{} more", all - NAMES_SHOWN_MAX)));
+            shown.join(", ")
+        }
     }
 }
 

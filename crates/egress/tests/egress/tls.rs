@@ -61,7 +61,17 @@ async fn a_bad_certificate_is_named() {
             SendError::TlsUnknownCa,
             "POSTSYNC_EGRESS_CA_FILE",
         ),
-        (server(&["other.example.com", "*.test"], 2020, 2090), SendError::TlsNameMismatch, "other.example.com"),
+        (
+            server(&["other.example.com", "*.test", "10.0.0.1"], 2020, 2090),
+            SendError::TlsNameMismatch,
+            "the certificate is for other.example.com, *.test, 10.0.0.1, not for app.example.com; get one that names it",
+        ),
+        (
+            server(&["a.test", "b.test", "c.test", "d.test", "e.test", "f.test", "g.test"], 2020, 2090),
+            SendError::TlsNameMismatch,
+            "the certificate is for a.test, b.test, c.test, d.test, e.test, 2 more, not for app.example.com",
+        ),
+        (server(&[], 2020, 2090), SendError::TlsNameMismatch, "the certificate is for no name at all, not for app"),
     ] {
         let report = send(&egress, acceptor).await;
         assert_eq!(report.outcome, Outcome::Failed(error), "{}", report.message);

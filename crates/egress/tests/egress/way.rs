@@ -10,10 +10,9 @@ use postsync_core::egress_rules::{Allow, EgressRules};
 use postsync_core::outcome::{Outcome, SendError};
 use postsync_egress::{Answer, Egress, EgressSettings, Resolve, ResolveFailure};
 use postsync_engine::ports::Sender as _;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::net::TcpListener;
 
-use crate::support::{Names, OK, SHORT, plain, post, say, settings};
+use crate::support::{Names, OK, SHORT, full, plain, post, say, settings};
 
 const DELIVERED: Outcome = Outcome::Delivered { status: 200 };
 
@@ -82,22 +81,10 @@ async fn localhost_is_what_was_opened_and_never_asked_of_dns() {
     assert_eq!(server.requests(), 0);
 }
 
-/// A listener whose queue is full: what comes now is dropped, as by a firewall.
-async fn full() -> (SocketAddr, Vec<TcpStream>, TcpListener) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) = timeout(SHORT, TcpStream::connect(address)).await {
-        waiting.push(stream.unwrap());
-    }
-    (address, waiting, listener)
-}
-
 #[tokio::test]
 async fn a_server_that_drops_what_comes_ends_with_the_deadline_of_connecting() {
-    let (address, _waiting, _listener) = full().await;
+    let full = full().await;
+    let address = full.address;
     let mut settings = settings();
     settings.deadlines.connect = SHORT;
     let report = Egress::new(settings).unwrap().send(post(format!("http://{address}/"))).await;

@@ -1,5 +1,6 @@
 //! Servers on this machine that answer as they are told, and a client that may reach them.
 pub(crate) mod certificates;
+pub(crate) mod dns;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +19,7 @@ use postsync_core::time::Timestamp;
 use postsync_egress::{Answer, EgressSettings, Resolve, ResolveFailure};
 use postsync_engine::ports::Post;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -165,8 +166,9 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
                 return reset(&stream);
             }
             Act::SayAndHang(bytes) => {
-                stream.write_all(&bytes).await.unwrap();
-                stream.flush().await.unwrap();
+                // Who is told too much hangs up in the middle of it.
+                let _ = stream.write_all(&bytes).await;
+                let _ = stream.flush().await;
                 while stream.read(&mut [0; 512]).await.is_ok_and(|bytes| bytes > 0) {}
                 let _ = saw.send(Seen::Closed(connection));
                 return;
@@ -199,6 +201,25 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
             Ok(read) => bytes.extend_from_slice(&buffer[..read]),
         }
     }
+}
+
+/// A listener whose queue is full: what comes now is dropped, as by a firewall.
+pub(crate) struct Full {
+    pub(crate) address: SocketAddr,
+    _waiting: Vec<TcpStream>,
+    _listener: TcpListener,
+}
+
+pub(crate) async fn full() -> Full {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = timeout(SHORT, TcpStream::connect(address)).await {
+        waiting.push(stream.unwrap());
+    }
+    Full { address, _waiting: waiting, _listener: listener }
 }
 
 /// Names of the tests; what is not here does not exist.
