@@ -4,8 +4,9 @@ use crate::asset::Asset;
 use crate::attempt::AttemptEnd;
 use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use crate::event::Event;
+use crate::feed::Seq;
 use crate::generation::{Ending, Generation};
-use crate::ids::{DeliveryId, GenerationId, KeyId};
+use crate::ids::{ConsumerName, DeliveryId, GenerationId, KeyId, OrgId};
 use crate::parking::{Lane, ParkReason};
 use crate::rotation::{Places, Signing};
 use crate::time::Timestamp;
@@ -91,6 +92,19 @@ pub enum Change {
     },
     /// A POST ended. Fence: that attempt is the delivery's open one.
     SettleAttempt(Box<Settlement>),
+    /// A consumer has handled its feed up to there; a position in front of the one on record changes nothing but the time.
+    /// Fence: it has committed before, or its organization has fewer than
+    /// [`CONSUMERS_MAX`](crate::limits::CONSUMERS_MAX), those left out that have been idle for too long.
+    CommitCursor {
+        /// Whose feed.
+        org: OrgId,
+        /// Who reads it.
+        consumer: ConsumerName,
+        /// The last place that it has handled.
+        seq: Seq,
+        /// When.
+        at: Timestamp,
+    },
     /// A file was uploaded or registered.
     AddAsset(Box<Asset>),
     /// An organization was made. Fence: no other has its id.

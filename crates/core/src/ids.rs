@@ -129,6 +129,10 @@ number_id!(
     "sec_"
 );
 text_id!(
+    /// Who reads a feed, by the name that it gave itself.
+    ConsumerName
+);
+text_id!(
     /// One organization. `default` exists from the start.
     OrgId
 );
@@ -164,9 +168,12 @@ impl IdSequence {
     }
 }
 
-fn base32(number: i64) -> String {
+/// Characters of a number's text.
+pub(crate) const BASE32_CHARS: usize = 13;
+
+pub(crate) fn base32(number: i64) -> String {
     let mut bits = number.cast_unsigned();
-    let mut text = [0u8; 13];
+    let mut text = [0u8; BASE32_CHARS];
     for place in text.iter_mut().rev() {
         *place = ALPHABET[(bits & 31) as usize];
         bits >>= 5;
@@ -174,8 +181,8 @@ fn base32(number: i64) -> String {
     text.iter().map(|b| char::from(*b)).collect()
 }
 
-fn number(text: &str) -> Option<i64> {
-    if text.len() != 13 {
+pub(crate) fn number(text: &str) -> Option<i64> {
+    if text.len() != BASE32_CHARS {
         return None;
     }
     let mut bits: u64 = 0;

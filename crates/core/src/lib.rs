@@ -19,6 +19,7 @@ pub mod egress_rules;
 pub mod endpoint_limits;
 pub mod error_code;
 pub mod event;
+pub mod feed;
 pub mod generation;
 pub mod health;
 pub mod ids;

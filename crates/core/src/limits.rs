@@ -61,3 +61,34 @@ pub const BACKLOG_COUNTED_MAX: usize = 100_000;
 
 /// Attempts that are shown of one delivery: its newest ones, and fewer where they come to [`LIST_BYTES_MAX`].
 pub const ATTEMPTS_SHOWN_MAX: usize = 1_000;
+
+/// What the bodies of one page of a feed may come to: it ends with the event that reaches it.
+pub const FEED_PAGE_BYTES_MAX: usize = LIST_BYTES_MAX;
+
+/// The same for what a stream holds in memory for a reader that is slow to take it.
+pub const FEED_STREAM_BYTES_MAX: usize = 64 * 1024;
+
+/// Events that a stream reads at once.
+pub const FEED_STREAM_EVENTS_MAX: usize = 100;
+
+/// The longest wait of a poll, in seconds.
+pub const FEED_WAIT_S_MAX: usize = 60;
+
+/// Polls that wait at once, on one server and for one organization.
+pub const FEED_WAITS_MAX: usize = 1_024;
+/// See [`FEED_WAITS_MAX`].
+pub const FEED_WAITS_OF_ONE_MAX: usize = 128;
+
+/// Streams at once, on one server and of one organization.
+pub const FEED_STREAMS_MAX: usize = 256;
+/// See [`FEED_STREAMS_MAX`].
+pub const FEED_STREAMS_OF_ONE_MAX: usize = 32;
+
+/// Consumers of one organization.
+pub const CONSUMERS_MAX: usize = 100;
+
+/// A consumer that has committed nothing for so long makes room for a new one.
+pub const CONSUMER_IDLE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+
+/// A consumer's name, in characters.
+pub const CONSUMER_NAME_CHARS_MAX: usize = 64;

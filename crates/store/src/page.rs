@@ -1,8 +1,9 @@
-//! Where a page of generations ends, for both stores: the same place, so that one suite holds both.
+//! Where a page of generations or events ends, for both stores: the same place, so that one suite holds both.
 use postsync_core::attempt::Attempt;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::limits::{ATTEMPTS_SHOWN_MAX, LIST_BYTES_MAX};
+use postsync_engine::ports::FedEvent;
 
 /// Takes rows until there are `limit`, or until their texts come to [`LIST_BYTES_MAX`]: a page of what clients made as large
 /// as they may would not fit in memory. Has a row wherever there is one, so a reader always comes further.
@@ -29,6 +30,23 @@ fn cut_by<T, E>(
         bytes += bytes_of(&row);
         page.push(row);
         if bytes >= LIST_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// The same for events, by their bodies.
+pub(crate) fn cut_feed<E>(
+    rows: impl Iterator<Item = Result<FedEvent, E>>,
+    bytes_max: usize,
+) -> Result<Vec<FedEvent>, E> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += row.event.body.len();
+        page.push(row);
+        if bytes >= bytes_max {
             break;
         }
     }

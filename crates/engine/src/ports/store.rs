@@ -6,8 +6,9 @@ use postsync_core::attempt::Attempt;
 use postsync_core::change::Change;
 use postsync_core::delivery::Delivery;
 use postsync_core::event::Event;
+use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, Status};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
@@ -150,6 +151,46 @@ pub struct DeliveryRecord {
     pub attempts: Vec<Attempt>,
 }
 
+/// Which way a feed is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedFrom {
+    /// Oldest first, behind that place.
+    After(Seq),
+    /// Newest first, in front of that place; `None` from the end on.
+    Before(Option<Seq>),
+}
+
+/// Which part of a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedQuery {
+    /// Whose.
+    pub org: OrgId,
+    /// From where, and which way.
+    pub from: FeedFrom,
+    /// At most so many.
+    pub limit: usize,
+    /// The page ends with the event that brings the bodies to so many bytes.
+    pub bytes_max: usize,
+}
+
+/// An event at its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FedEvent {
+    /// The place.
+    pub seq: Seq,
+    /// What stands there.
+    pub event: Event,
+}
+
+/// A part of a feed, and what the whole of it was at the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedPage {
+    /// Where the feed begins and ends.
+    pub span: Span,
+    /// At least one wherever one is left that way.
+    pub events: Vec<FedEvent>,
+}
+
 /// What is remembered.
 ///
 /// Promise of every implementation (held by one conformance suite): `apply` is atomic and durable before it answers
@@ -253,6 +294,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError>;
+
+    /// A part of an organization's feed, in the order of its places. What lies outside its span is not shown.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn feed(&self, query: FeedQuery) -> Result<FeedPage, StoreError>;
+
+    /// How far a consumer has committed; `None` where it never has.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn consumer(&self, org: &OrgId, name: &ConsumerName) -> Result<Option<Seq>, StoreError>;
 
     /// One asset of an organization.
     ///

@@ -13,14 +13,15 @@ use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
+use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery,
-    Store, StoreError,
+    Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
+    FeedQuery, GenerationQuery, Store, StoreError,
 };
 
 use super::Yield;
@@ -205,6 +206,8 @@ reads! {
     delivery(org: &OrgId, id: DeliveryId) -> Option<DeliveryRecord>;
     deliveries(query: DeliveryQuery) -> Vec<DueDelivery>;
     event_of_any(id: EventId) -> Option<Event>;
+    feed(query: FeedQuery) -> FeedPage;
+    consumer(org: &OrgId, name: &ConsumerName) -> Option<Seq>;
     asset(org: &OrgId, id: AssetId) -> Option<Asset>;
     named_media(ids: Vec<MediaId>) -> Vec<MediaId>;
     key_by_hash(hash: [u8; 32]) -> Option<ApiKey>;

@@ -78,13 +78,36 @@ CREATE TABLE work (
 
 CREATE TABLE events (
     id         INTEGER NOT NULL PRIMARY KEY,
-    seq        INTEGER NOT NULL UNIQUE, -- the place in the feed, given inside the commit
     org        TEXT NOT NULL,
+    seq        INTEGER,                 -- the place in the organization's feed, given inside the commit; NULL: it has none
     kind       TEXT NOT NULL,
     generation BLOB,                    -- NULL: it is about none
     created_at INTEGER NOT NULL,
     body       BLOB NOT NULL            -- the exact bytes that every attempt signs and sends
 ) STRICT;
+CREATE UNIQUE INDEX events_by_place ON events (org, seq);
+
+-- Where each organization's feed begins and ends. Kept here, so that neither falls when old events are deleted.
+CREATE TABLE feeds (
+    org       TEXT NOT NULL PRIMARY KEY,
+    last      INTEGER NOT NULL,         -- the last place given
+    forgotten INTEGER NOT NULL DEFAULT 0 -- the last place removed: a reader in front of it is told so
+) STRICT, WITHOUT ROWID;
+
+-- Whoever removes an event, and whyever: no reader may step over the hole without a word.
+CREATE TRIGGER events_are_forgotten AFTER DELETE ON events WHEN old.seq IS NOT NULL
+BEGIN
+    UPDATE feeds SET forgotten = max(forgotten, old.seq) WHERE org = old.org;
+END;
+
+-- How far each reader of a feed has come.
+CREATE TABLE consumers (
+    org          TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    seq          INTEGER NOT NULL,      -- the last place that it has handled
+    committed_at INTEGER NOT NULL,
+    PRIMARY KEY (org, name)
+) STRICT, WITHOUT ROWID;
 
 -- History: written when the delivery is made and once more when it has ended. What moves in between is in due.
 CREATE TABLE deliveries (
@@ -184,10 +207,9 @@ CREATE TABLE assets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX assets_by_media ON assets (media);
 
--- feed: the last place given, kept here so that it never falls when old events are deleted. checks: moved by each check
--- that the disk takes writes.
+-- checks: moved by each check that the disk takes writes.
 CREATE TABLE counters (
     name  TEXT NOT NULL PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('feed', 0), ('checks', 0);
+INSERT INTO counters (name, value) VALUES ('checks', 0);

@@ -5,6 +5,7 @@
 //! `Done` is what a disk would have kept.
 //!
 //! Deliberately absent: durability, bounds on memory, encryption of secrets.
+mod feed;
 mod read;
 mod table;
 mod tables;
@@ -16,14 +17,15 @@ use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
+use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store,
-    StoreError,
+    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery,
+    GenerationQuery, Store, StoreError,
 };
 
 use crate::refusal::applied;
@@ -124,6 +126,14 @@ impl Store for Memory {
 
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError> {
         Ok(self.tables().events.get(&id).cloned())
+    }
+
+    async fn feed(&self, query: FeedQuery) -> Result<FeedPage, StoreError> {
+        Ok(self.tables().feed(&query))
+    }
+
+    async fn consumer(&self, org: &OrgId, name: &ConsumerName) -> Result<Option<Seq>, StoreError> {
+        Ok(self.tables().consumers.get(&(org.clone(), name.clone())).map(|consumer| consumer.seq))
     }
 
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {

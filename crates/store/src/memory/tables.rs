@@ -8,13 +8,15 @@ use postsync_core::attempt::Attempt;
 use postsync_core::change::{Change, Parking, Settlement};
 use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use postsync_core::event::Event;
+use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, State};
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, OrgId, SecretId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId, SecretId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
+use super::feed::Consumer;
 use super::table::Table;
 use crate::refusal::{Refusal, duplicate};
 
@@ -29,6 +31,9 @@ pub(super) struct Row {
 pub(super) struct Tables {
     pub(super) generations: Table<GenerationId, Generation>,
     pub(super) events: Table<EventId, Event>,
+    pub(super) feeds: Table<OrgId, Span>,
+    pub(super) places: Table<(OrgId, Seq), EventId>,
+    pub(super) consumers: Table<(OrgId, ConsumerName), Consumer>,
     pub(super) deliveries: Table<DeliveryId, Row>,
     pub(super) due: Table<(Timestamp, DeliveryId), ()>,
     pub(super) parked: Table<DeliveryId, Parking>,
@@ -47,6 +52,9 @@ macro_rules! each {
     ($tables:ident, $method:ident) => {{
         $tables.generations.$method();
         $tables.events.$method();
+        $tables.feeds.$method();
+        $tables.places.$method();
+        $tables.consumers.$method();
         $tables.deliveries.$method();
         $tables.due.$method();
         $tables.parked.$method();
@@ -99,6 +107,7 @@ impl Tables {
                 self.start_attempt(Attempt { delivery, attempt, step, started_at, end: None })
             }
             Change::SettleAttempt(settlement) => self.settle_attempt(*settlement),
+            Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, seq, at),
             Change::AddAsset(asset) => self.add_asset(*asset),
             Change::AddOrganization(organization) => self.add_organization(organization),
             Change::AddKey(key) => self.add_key(*key),
@@ -133,6 +142,7 @@ impl Tables {
         if self.events.contains(&event.id) {
             return Err(duplicate("event"));
         }
+        self.give_place(&event);
         self.events.put(event.id, event);
         Ok(())
     }

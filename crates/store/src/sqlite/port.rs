@@ -4,20 +4,21 @@ use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::event::Event;
+use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, GenerationQuery, Store,
-    StoreError,
+    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery,
+    GenerationQuery, Store, StoreError,
 };
 use rusqlite::Connection;
 
 use super::commit::Work;
 use super::failure::store_error;
-use super::read::{access, deliveries, generations, secrets};
+use super::read::{access, deliveries, feed, generations, secrets};
 use super::{Reads, Sqlite};
 
 impl Sqlite {
@@ -122,6 +123,15 @@ impl Store for Sqlite {
 
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError> {
         self.query(move |conn| deliveries::event(conn, id)).await
+    }
+
+    async fn feed(&self, query: FeedQuery) -> Result<FeedPage, StoreError> {
+        self.list(move |conn| feed::page(conn, &query)).await
+    }
+
+    async fn consumer(&self, org: &OrgId, name: &ConsumerName) -> Result<Option<Seq>, StoreError> {
+        let (org, name) = (org.clone(), name.clone());
+        self.list(move |conn| feed::consumer(conn, &org, &name)).await
     }
 
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {

@@ -5,6 +5,7 @@ mod access;
 mod atomic;
 mod attempts;
 mod due;
+mod feed;
 mod generations;
 mod lists;
 mod model;
@@ -59,6 +60,9 @@ suite! {
     lists: generations_by_status_order_and_cursor, a_page_ends_where_its_texts_are_long, generations_by_id,
         deliveries_by_every_filter,
         organizations_see_only_their_own, last_id_is_the_highest_of_all;
+    feed: places_have_no_holes_and_are_each_organizations_own, a_feed_is_read_both_ways, a_page_of_a_feed_ends_where_its_bodies_are_long,
+        a_reader_beside_writers_misses_nothing, a_committed_cursor_never_moves_back,
+        consumers_are_bounded_and_idle_ones_make_room;
     access: organizations_and_keys_are_made_once, a_key_is_revoked_once, assets_read_back,
         media_that_rows_name_is_told_apart;
     secrets: secrets_move_through_a_rotation, secrets_move_only_from_where_they_were_found, each_owner_has_its_own_secrets;

@@ -2,12 +2,14 @@
 use futures::executor::block_on;
 use postsync_core::change::Change;
 use postsync_core::delivery::{ExhaustedReason, State};
+use postsync_core::feed::Seq;
 use postsync_core::generation::Status;
-use postsync_core::ids::{DeliveryId, EndpointId, KeyId, SecretId};
+use postsync_core::ids::{ConsumerName, DeliveryId, EndpointId, KeyId, SecretId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_engine::ports::{
-    Applied, BacklogQuery, DeliveryFilter, DeliveryQuery, GenerationOrder, GenerationQuery, Store, StoreError,
+    Applied, BacklogQuery, DeliveryFilter, DeliveryQuery, FeedFrom, FeedQuery, GenerationOrder, GenerationQuery, Store,
+    StoreError,
 };
 use postsync_store::memory::Memory;
 use postsync_store::sqlite::Sqlite;
@@ -47,6 +49,12 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (20i64..24).prop_map(|k| Change::RevokeKey { id: KeyId(k), at: at(3) }),
         3 => (was(), 0..2usize, 0..2usize, places()).prop_map(|(was, o, e, places)| {
             Change::SetSecrets { was, now: Box::new(signing(ORGS[o], [None, Some("end_1")][e], places)) }
+        }),
+        3 => (0..2usize, 0..2usize, 0i64..4).prop_map(|(o, name, seq)| Change::CommitCursor {
+            org: org(ORGS[o]),
+            consumer: ConsumerName::new(["a", "b"][name]),
+            seq: Seq(seq),
+            at: at(seq),
         }),
     ]
 }
@@ -109,6 +117,17 @@ async fn shown(store: &dyn Store) -> Vec<String> {
         }
         let backlogs = BacklogQuery { org: whose.clone(), after: None, limit: 9 };
         all.push(format!("{:?}", store.backlogs(backlogs).await));
+        for from in
+            [FeedFrom::After(Seq(0)), FeedFrom::After(Seq(2)), FeedFrom::Before(None), FeedFrom::Before(Some(Seq(2)))]
+        {
+            all.push(format!(
+                "{:?}",
+                store.feed(FeedQuery { org: whose.clone(), from, limit: 3, bytes_max: 99 }).await
+            ));
+        }
+        for name in ["a", "b"] {
+            all.push(format!("{:?}", store.consumer(&whose, &ConsumerName::new(name)).await));
+        }
         for order in [GenerationOrder::OldestFirst, GenerationOrder::NewestFirst] {
             for statuses in [vec![], STATUSES[..2].to_vec(), STATUSES[1..].to_vec()] {
                 let base = GenerationQuery { org: whose.clone(), statuses, ids: vec![], order, after: None, limit: 3 };

@@ -4,6 +4,7 @@
 mod backup;
 mod beside;
 mod durable;
+mod forgotten;
 mod full;
 mod neighbours;
 mod process;

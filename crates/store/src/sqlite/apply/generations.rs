@@ -1,5 +1,6 @@
 //! Generations and the events that they end in.
 use postsync_core::event::Event;
+use postsync_core::feed::has_place;
 use postsync_core::generation::{Ending, Failure, Generation, Output, State, Status};
 use postsync_core::ids::GenerationId;
 use postsync_core::time::Timestamp;
@@ -99,7 +100,7 @@ impl Unit<'_> {
     }
 
     pub(super) fn add_event(&mut self, event: &Event) -> Result<(), Refusal> {
-        let seq = self.next_in_feed()?;
+        let seq = if has_place(event) { Some(self.next_place(&event.org)?) } else { None };
         self.run(
             "INSERT INTO events (id, seq, org, kind, generation, created_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![

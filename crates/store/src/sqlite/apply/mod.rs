@@ -4,12 +4,15 @@
 //! has written nothing and needs no savepoint.
 mod access;
 mod deliveries;
+mod feed;
 mod generations;
 mod parking;
 mod secrets;
 
+use std::collections::BTreeMap;
+
 use postsync_core::change::Change;
-use postsync_core::ids::EventId;
+use postsync_core::ids::{EventId, OrgId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result as SqlResult};
 
 use crate::refusal::Refusal;
@@ -23,20 +26,31 @@ pub(super) struct Unit<'c> {
     /// What was prepared once is at hand for the rest of the commit: to ask the connection's cache for each of a dozen
     /// statements costs as much as some of them.
     at_hand: Vec<(&'static str, CachedStatement<'c>)>,
-    /// The last place given in the feed, once one was; written back by [`Unit::finish`].
-    feed: Option<i64>,
+    /// The last place given in each feed that this commit has touched; written back by [`Unit::finish`].
+    feeds: BTreeMap<OrgId, i64>,
+    /// The feeds in which this list has given places, once for each place.
+    given: Vec<OrgId>,
     /// The event that this list has just added: its delivery need not look for it.
     added_event: Option<EventId>,
 }
 
 impl<'c> Unit<'c> {
     pub(super) fn new(conn: &'c Connection, vault: &'c Vault) -> Self {
-        Self { conn, vault, at_hand: Vec::new(), feed: None, added_event: None }
+        Self { conn, vault, at_hand: Vec::new(), feeds: BTreeMap::new(), given: Vec::new(), added_event: None }
     }
 
     /// Writes one list. Where it refuses, what it had written until then still stands: the caller takes it back.
     pub(super) fn list(&mut self, changes: &[Change]) -> Result<(), Refusal> {
         self.added_event = None;
+        self.given.clear();
+        let written = self.changes(changes);
+        if written.is_err() {
+            self.take_back_places();
+        }
+        written
+    }
+
+    fn changes(&mut self, changes: &[Change]) -> Result<(), Refusal> {
         let mut rest = changes;
         while let Some((first, behind)) = rest.split_first() {
             rest = match (first, behind.first()) {
@@ -78,6 +92,7 @@ impl<'c> Unit<'c> {
                 self.start_attempt(*delivery, Start { attempt: *attempt, step: *step, at: *started_at })
             }
             Change::SettleAttempt(settlement) => self.settle_attempt(settlement),
+            Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, *seq, *at),
             Change::AddAsset(asset) => self.add_asset(asset),
             Change::AddOrganization(organization) => self.add_organization(organization),
             Change::AddKey(key) => self.add_key(key),
@@ -94,20 +109,7 @@ impl<'c> Unit<'c> {
 
     /// To be called before the commit.
     pub(super) fn finish(mut self) -> Result<(), Refusal> {
-        if let Some(last) = self.feed {
-            self.run("UPDATE counters SET value = ?1 WHERE name = 'feed'", [last])?;
-        }
-        Ok(())
-    }
-
-    /// The next place in the feed: given inside the commit, so that a reader at 6 never misses a 5 that comes later.
-    fn next_in_feed(&mut self) -> SqlResult<i64> {
-        let last = match self.feed {
-            Some(last) => last,
-            None => self.one("SELECT value FROM counters WHERE name = 'feed'", [])?.unwrap_or(0),
-        };
-        self.feed = Some(last + 1);
-        Ok(last + 1)
+        self.write_feeds()
     }
 
     fn run(&mut self, sql: &'static str, params: impl Params) -> SqlResult<usize> {

@@ -2,6 +2,7 @@
 //! a long one would keep the log from being reused.
 pub(super) mod access;
 pub(super) mod deliveries;
+pub(super) mod feed;
 pub(super) mod generations;
 mod rows;
 pub(super) mod secrets;
@@ -34,8 +35,14 @@ mod tests {
     fn no_statement_scans_or_sorts() {
         let mut conn = connect::in_memory().unwrap();
         setup::migrate(&mut conn, Path::new(":memory:")).unwrap();
-        let statements =
-            [access::STATEMENTS, deliveries::STATEMENTS, generations::STATEMENTS, secrets::STATEMENTS].concat();
+        let statements = [
+            access::STATEMENTS,
+            deliveries::STATEMENTS,
+            feed::STATEMENTS,
+            generations::STATEMENTS,
+            secrets::STATEMENTS,
+        ]
+        .concat();
         assert!(statements.len() > 15);
         for sql in statements {
             for step in plan(&conn, sql) {

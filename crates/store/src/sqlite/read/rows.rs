@@ -9,6 +9,7 @@ use postsync_core::attempt::{Answer, Attempt, AttemptEnd, Word};
 use postsync_core::delivery::{Delivery, ExhaustedReason, NextReason, Origin, State as DeliveryState};
 use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
+use postsync_core::feed::Seq;
 use postsync_core::generation::{Ending, Failure, Generation, Output, Request, State, Status};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::outcome::{Phases, SendError};
@@ -17,7 +18,7 @@ use postsync_core::schedule::Schedule;
 use postsync_core::sent::Sent;
 use postsync_core::terms::Terms;
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::DueDelivery;
+use postsync_engine::ports::{DueDelivery, FedEvent};
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 use uuid::Uuid;
@@ -160,6 +161,11 @@ fn with_body(row: &Row<'_>, body: Bytes) -> Result<DueDelivery> {
 /// One event alone: its id and body, then what [`event_at`] reads.
 pub(super) fn event(row: &Row<'_>) -> Result<Event> {
     event_at(row, EventId(row.get(0)?), 2, Bytes::from(row.get::<_, Vec<u8>>(1)?))
+}
+
+/// The same, and behind it its place.
+pub(super) fn fed(row: &Row<'_>) -> Result<FedEvent> {
+    Ok(FedEvent { seq: Seq(row.get(6)?), event: event(row)? })
 }
 
 /// Its organization, kind, generation and time, from that column on.
