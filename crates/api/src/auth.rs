@@ -29,6 +29,28 @@ pub(crate) struct Reader(pub(crate) OrgId);
 /// A caller whose key has the scope `generate`.
 pub(crate) struct Creator(pub(crate) OrgId);
 
+/// A reader who stays for longer than a key is believed: ask again before something is told.
+pub(crate) struct Staying {
+    pub(crate) org: OrgId,
+    key: [u8; 32],
+}
+
+impl Staying {
+    /// Whether the key still works.
+    pub(crate) async fn may_stay(&self, state: &ApiState) -> Result<(), ApiError> {
+        allowed(state, self.key, Scope::Read).await.map(|_| ())
+    }
+}
+
+impl FromRequestParts<ApiState> for Staying {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let key = key_hash(key_of(&parts.headers)?);
+        Ok(Self { org: allowed(state, key, Scope::Read).await?, key })
+    }
+}
+
 impl FromRequestParts<ApiState> for Reader {
     type Rejection = ApiError;
 
@@ -47,7 +69,10 @@ impl FromRequestParts<ApiState> for Creator {
 
 /// The organization of the request's key, if it may do what wants `scope`.
 pub(crate) async fn authenticate(state: &ApiState, headers: &HeaderMap, scope: Scope) -> Result<OrgId, ApiError> {
-    let hash = key_hash(key_of(headers)?);
+    allowed(state, key_hash(key_of(headers)?), scope).await
+}
+
+async fn allowed(state: &ApiState, hash: [u8; 32], scope: Scope) -> Result<OrgId, ApiError> {
     let now = state.engine.now();
     let known = match state.keys.get(&hash, now) {
         Some(known) => known,

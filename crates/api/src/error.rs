@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode};
 use postsync_core::access::Scope;
 use postsync_core::create::Refusal;
 use postsync_core::error_code::{self, ErrorCode};
+use postsync_core::limits::CONSUMERS_MAX;
 use postsync_engine::SubmitError;
 use postsync_engine::ports::{MediaError, StoreError};
 
@@ -39,6 +40,7 @@ pub(crate) struct Coded {
     status: u16,
     message: Cow<'static, str>,
     field: Option<String>,
+    oldest_cursor: Option<String>,
     retry_after_s: Option<u32>,
 }
 
@@ -51,7 +53,14 @@ impl ApiError {
     /// With a sentence of its own and the code's status.
     pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         let status = code.entry().status;
-        Self::Coded(Box::new(Coded { code, status, message: message.into(), field: None, retry_after_s: None }))
+        Self::Coded(Box::new(Coded {
+            code,
+            status,
+            message: message.into(),
+            field: None,
+            oldest_cursor: None,
+            retry_after_s: None,
+        }))
     }
 
     /// A 400 that names what is wrong with the query or the path's parameters.
@@ -76,6 +85,33 @@ impl ApiError {
     pub(crate) fn too_many_lists() -> Self {
         let message = "The server is making as many lists as it has memory for; ask for less with limit, or later.";
         Self::new(error_code::GENERATION_INFRA_RESOURCE_EXHAUSTED, message).retry_after(RETRY_AFTER_BUSY_S)
+    }
+
+    /// What lies behind the cursor was removed; reading can go on from `oldest`.
+    pub(crate) fn cursor_expired(field: &str, oldest: String) -> Self {
+        let message = format!("{field} lies before the oldest event that is kept; what came between was removed.");
+        let mut error = Self::new(error_code::CURSOR_EXPIRED, message).with_field(field);
+        if let Self::Coded(coded) = &mut error {
+            coded.oldest_cursor = Some(oldest);
+        }
+        error
+    }
+
+    pub(crate) fn too_many_consumers() -> Self {
+        let message = format!("consumer is a new name, and the organization has {CONSUMERS_MAX} consumers already.");
+        Self::new(error_code::CONSUMER_LIMIT_REACHED, message).with_field("consumer")
+    }
+
+    pub(crate) fn too_many_readers(of_one: bool) -> Self {
+        let (code, message) = if of_one {
+            let message = "The organization has as many polls waiting or streams open as it may; end some of them.";
+            (error_code::CONCURRENCY_LIMIT_REACHED, message)
+        } else {
+            let message =
+                "The server has as many polls waiting or streams open as it can; poll without wait, or later.";
+            (error_code::GENERATION_INFRA_RESOURCE_EXHAUSTED, message)
+        };
+        Self::new(code, message).retry_after(RETRY_AFTER_BUSY_S)
     }
 
     /// A file could not be taken in. What is missing then is our own folder, not something that a client once had.
@@ -130,6 +166,7 @@ impl ApiError {
             error_code: coded.code.as_str().to_owned(),
             suggestion: Some(coded.code.entry().suggestion.to_owned()),
             field: coded.field.clone(),
+            oldest_cursor: coded.oldest_cursor.clone(),
             request_id: request_id.map(str::to_owned),
         };
         crate::json::text(&body)

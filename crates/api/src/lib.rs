@@ -12,6 +12,7 @@ mod auth;
 mod error;
 mod form;
 mod json;
+mod json_body;
 mod linger;
 mod observe;
 mod openapi;

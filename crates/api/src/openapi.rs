@@ -13,6 +13,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         (name = "generations", description = "Lip-sync jobs, as in Sync's v2 API"),
         (name = "models", description = "What can be asked for"),
         (name = "deliveries", description = "What became of webhooks"),
+        (name = "events", description = "What has happened, to be fetched instead of being told"),
         (name = "server", description = "The server itself"),
     )
 )]

@@ -13,6 +13,7 @@ use postsync_core::time::Timestamp;
 
 use crate::backlog::Backlog;
 use crate::destinations::DestinationView;
+use crate::feed::Feed;
 use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError};
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
@@ -103,7 +104,7 @@ impl Engine {
         id: GenerationId,
         timeout: Duration,
     ) -> Result<Option<Generation>, StoreError> {
-        let wait = self.world.waiters.register(id);
+        let wait = self.world.waiters.register(&id);
         let current = self.store().generation(org, id).await?;
         let (Some(mut wait), Some(false)) = (wait, current.as_ref().map(Generation::is_final)) else {
             return Ok(current);
@@ -115,6 +116,12 @@ impl Engine {
             _ = self.world.stopping.cancelled() => {}
         }
         self.store().generation(org, id).await
+    }
+
+    /// The pull feed.
+    #[must_use]
+    pub fn feed(&self) -> Feed {
+        Feed::new(self.world.clone())
     }
 
     /// How far a generation at work is, in percent. `None` where none is at work under that id.

@@ -52,7 +52,10 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     log(&generation);
     metrics::counter!("postsync_generations_ended_total", "status" => generation.status().as_str()).increment(1);
     if rule::holds("waits_are_told") {
-        world.waiters.tell(id);
+        world.waiters.tell(&id);
+    }
+    if rule::holds("feeds_are_told") {
+        world.feeds.bells.tell(&generation.org);
     }
     match due {
         Some((due, Some(ticket))) => settle::spawn_started(world, due, ticket),

@@ -11,6 +11,7 @@ mod backlog;
 mod destinations;
 mod dispatch;
 mod engine;
+mod feed;
 mod finish;
 mod generate;
 mod inputs;
@@ -27,6 +28,7 @@ mod world;
 
 pub use destinations::DestinationView;
 pub use engine::{Engine, Ports, StartError};
+pub use feed::{Feed, FeedError, Followed, Follower, Start};
 pub use secrets::{StepError, Stepped, first_secret, new_secret, step_secrets};
 pub use settings::{Bounds, Settings};
 pub use submit::SubmitError;

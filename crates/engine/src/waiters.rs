@@ -1,8 +1,7 @@
-//! Long polls: who waits for a generation to end.
+//! Who waits for something to happen: for a generation to end, for an event in a feed.
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use postsync_core::ids::GenerationId;
 use tokio::sync::oneshot;
 
 use crate::world::locked;
@@ -10,28 +9,35 @@ use crate::world::locked;
 /// Waits that one server holds at once; more are answered at once with the current state, which is always a valid answer.
 const WAITERS_MAX: usize = 10_000;
 
-#[derive(Default)]
-pub(crate) struct Waiters {
-    waiting: Mutex<BTreeMap<(GenerationId, u64), oneshot::Sender<()>>>,
+/// The waits, by what they are for.
+pub(crate) struct Waiters<K> {
+    waiting: Mutex<BTreeMap<(K, u64), oneshot::Sender<()>>>,
 }
 
-impl Waiters {
+impl<K> Default for Waiters<K> {
+    fn default() -> Self {
+        Self { waiting: Mutex::default() }
+    }
+}
+
+impl<K: Ord + Clone> Waiters<K> {
     /// Registers a wait. Register before reading the state, or an end between the two is missed.
-    pub(crate) fn register(&self, id: GenerationId) -> Option<Wait<'_>> {
+    pub(crate) fn register(&self, of: &K) -> Option<Wait<'_, K>> {
         let mut waiting = locked(&self.waiting);
         if waiting.len() >= WAITERS_MAX {
             return None;
         }
-        let next = waiting.range((id, 0)..=(id, u64::MAX)).next_back().map_or(0, |((_, n), _)| n + 1);
+        let next = waiting.range(all_of(of)).next_back().map_or(0, |((_, n), _)| n + 1);
         let (tell, told) = oneshot::channel();
-        waiting.insert((id, next), tell);
-        Some(Wait { waiters: self, key: (id, next), told })
+        let key = (of.clone(), next);
+        waiting.insert(key.clone(), tell);
+        Some(Wait { waiters: self, key, told })
     }
 
-    /// Tells everybody who waits for `id`.
-    pub(crate) fn tell(&self, id: GenerationId) {
+    /// Tells everybody who waits for it.
+    pub(crate) fn tell(&self, of: &K) {
         let mut waiting = locked(&self.waiting);
-        let keys: Vec<_> = waiting.range((id, 0)..=(id, u64::MAX)).map(|(key, _)| *key).collect();
+        let keys: Vec<_> = waiting.range(all_of(of)).map(|(key, _)| key.clone()).collect();
         for tell in keys.iter().filter_map(|key| waiting.remove(key)) {
             // Who has hung up meanwhile is no loss.
             let _ = tell.send(());
@@ -39,20 +45,24 @@ impl Waiters {
     }
 }
 
+fn all_of<K: Clone>(of: &K) -> std::ops::RangeInclusive<(K, u64)> {
+    (of.clone(), 0)..=(of.clone(), u64::MAX)
+}
+
 /// One wait; dropped, it leaves nothing behind.
-pub(crate) struct Wait<'a> {
-    waiters: &'a Waiters,
-    key: (GenerationId, u64),
+pub(crate) struct Wait<'a, K: Ord> {
+    waiters: &'a Waiters<K>,
+    key: (K, u64),
     told: oneshot::Receiver<()>,
 }
 
-impl Wait<'_> {
+impl<K: Ord> Wait<'_, K> {
     pub(crate) async fn told(&mut self) {
         let _ = (&mut self.told).await;
     }
 }
 
-impl Drop for Wait<'_> {
+impl<K: Ord> Drop for Wait<'_, K> {
     fn drop(&mut self) {
         locked(&self.waiters.waiting).remove(&self.key);
     }
@@ -65,12 +75,12 @@ mod tests {
     #[test]
     fn a_dropped_wait_leaves_nothing() {
         let waiters = Waiters::default();
-        let id = GenerationId::new(postsync_core::time::Timestamp(1), [0; 10]);
-        let (a, b) = (waiters.register(id), waiters.register(id));
-        assert_eq!(locked(&waiters.waiting).len(), 2);
+        let (a, b, other) = (waiters.register(&"a"), waiters.register(&"a"), waiters.register(&"b"));
+        assert_eq!(locked(&waiters.waiting).len(), 3);
         drop(a);
-        waiters.tell(id);
+        waiters.tell(&"a");
+        assert_eq!(locked(&waiters.waiting).len(), 1);
+        drop((b, other));
         assert_eq!(locked(&waiters.waiting).len(), 0);
-        drop(b);
     }
 }

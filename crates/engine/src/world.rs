@@ -11,6 +11,7 @@ use postsync_core::time::Timestamp;
 use crate::backlog::Backlog;
 use crate::dispatch::Dispatcher;
 use crate::engine::Ports;
+use crate::feed::Feeds;
 use crate::ports::{Applied, Cancel, Progress, StoreError};
 use crate::secrets::Secrets;
 use crate::settings::{Bounds, Settings};
@@ -29,7 +30,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) bounds: Bounds,
     pub(crate) secrets: Secrets,
-    pub(crate) waiters: Waiters,
+    pub(crate) waiters: Waiters<GenerationId>,
+    pub(crate) feeds: Feeds,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) backlogs: BTreeMap<Route, Backlog>,
     pub(crate) at_work: Mutex<BTreeMap<GenerationId, AtWork>>,
@@ -58,6 +60,7 @@ impl World {
             dispatcher: Dispatcher::new(settings.in_flight_max, bounds),
             secrets: Secrets::default(),
             waiters: Waiters::default(),
+            feeds: Feeds::default(),
             backlogs,
             at_work: Mutex::default(),
             stopping: Cancel::default(),

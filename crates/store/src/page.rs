@@ -8,7 +8,7 @@ use postsync_engine::ports::FedEvent;
 /// Takes rows until there are `limit`, or until their texts come to [`LIST_BYTES_MAX`]: a page of what clients made as large
 /// as they may would not fit in memory. Has a row wherever there is one, so a reader always comes further.
 pub(crate) fn cut<E>(rows: impl Iterator<Item = Result<Generation, E>>, limit: usize) -> Result<Vec<Generation>, E> {
-    cut_by(rows, limit, |row| row.request.bytes())
+    cut_by(rows, limit, LIST_BYTES_MAX, |row| row.request.bytes())
 }
 
 /// The same of a delivery's attempts.
@@ -16,12 +16,13 @@ pub(crate) fn cut_attempts<E>(
     rows: impl Iterator<Item = Result<Attempt, E>>,
     event: &Event,
 ) -> Result<Vec<Attempt>, E> {
-    cut_by(rows, ATTEMPTS_SHOWN_MAX, |row| row.shown_bytes(event.body.len()))
+    cut_by(rows, ATTEMPTS_SHOWN_MAX, LIST_BYTES_MAX, |row| row.shown_bytes(event.body.len()))
 }
 
 fn cut_by<T, E>(
     rows: impl Iterator<Item = Result<T, E>>,
     limit: usize,
+    bytes_max: usize,
     bytes_of: impl Fn(&T) -> usize,
 ) -> Result<Vec<T>, E> {
     let (mut page, mut bytes) = (Vec::new(), 0);
@@ -29,26 +30,17 @@ fn cut_by<T, E>(
         let row = row?;
         bytes += bytes_of(&row);
         page.push(row);
-        if bytes >= LIST_BYTES_MAX {
+        if bytes >= bytes_max {
             break;
         }
     }
     Ok(page)
 }
 
-/// The same for events, by their bodies.
+/// The same of events, by their bodies, for as much as their reader has room for.
 pub(crate) fn cut_feed<E>(
     rows: impl Iterator<Item = Result<FedEvent, E>>,
     bytes_max: usize,
 ) -> Result<Vec<FedEvent>, E> {
-    let (mut page, mut bytes) = (Vec::new(), 0);
-    for row in rows {
-        let row = row?;
-        bytes += row.event.body.len();
-        page.push(row);
-        if bytes >= bytes_max {
-            break;
-        }
-    }
-    Ok(page)
+    cut_by(rows, usize::MAX, bytes_max, |row| row.event.body.len())
 }

@@ -187,6 +187,9 @@ pub struct ErrorBody {
     /// The field that is wrong, such as `input[0].url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Of a cursor that has expired: the one to go on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_cursor: Option<String>,
     /// The answer's `x-request-id`, as the server's log names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

@@ -2,11 +2,14 @@
 mod attempt;
 mod delivery;
 mod destination;
+mod event;
 mod generation;
 
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};
 pub use destination::{DestinationItem, DestinationPage};
+pub(crate) use event::message;
+pub use event::{ConsumerCursor, EventBatch, EventItem, EventPage};
 pub use generation::{
     CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, InputItem, ModelInfo, Readiness,
     UnauthorizedBody,

@@ -4,7 +4,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{App, body, request};
-use postsync_api::wire::{DeliveryDetail, DeliveryPage, ErrorBody, ErrorEntry, GenerationBody, ModelInfo};
+use postsync_api::wire::{
+    DeliveryDetail, DeliveryPage, ErrorBody, ErrorEntry, EventBatch, EventPage, GenerationBody, ModelInfo,
+};
 
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().unwrap();
@@ -86,4 +88,6 @@ async fn answers_have_the_documented_shapes() {
     fits::<DeliveryPage>(&page.text());
     let delivery = page.json()["items"][0]["id"].as_str().unwrap().to_owned();
     fits::<DeliveryDetail>(&app.get(&format!("/postsync/v1/deliveries/{delivery}")).await.text());
+    fits::<EventPage>(&app.get("/postsync/v1/events").await.text());
+    fits::<EventBatch>(&app.get("/postsync/v1/events/poll?consumer=a").await.text());
 }

@@ -210,6 +210,12 @@ codes! {
         "The operation does not take this content type.", "Send application/json or multipart/form-data.";
     DELIVERY_NOT_FOUND = "delivery_not_found", 404,
         "The delivery does not exist.", "Check the delivery's id; those of other organizations are not visible.";
+    CURSOR_EXPIRED = "cursor_expired", 410,
+        "The events behind the cursor have been removed, because their retention is over.",
+        "Go on from oldestCursor; what came before it can be read with GET /v2/generations.";
+    CONSUMER_LIMIT_REACHED = "consumer_limit_reached", 409,
+        "The organization has as many consumers as it may.",
+        "Use a name that has committed before; one that has been idle for 90 days makes room by itself.";
     MEDIA_EXPIRED = "media_expired", 410,
         "The file has been removed, because its retention is over.", "Create the generation again.";
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", 416,

@@ -1,3 +1,4 @@
 //! `/postsync/v1`: what Sync's API has no place for.
 pub(super) mod deliveries;
 pub(super) mod destinations;
+pub(super) mod events;

@@ -1,2 +1,3 @@
 mod deliveries;
 mod destinations;
+mod events;

@@ -60,6 +60,23 @@ impl Api {
         self.try_send(self.http.get(format!("{}{path}", self.base))).await.unwrap()
     }
 
+    /// A read whose answer may never come: the server may be killed meanwhile.
+    pub(crate) async fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
+        self.try_send(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    /// The same with a JSON body.
+    pub(crate) async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
+        let request = self.http.post(format!("{}{path}", self.base));
+        self.try_send(request.header("content-type", "application/json").body(body.to_string())).await
+    }
+
+    /// The feed as server-sent events, behind that id.
+    pub(crate) async fn try_stream(&self, last_event_id: &str) -> reqwest::Result<reqwest::Response> {
+        let request = self.http.get(format!("{}/postsync/v1/events/stream", self.base));
+        request.header("x-api-key", &self.key).header("last-event-id", last_event_id).send().await
+    }
+
     /// A create whose answer may never come: the server may be killed meanwhile.
     pub(crate) async fn try_create(&self, body: &str) -> reqwest::Result<Answer> {
         let request = self.http.post(format!("{}/v2/generate", self.base));
