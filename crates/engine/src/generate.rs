@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::backlog::Backlog;
 use crate::finish;
 use crate::make::{self, Limits, Places};
-use crate::ports::{Applied, Generator, GeneratorError, Inputs};
+use crate::ports::{Applied, Generator, GeneratorError, Inputs, Job};
 use crate::tally::Entry;
 use crate::world::{AtWork, World, locked};
 
@@ -76,26 +76,19 @@ async fn tries(
     // One for all tries: work that dies late each time would otherwise have the limit three times.
     let mut limits = Limits::of(world);
     loop {
-        if !generator.instant() {
-            match generation::take(generation, world.now()) {
-                Take::GiveUp(failure) => return Some(Ending::Failed(failure)),
-                Take::Ended => return None,
-                Take::Work(start) => match world.write(vec![start]).await? {
-                    Applied::Done => {}
-                    Applied::Stale => return None,
-                },
-            }
+        if let Some(failure) = generation::died_too_often(generation) {
+            return Some(Ending::Failed(failure));
         }
         match attempt(world, generator, places, generation, &mut limits).await {
-            Ok(output) => return Some(Ending::Completed(output)),
-            Err(GeneratorError::Failed(failure)) => return Some(Ending::Failed(failure)),
-            Err(GeneratorError::Died(why)) if generator.instant() => {
+            Tried::Made(output) => return Some(Ending::Completed(output)),
+            Tried::Failed(failure) => return Some(Ending::Failed(failure)),
+            Tried::Died(why) if generator.instant() => {
                 return Some(Ending::Failed(Failure::new(GENERATION_PIPELINE_FAILED, &why)));
             }
-            Err(GeneratorError::Died(why)) => {
+            Tried::Died(why) => {
                 tracing::warn!(generation = %generation.id, tries = generation.tries, why, "the work died");
             }
-            Err(GeneratorError::Cancelled) => {
+            Tried::Cut => {
                 if rule::holds("what_is_handed_back_is_not_counted")
                     && let Some(released) = generation::release(generation, world.now())
                 {
@@ -103,6 +96,31 @@ async fn tries(
                 }
                 return None;
             }
+            Tried::NotStarted => return None,
+        }
+    }
+}
+
+/// What one try came to.
+enum Tried {
+    Made(Output),
+    Failed(Failure),
+    /// Its child, or a generator of ours, died.
+    Died(String),
+    /// A stop has cut the work.
+    Cut,
+    /// No start of it is on record: a stop came before, or somebody else was first.
+    NotStarted,
+}
+
+impl Tried {
+    fn of(made: Result<Output, GeneratorError>, started: bool) -> Self {
+        match made {
+            Ok(output) => Self::Made(output),
+            Err(GeneratorError::Failed(failure)) => Self::Failed(failure),
+            Err(GeneratorError::Died(why)) => Self::Died(why),
+            Err(GeneratorError::Cancelled) if started => Self::Cut,
+            Err(GeneratorError::Cancelled) => Self::NotStarted,
         }
     }
 }
@@ -112,25 +130,49 @@ async fn attempt(
     world: &World,
     generator: &dyn Generator,
     places: &Places,
-    generation: &Generation,
+    generation: &mut Generation,
     limits: &mut Limits,
-) -> Result<Output, GeneratorError> {
-    let at_work = AtWork::default();
-    locked(&world.at_work).insert(generation.id, at_work.clone());
-    let made = match make::fetched(world, generator, generation, limits).await {
-        Ok(job) => make::made(world, generator, places, job, &at_work, limits).await,
-        Err(error) => Err(error),
+) -> Tried {
+    let (id, at_work) = (generation.id, AtWork::default());
+    locked(&world.at_work).insert(id, at_work.clone());
+    let tried = match make::fetched(world, generator, generation, limits).await {
+        Ok(job) => in_its_place(world, generator, places, generation, (job, &at_work), limits).await,
+        Err(error) => Tried::of(Err(error), false),
     };
     if rule::holds("work_shown_is_work_under_way") {
-        locked(&world.at_work).remove(&generation.id);
+        locked(&world.at_work).remove(&id);
     }
     if rule::holds("job_folders_are_removed")
         && generator.inputs() == Inputs::LocalFiles
-        && let Err(error) = world.ports.media.drop_job_folder(generation.id).await
+        && let Err(error) = world.ports.media.drop_job_folder(id).await
     {
-        tracing::warn!(generation = %generation.id, %error, "a folder was left behind; the next start sweeps it");
+        tracing::warn!(generation = %id, %error, "a folder was left behind; the next start sweeps it");
     }
-    made
+    tried
+}
+
+/// Waits for a place, then puts the start on record, then works. In this order: who only waits must not be counted as
+/// having died when the server does.
+async fn in_its_place(
+    world: &World,
+    generator: &dyn Generator,
+    places: &Places,
+    generation: &mut Generation,
+    (job, at_work): (Job, &AtWork),
+    limits: &mut Limits,
+) -> Tried {
+    let Some(_place) = places.wait(world).await else { return Tried::NotStarted };
+    if !generator.instant() {
+        match generation::take(generation, world.now()) {
+            Take::GiveUp(failure) => return Tried::Failed(failure),
+            Take::Ended => return Tried::NotStarted,
+            Take::Work(start) => match world.write(vec![start]).await {
+                Some(Applied::Done) => {}
+                Some(Applied::Stale) | None => return Tried::NotStarted,
+            },
+        }
+    }
+    Tried::of(make::made(world, generator, job, at_work, limits).await, true)
 }
 
 /// The next generation of this route, from memory, or from the store where memory could not hold it.

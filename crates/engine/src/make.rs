@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use postsync_core::error_code::{GENERATION_INFRA_STORAGE_ERROR, GENERATION_TIMEOUT};
 use postsync_core::generation::{Failure, Generation, Output};
 use postsync_core::rule;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::inputs;
 use crate::ports::{Generator, GeneratorError, Inputs, Job, JobOutput, MediaError, MediaKind};
@@ -35,6 +35,15 @@ impl Places {
         let making = generator.concurrency() + usize::from(!rule::holds("works_are_bounded"));
         let ahead = if generator.inputs() == Inputs::LocalFiles { FETCHED_AHEAD } else { 0 };
         Self { begun: Arc::new(Semaphore::new(making + ahead)), making: Semaphore::new(making) }
+    }
+
+    /// A place among those that are made. `None` where a stop comes first.
+    pub(crate) async fn wait(&self, world: &World) -> Option<SemaphorePermit<'_>> {
+        tokio::select! {
+            biased;
+            _ = world.cut.cancelled() => None,
+            place = self.making.acquire() => place.ok(),
+        }
     }
 }
 
@@ -65,20 +74,14 @@ pub(crate) async fn fetched(
     }
 }
 
-/// The work itself, once there is a place for it.
+/// The work itself, once it has a place.
 pub(crate) async fn made(
     world: &World,
     generator: &dyn Generator,
-    places: &Places,
     job: Job,
     at_work: &AtWork,
     limits: &mut Limits,
 ) -> Result<Output, GeneratorError> {
-    let _place = tokio::select! {
-        biased;
-        _ = world.cut.cancelled() => return Err(GeneratorError::Cancelled),
-        place = places.making.acquire() => place,
-    };
     let making = limits.making.get_or_insert_with(|| world.ports.clock.sleep(world.settings.generation_timeout));
     in_time(world, generator, job, at_work, making).await
 }

@@ -230,20 +230,28 @@ pub enum Take {
 /// Takes up a generation: counts the start, or gives up after [`limits::GENERATION_TRIES_MAX`].
 #[must_use]
 pub fn take(generation: &mut Generation, now: Timestamp) -> Take {
-    match generation.state {
-        State::Ended(..) => return Take::Ended,
-        // Counted starts that were not handed back: each of them died.
-        State::Processing if generation.tries >= limits::GENERATION_TRIES_MAX && rule::holds("deaths_are_counted") => {
-            let times = generation.tries;
-            let error = format!("The work on this generation was cut off {times} times; it was given up.");
-            return Take::GiveUp(Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error));
-        }
-        State::Pending | State::Processing => {}
+    if generation.is_final() {
+        return Take::Ended;
+    }
+    if let Some(failure) = died_too_often(generation) {
+        return Take::GiveUp(failure);
     }
     generation.tries += 1;
     generation.updated_at = now;
     generation.state = State::Processing;
     Take::Work(Change::StartGeneration { id: generation.id, tries: generation.tries, at: now })
+}
+
+/// What to end a generation with that has died [`limits::GENERATION_TRIES_MAX`] times: counted starts that were not handed
+/// back. Asked before its inputs are fetched once more for nothing.
+#[must_use]
+pub fn died_too_often(generation: &Generation) -> Option<Failure> {
+    let times = generation.tries;
+    let died = matches!(generation.state, State::Processing) && times >= limits::GENERATION_TRIES_MAX;
+    (died && rule::holds("deaths_are_counted")).then(|| {
+        let error = format!("The work on this generation was cut off {times} times; it was given up.");
+        Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error)
+    })
 }
 
 /// Hands back a generation that was taken up and not harmed; its start does not count. `None` where it is not at work.

@@ -56,6 +56,22 @@ fn work_that_takes_its_server_down_three_times_is_given_up() {
 }
 
 #[test]
+fn who_only_waits_for_a_place_dies_of_no_ones_death() {
+    let mut play = Play::new("0s");
+    play.stage.slow.script([works(0, WorkResult::Hangs); 6]);
+    let poisonous = [(); 2].map(|()| play.submit(SLOW_MODEL, None));
+    let waiting = play.submit(SLOW_MODEL, Some(URL));
+    for _ in 0..3 {
+        play.stage.advance(1_000);
+        assert_eq!(play.generation(waiting).tries, 0, "its inputs are here, and it has no place yet");
+        play.crash_and_restart();
+    }
+    play.stage.advance(2_000);
+    assert_eq!(poisonous.map(|id| play.failed_with(id)), [GENERATION_PIPELINE_FAILED; 2]);
+    assert_eq!(play.generation(waiting).status(), Status::Completed);
+}
+
+#[test]
 fn work_is_bounded_from_its_start_and_not_from_its_create() {
     for deaf in [WorkResult::Hangs, WorkResult::IsDeaf] {
         let generation_timeout = Duration::from_secs(60);

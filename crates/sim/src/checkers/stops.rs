@@ -5,7 +5,7 @@ use postsync_core::change::Change;
 use postsync_core::ids::{DeliveryId, GenerationId};
 
 use super::{Checker, ensure};
-use crate::facts::{Fact, Moment};
+use crate::facts::{Fact, Moment, WorkEnd};
 
 /// After a stop that neither the store nor a pause hindered: nothing is under way, and nothing on disk says that it is.
 #[derive(Default)]
@@ -34,7 +34,13 @@ impl Checker for StopHandsBack {
             }
             Fact::Committed(Change::SettleAttempt(s)) => _ = self.open.remove(&(s.delivery, s.attempt)),
             Fact::WorkBegan { generation, .. } => _ = self.works.insert(*generation),
-            Fact::WorkEnded { generation, .. } => _ = self.works.remove(generation),
+            Fact::WorkEnded { generation, how } => {
+                self.works.remove(generation);
+                // A death stays counted: its next try may have been waiting for a place, and has not been started.
+                if *how == WorkEnd::Died {
+                    self.started.remove(generation);
+                }
+            }
             // What an earlier life has left at work stays as it is until a generator is free for it.
             Fact::LifeBegan => self.started.clear(),
             Fact::StopBegan => self.hindered = false,
