@@ -1,3 +1,5 @@
+use ipnet::IpNet;
+
 use super::*;
 
 /// Loopback, in every way that a browser reads.
@@ -31,11 +33,14 @@ fn rules(allow_http: bool, allow: &str) -> EgressRules {
     EgressRules { allow_http, allow: Allow::parse_list(allow).unwrap() }
 }
 
+fn closed() -> Vec<&'static str> {
+    [LOOPBACK, PRIVATE, IPV6].into_iter().flat_map(str::split_whitespace).collect()
+}
+
 #[test]
 fn every_spelling_of_a_closed_address_is_refused_and_says_what_opens_it() {
-    let closed = [LOOPBACK, PRIVATE, IPV6].into_iter().flat_map(str::split_whitespace);
-    assert!(closed.clone().count() >= 80);
-    for host in closed {
+    assert_eq!(closed().len(), 126);
+    for host in closed() {
         for url in
             [format!("https://{host}/webhook"), format!("HTTPS://{host}:8443"), format!("http://{host}:8080/?x=1")]
         {
@@ -190,6 +195,43 @@ fn the_allow_list_opens_exactly_what_it_names() {
         }
         for host in *closed {
             assert!(rules.judge_url(&format!("https://{host}:8443/")).is_err(), "{entry} does not open {host}");
+        }
+    }
+}
+
+/// Of all closed spellings each entry opens those that lead into it, and not one more.
+#[test]
+fn an_entry_opens_what_it_holds_of_all_closed_spellings() {
+    let entries = [
+        "127.0.0.0/8",
+        "127.0.0.1",
+        "10.0.0.0/8",
+        "169.254.169.254",
+        "192.168.0.0/16",
+        "0.0.0.0/0",
+        "0.0.0.0/8",
+        "::/0",
+        "::1",
+        "::ffff:0:0/96",
+        "64:ff9b::/96",
+        "2002::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
+        "8.8.8.8",
+    ];
+    for entry in entries {
+        let rules = rules(false, entry);
+        let held = entry.parse::<IpNet>().unwrap_or_else(|_| IpNet::from(entry.parse::<IpAddr>().unwrap()));
+        for host in closed() {
+            let url = format!("https://{host}:8443/");
+            let addresses: Vec<IpAddr> = match Url::parse(&url).unwrap().host().unwrap() {
+                Host::Ipv4(v4) => vec![v4.into()],
+                Host::Ipv6(v6) => vec![v6.into(), IpAddr::from(v6).to_canonical()],
+                Host::Domain(_) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            };
+            let want = addresses.iter().any(|address| held.contains(address));
+            assert_eq!(rules.judge_url(&url).is_ok(), want, "{entry}: {host}");
         }
     }
 }

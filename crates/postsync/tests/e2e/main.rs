@@ -10,6 +10,7 @@ mod flood;
 mod footage;
 mod full;
 mod harness;
+mod hostile;
 mod moments;
 mod receivers;
 mod retry;
