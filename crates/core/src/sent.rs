@@ -15,14 +15,20 @@ use crate::delivery::Delivery;
 use crate::egress_rules::Target;
 use crate::event::Event;
 
+/// What is shown in place of a value that is a secret.
+pub const MASK: &str = "***";
+
 /// A signature before it is written out.
 const MAC_BYTES: usize = 32;
 
 /// Headers whose values no other row tells; a packed one is named by its place here, so these only grow.
 const SIGNATURES: [&str; 4] = [SYNC_SIGNATURE, WEBHOOK_SIGNATURE, SYNC_SIGNATURE_NEXT, SYNC_SIGNATURE_PREVIOUS];
 
+/// Stands where the place of a signature would: a name without its value follows.
+const MASKED: u8 = u8::MAX;
+
 /// When, by which version of us and with what signatures one POST was signed, packed: `[t, 8 bytes][bytes][version]`, then for
-/// each header `[place][signatures][32 bytes each]`. Empty where nothing was signed, or where nobody saw the end of it.
+/// each header `[place][signatures][32 bytes each]` or `[MASKED][bytes][name]`. Empty where nothing was signed, or where nobody saw the end of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent(Vec<u8>);
 
@@ -60,6 +66,14 @@ impl Sent {
         macs.iter().take(usize::from(u8::MAX)).for_each(|mac| self.0.extend_from_slice(mac));
     }
 
+    /// Takes the name of a header whose value is nobody's business: neither a row nor the log ever has it.
+    pub fn mask(&mut self, name: &str) {
+        let name = &name.as_bytes()[..name.len().min(usize::from(u8::MAX))];
+        self.0.push(MASKED);
+        self.0.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        self.0.extend_from_slice(name);
+    }
+
     /// As the store keeps it.
     #[must_use]
     pub fn packed(&self) -> &[u8] {
@@ -81,25 +95,41 @@ impl Sent {
 }
 
 impl Read<'_> {
-    /// The signature headers with their values, in the order in which they went out.
-    fn signatures(&self) -> Vec<(&'static str, String)> {
+    /// The signature headers with their values, and the names of those that are masked, each in the order in which they went out.
+    fn headers(&self) -> (Vec<(&'static str, String)>, Vec<String>) {
         let mut rest = self.packed;
-        let mut headers = Vec::new();
+        let (mut signatures, mut masked) = (Vec::new(), Vec::new());
         while let [place, count, tail @ ..] = rest {
-            let macs = tail.get(..usize::from(*count) * MAC_BYTES);
-            let (Some(macs), Some(name)) = (macs, SIGNATURES.get(usize::from(*place))) else { break };
-            let value = if *name == WEBHOOK_SIGNATURE {
-                let each: Vec<String> =
-                    macs.chunks(MAC_BYTES).map(|mac| format!("v1,{}", STANDARD.encode(mac))).collect();
-                each.join(" ")
-            } else {
-                format!("t={},v1={}", self.t_unix_s, hex::encode(macs))
-            };
-            headers.push((*name, value));
-            rest = &tail[macs.len()..];
+            let unit = if *place == MASKED { 1 } else { MAC_BYTES };
+            let Some((bytes, following)) = tail.split_at_checked(usize::from(*count) * unit) else { break };
+            match SIGNATURES.get(usize::from(*place)) {
+                Some(name) => signatures.push((*name, self.written_out(name, bytes))),
+                None if *place == MASKED => masked.push(title_case(bytes)),
+                None => break,
+            }
+            rest = following;
         }
-        headers
+        (signatures, masked)
     }
+
+    fn written_out(&self, name: &str, macs: &[u8]) -> String {
+        if name == WEBHOOK_SIGNATURE {
+            let each: Vec<String> = macs.chunks(MAC_BYTES).map(|mac| format!("v1,{}", STANDARD.encode(mac))).collect();
+            return each.join(" ");
+        }
+        format!("t={},v1={}", self.t_unix_s, hex::encode(macs))
+    }
+}
+
+/// As names are written on the wire: `X-Gateway-Token`.
+fn title_case(name: &[u8]) -> String {
+    let mut begins = true;
+    let letters = name.iter().map(|byte| {
+        let letter = if begins { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+        begins = *byte == b'-';
+        char::from(letter)
+    });
+    letters.collect()
 }
 
 /// A POST as it went out, all but its body.
@@ -107,9 +137,9 @@ impl Read<'_> {
 pub struct SentRequest {
     /// Where to, in full.
     pub url: String,
-    /// Names in title case and values, in their order. Of an attempt that signed nothing, or whose end nobody saw, without the
+    /// Names in title case and values, in their order; where a value is a secret, [`MASK`]. Of an attempt that signed nothing, or whose end nobody saw, without the
     /// signatures and `User-Agent`.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
 }
 
 /// What an attempt sent.
@@ -117,11 +147,14 @@ pub struct SentRequest {
 pub fn request(delivery: &Delivery, event: &Event, attempt: &Attempt) -> SentRequest {
     let read = attempt.end.as_ref().and_then(|end| end.sent.read());
     let mut headers: Vec<(&'static str, String)> = Vec::new();
+    let mut masked = Vec::new();
     headers.extend(Target::host_header_of(&delivery.url).map(|host| ("Host", host)));
     headers.push(("Content-Type", "application/json".to_owned()));
     if let Some(read) = read {
         headers.push(("User-Agent", format!("postsync/{}", read.version)));
-        for (name, value) in read.signatures() {
+        let (signatures, names) = read.headers();
+        masked = names;
+        for (name, value) in signatures {
             if name == WEBHOOK_SIGNATURE {
                 headers.push((WEBHOOK_ID, event.id.to_string()));
                 headers.push((WEBHOOK_TIMESTAMP, read.t_unix_s.to_string()));
@@ -132,8 +165,10 @@ pub fn request(delivery: &Delivery, event: &Event, attempt: &Attempt) -> SentReq
     headers.push(("Postsync-Event", event.kind.as_str().to_owned()));
     headers.push(("Postsync-Delivery", delivery.id.to_string()));
     headers.push(("Postsync-Attempt", attempt.attempt.to_string()));
-    headers.push(("Content-Length", event.body.len().to_string()));
-    SentRequest { url: delivery.url.clone(), headers }
+    let ours = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let theirs = masked.into_iter().map(|name| (name, MASK.to_owned()));
+    let last = ("Content-Length".to_owned(), event.body.len().to_string());
+    SentRequest { url: delivery.url.clone(), headers: ours.chain(theirs).chain([last]).collect() }
 }
 
 #[cfg(test)]
@@ -158,9 +193,13 @@ mod tests {
         let mut sent = Sent::by("0.1.0", t);
         all.iter().for_each(|(name, value)| sent.take(name, value));
         all.retain(|(name, _)| ![WEBHOOK_ID, WEBHOOK_TIMESTAMP].contains(name));
+        sent.mask("x-gateway-TOKEN");
+        sent.mask("");
         let read = sent.read().unwrap();
-        assert_eq!((read.signatures(), read.version), (all, "0.1.0"));
-        assert_eq!(sent.packed().len(), 8 + 1 + 5 + 4 * 2 + 6 * 32);
+        let (signatures, masked) = read.headers();
+        assert_eq!((signatures, read.version), (all, "0.1.0"));
+        assert_eq!(masked, ["X-Gateway-Token", ""]);
+        assert_eq!(sent.packed().len(), 8 + 1 + 5 + 4 * 2 + 6 * 32 + 2 + 15 + 2);
         assert_eq!(Sent::unpacked(sent.packed().to_vec()), sent);
     }
 
@@ -177,8 +216,8 @@ mod tests {
         let url = "https://app.example.com/webhook?a=1".to_owned();
         let delivery = Delivery::new(DeliveryId(2), &event, EndpointId::new("e"), url, 0);
         let open = Attempt { delivery: delivery.id, attempt: 7, step: 0, started_at: AT, end: None };
-        let names = |attempt: &Attempt| -> Vec<&str> {
-            request(&delivery, &event, attempt).headers.iter().map(|(name, _)| *name).collect()
+        let names = |attempt: &Attempt| -> Vec<String> {
+            request(&delivery, &event, attempt).headers.into_iter().map(|(name, _)| name).collect()
         };
         let want =
             ["Host", "Content-Type", "Postsync-Event", "Postsync-Delivery", "Postsync-Attempt", "Content-Length"];
@@ -203,7 +242,7 @@ mod tests {
         #[test]
         fn whatever_stands_in_the_store_is_read_without_a_panic(packed in proptest::collection::vec(any::<u8>(), 0..200)) {
             let sent = Sent::unpacked(packed);
-            let _ = sent.read().map(|read| read.signatures());
+            let _ = sent.read().map(|read| read.headers());
         }
     }
 }

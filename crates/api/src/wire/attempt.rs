@@ -130,7 +130,7 @@ impl AttemptEntry {
             request: AttemptRequest {
                 method: "POST".to_owned(),
                 url: sent.url,
-                headers: Headers(sent.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+                headers: Headers(sent.headers),
                 body: body.into_owned(),
             },
         }

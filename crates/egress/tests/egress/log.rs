@@ -35,7 +35,7 @@ async fn the_log_tells_the_head_as_it_went_out() {
 }
 
 /// What the log makes of the rows: the event's, the delivery's, and the attempt's with this end.
-fn told(post: &Post, report: SendReport) -> Vec<(&'static str, String)> {
+fn told(post: &Post, report: SendReport) -> Vec<(String, String)> {
     let event = Event {
         id: post.event,
         org: OrgId::new("default"),
