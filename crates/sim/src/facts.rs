@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use postsync_core::change::Change;
 use postsync_core::delivery::State;
+use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{DeliveryId, EventId, GenerationId, OrgId};
+use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use postsync_core::outcome::Outcome;
 use postsync_core::rotation::Signing;
 use postsync_core::time::Timestamp;
@@ -130,6 +131,13 @@ pub enum Fact<'a> {
         /// Which.
         attempt: u32,
     },
+    /// An endpoint's owner has set something, for the rest of this life.
+    RulesSet {
+        /// Whose.
+        endpoint: &'a EndpointId,
+        /// What.
+        rules: EndpointRules,
+    },
     /// A long poll was answered.
     WaitEnded {
         /// Of which.
@@ -156,6 +164,7 @@ impl fmt::Display for Fact<'_> {
             }
             Self::PostCut { delivery, attempt } => write!(f, "post cut {delivery} attempt {attempt}"),
             Self::WaitEnded { generation, .. } => write!(f, "wait ended {generation}"),
+            Self::RulesSet { endpoint, rules } => write!(f, "rules of {endpoint} set: {rules:?}"),
             Self::WallStepped { by_ms } => write!(f, "wall clock stepped by {by_ms} ms"),
             Self::Paused { ms } => write!(f, "the process stood still for {ms} ms"),
             Self::LifeBegan | Self::Crashed | Self::StopBegan | Self::StopReturned => write!(f, "=== {self:?}"),

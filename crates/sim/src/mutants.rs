@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 41] = [
+pub const MUTANTS: [Mutant; 45] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -37,6 +37,10 @@ pub const MUTANTS: [Mutant; 41] = [
     mutant("endpoints_do_not_blame_their_destination", "circuits_hold"),
     mutant("what_is_parked_is_fed", "settles_within_bound"),
     mutant("probes_use_no_step", "schedule_respected"),
+    mutant("a_probe_waits_for_its_next_point", "schedule_respected"),
+    mutant("a_short_schedule_is_not_held_back", "schedule_respected"),
+    mutant("a_pause_holds_back", "pauses_hold"),
+    mutant("an_endpoints_rate_is_kept", "rates_kept"),
     mutant("only_what_is_due_is_sent", "schedule_respected"),
     mutant("a_start_is_on_record_first", "post_has_start"),
     mutant("a_start_is_fenced", "attempts_rise_by_one"),

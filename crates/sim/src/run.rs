@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
 use postsync_core::ids::OrgId;
 use postsync_core::schedule::Schedule;
+use postsync_core::target::implicit_endpoint;
 use postsync_engine::ports::{Spawn as _, Store, StoreError};
 use postsync_engine::{Bounds, Engine, Settings};
 use postsync_store::MasterKey;
@@ -32,6 +34,9 @@ const URLS: [&str; 8] = [
     "https://gone.example/hook",
 ];
 const NEVER: usize = 3;
+
+/// What a create asks for in place of the server's schedule.
+const SCHEDULES: [Option<&str>; 6] = [None, None, None, None, Some("0s,3s,30s"), Some("0s,20s,15m")];
 
 /// How far the wall clock may be from the other hand.
 const WALL_AHEAD_MS_MAX: i64 = 300_000;
@@ -202,6 +207,7 @@ impl Run {
                 self.stage.clock.advance(ms);
             }
             30..=32 => self.stop(),
+            33..=40 => self.set_rules(),
             _ => {}
         }
     }
@@ -226,13 +232,32 @@ impl Run {
         self.stage.receivers.set_mood(url, moods[self.stage.dice.below(moods.len())]);
     }
 
+    /// An endpoint's owner limits it, pauses it, or takes that back.
+    fn set_rules(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let dice = &self.stage.dice;
+        let url = URLS[dice.below(URLS.len())];
+        let endpoint = implicit_endpoint(&OrgId::new(&self.some_org()), url);
+        let per_second = [None, None, Some(1), Some(2), Some(30)][dice.below(5)];
+        let concurrency = [None, None, Some(1), Some(3)][dice.below(4)];
+        let rules = EndpointRules { limits: EndpointLimits { per_second, concurrency }, is_paused: dice.below(3) == 0 };
+        self.stage.witness.tell(&Fact::RulesSet { endpoint: &endpoint, rules });
+        engine.set_endpoint_rules(&endpoint, rules);
+    }
+
+    fn some_org(&self) -> String {
+        org(self.lives / LIVES_PER_ORG + self.stage.dice.below(2))
+    }
+
     /// A client creates a generation, and may wait for its end.
     fn submit(&self) {
         let Some(engine) = self.stage.engine() else { return };
         let dice = &self.stage.dice;
         let model = if dice.below(3) == 0 { SLOW_MODEL } else { INSTANT_MODEL };
         let url = (dice.below(10) > 0).then(|| URLS[dice.below(URLS.len())]);
-        let request = Stage::request(&org(self.lives / LIVES_PER_ORG + dice.below(2)), model, url);
+        let mut request = Stage::request(&self.some_org(), model, url);
+        let schedule = SCHEDULES[dice.below(SCHEDULES.len())].and_then(|text| Schedule::parse(text).ok());
+        request.request.terms.schedule = schedule.map(Arc::new);
         let waits = dice.below(4) == 0;
         self.stage.spawner().spawn(Box::pin(client(engine, request, waits, self.stage.witness.clone())));
     }

@@ -13,6 +13,7 @@ use crate::health::PROBE_WAIT_MAX;
 use crate::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use crate::limits::PAUSE_MAX;
 use crate::parking::{Lane, ParkReason};
+use crate::rule;
 use crate::schedule::Schedule;
 use crate::target::Destination;
 use crate::terms::Terms;
@@ -194,7 +195,8 @@ impl Delivery {
     /// `servers` is the schedule where it has none of its own.
     #[must_use]
     pub fn is_parkable(&self, servers: &Schedule) -> bool {
-        self.terms.schedule_or(servers).last_ms() >= PARKABLE_FROM_MS
+        let is_long = self.terms.schedule_or(servers).last_ms() >= PARKABLE_FROM_MS;
+        is_long || !rule::holds("a_short_schedule_is_not_held_back")
     }
 }
 

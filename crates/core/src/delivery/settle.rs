@@ -108,7 +108,8 @@ pub fn settle_probe(
         ) => {
             let due_at = asked_for(report.outcome, now).map_or(was_due_at, |at| at.max(was_due_at));
             let back = Delivery { state: State::Due(due_at), ..delivery.clone() };
-            let parking = Parking { probe_at: next, ..back.parking(lane, ParkReason::Down, servers, now) };
+            let probe_at = if rule::holds("a_probe_waits_for_its_next_point") { next } else { now };
+            let parking = Parking { probe_at, ..back.parking(lane, ParkReason::Down, servers, now) };
             let judged = Verdict { state: back.state, ..judged };
             vec![settlement(delivery, report, judged, now), Change::Park(Box::new(parking))]
         }

@@ -6,6 +6,7 @@ use postsync_core::change::Change;
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError};
 use postsync_core::parking::ParkReason;
+use postsync_core::schedule::Schedule;
 use url::Url;
 
 use super::{Checker, Rules, ensure};
@@ -23,6 +24,11 @@ const PARKABLE_FROM_MS: i64 = 600_000;
 
 /// The two levels of one delivery, as the lanes of what is parked are named: its destination, its endpoint.
 type Levels = [String; 2];
+
+fn is_long(schedule: &Schedule) -> bool {
+    let last_ms = (0..schedule.steps()).filter_map(|step| schedule.point_ms(step)).next_back();
+    last_ms.is_some_and(|last_ms| last_ms >= PARKABLE_FROM_MS)
+}
 
 /// Who each delivery is for.
 #[derive(Default)]
@@ -112,6 +118,8 @@ impl Checker for WindowsKept {
 /// Only what has failed eight times in a row holds anything back, and then nothing but probes goes there.
 pub(super) struct CircuitsHold {
     is_parkable: bool,
+    /// Those whose own schedule says otherwise.
+    otherwise: BTreeSet<DeliveryId>,
     in_flight_max: usize,
     book: Book,
     failures: BTreeMap<String, u32>,
@@ -130,9 +138,9 @@ const LATE_MS_MAX: i64 = 5_000;
 
 impl CircuitsHold {
     pub(super) fn new(rules: &Rules) -> Self {
-        let last_ms = (0..rules.schedule.steps()).filter_map(|step| rules.schedule.point_ms(step)).next_back();
         Self {
-            is_parkable: last_ms.is_some_and(|last_ms| last_ms >= PARKABLE_FROM_MS),
+            is_parkable: is_long(&rules.schedule),
+            otherwise: BTreeSet::new(),
             in_flight_max: rules.in_flight_max,
             book: Book::default(),
             failures: BTreeMap::new(),
@@ -167,7 +175,7 @@ impl CircuitsHold {
     /// What was about to leave when the circuit opened may still leave: as much as there are slots.
     fn began(&mut self, id: DeliveryId) -> Result<(), String> {
         for level in self.book.levels(id) {
-            if !self.is_parkable || !self.is_open(&level) {
+            if self.is_parkable == self.otherwise.contains(&id) || !self.is_open(&level) {
                 continue;
             }
             let since = self.since_open.entry(level.clone()).or_default();
@@ -186,6 +194,11 @@ impl Checker for CircuitsHold {
     fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         self.book.learn(fact);
         match fact {
+            Fact::Committed(Change::AddDelivery(d)) => {
+                if d.terms.schedule.as_ref().is_some_and(|own| is_long(own) != self.is_parkable) {
+                    self.otherwise.insert(d.id);
+                }
+            }
             Fact::LifeBegan => {
                 self.failures.clear();
                 self.since_open.clear();

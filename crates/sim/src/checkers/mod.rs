@@ -5,6 +5,7 @@
 mod attempts;
 mod endings;
 mod levels;
+mod owners;
 mod posts;
 mod schedule;
 mod stops;
@@ -87,6 +88,8 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::new(posts::InFlightBounded::new(rules)),
         Box::<levels::WindowsKept>::default(),
         Box::new(levels::CircuitsHold::new(rules)),
+        Box::<owners::PausesHold>::default(),
+        Box::<owners::RatesKept>::default(),
         Box::<work::DiesThreeTimesEndsFailed>::default(),
         Box::<work::WorkEndsBeforeItsFolder>::default(),
         Box::<stops::StopHandsBack>::default(),
