@@ -89,19 +89,36 @@ fn each_is_a_probe_once_between_two_of_its_points_and_then_what_is_new_is_one() 
     assert!(play.is_delivered(first) && play.is_delivered(second));
 }
 
+/// Forty webhooks of one organization on a host, one each half second: how long each waits for its POST. None is ever parked.
+fn waits_of_a_neighbour(play: &mut Play) -> Vec<i64> {
+    let mut waits = Vec::new();
+    for _ in 0..40 {
+        let began_ms = play.stage.clock.mono_ms();
+        let id = play.submit_this(Stage::request("o2", INSTANT_MODEL, Some(NEIGHBOUR)));
+        play.stage.run_ready();
+        let posts = posts_to(play, NEIGHBOUR);
+        assert_eq!(posts.len(), waits.len() + 1, "it is sent at once");
+        waits.extend(posts.last().map(|at_ms| at_ms - began_ms));
+        play.stage.advance(500);
+        assert_eq!(play.log(id), [("delivered", 0)]);
+    }
+    waits
+}
+
 #[test]
 fn one_tenants_broken_url_is_not_its_neighbours() {
-    let mut play = Play::with(Settings::default(), Bounds::default());
-    play.stage.receivers.set_mood(URL, Mood::Broken);
-    let broken = many(&mut play, URL, 30);
-    play.stage.advance(10_000);
-    assert!(parked(&play, &broken) >= 20);
-    let began_ms = play.stage.clock.mono_ms();
-    let request = Stage::request("o2", INSTANT_MODEL, Some(NEIGHBOUR));
-    let id = play.submit_this(request);
-    play.stage.run_ready();
-    assert!(play.is_delivered(id));
-    assert_eq!(posts_to(&play, NEIGHBOUR), [began_ms], "at once, and once");
+    let mut alone = Play::with(Settings::default(), Bounds::default());
+    let undisturbed = waits_of_a_neighbour(&mut alone);
+    for slow_ms in [0, 2_000, 14_000] {
+        let mut play = Play::with(Settings::default(), Bounds::default());
+        // It has more due than memory holds for it, and takes its time to say 500.
+        play.stage.receivers.script(URL, [Reply::status(500).after_ms(slow_ms); 2_000]);
+        let broken = many(&mut play, URL, 400);
+        assert_eq!(waits_of_a_neighbour(&mut play), undisturbed, "500 after {slow_ms} ms");
+        let ended = |id: &&GenerationId| matches!(play.delivery(**id).delivery.state, State::Exhausted(..));
+        assert_eq!(broken.iter().filter(ended).count(), 0);
+        assert!(parked(&play, &broken) >= 100, "{} are parked", parked(&play, &broken));
+    }
 }
 
 #[test]
