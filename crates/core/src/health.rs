@@ -140,6 +140,20 @@ impl Health {
         if self.in_flight < window { Admission::Send } else { Admission::Full }
     }
 
+    /// Whether there is room for one that has nothing under way here yet, though the window is full: up to twice the window
+    /// where nothing is wrong, so that one that is slow does not hold up its neighbours.
+    #[must_use]
+    pub fn admits_another(&self) -> bool {
+        let room = self.window.saturating_mul(2).min(self.window_max);
+        self.window >= WINDOW_FIRST && !self.is_down() && self.in_flight < room
+    }
+
+    /// Whether nothing is under way.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.in_flight == 0
+    }
+
     /// An attempt begins, as was admitted. A probe must end before `deadline`; from then on another may go.
     pub fn begin(&mut self, admission: Admission, deadline: Timestamp) {
         self.in_flight += 1;
@@ -316,6 +330,24 @@ mod tests {
         health.limit(WINDOW_MAX);
         attempt(&mut health, Bearing::Well, NOW);
         assert_eq!(window(&health), 4);
+    }
+
+    #[test]
+    fn another_finds_room_beside_a_full_window_while_nothing_is_wrong() {
+        let mut health = Health::new(6);
+        let mut under_way = |count: u32| (0..count).for_each(|_| health.begin(Admission::Send, later(60)));
+        under_way(2);
+        assert!(health.admission(NOW, true) == Admission::Full && health.admits_another() && !health.is_at_rest());
+        let mut more = health.clone();
+        more.begin(Admission::Send, later(60));
+        more.begin(Admission::Send, later(60));
+        assert!(!more.admits_another(), "twice the window");
+        more.end(Bearing::Well, NOW, 0.0, false);
+        more.end(Bearing::Well, NOW, 0.0, false);
+        (0..4).for_each(|_| more.begin(Admission::Send, later(60)));
+        assert!(!more.admits_another(), "but no more than its limit");
+        health.end(Bearing::Ill, NOW, 0.0, false);
+        assert!(!health.admits_another(), "not where connections fail");
     }
 
     #[test]

@@ -31,7 +31,29 @@ struct Lane<L> {
 /// What a look into a lane came to.
 enum Look<T> {
     Taken(T),
+    /// Nothing may go until it is woken.
     Blocked,
+    /// Something of it is left, and may go as soon as its destination has more room.
+    Later,
+}
+
+/// What a destination has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    ForAll,
+    /// Endpoints that have nothing under way.
+    ForOthers,
+    Nobody,
+}
+
+/// Whether an endpoint may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum May {
+    Send,
+    /// Not before it is woken.
+    Not,
+    /// It has something under way, and there is room only for those that have nothing.
+    NotNow,
 }
 
 impl<K, L> Default for Turns<K, L> {
@@ -50,23 +72,32 @@ impl<K: Clone + Ord, L: Default> Turns<K, L> {
         &mut lane.inner
     }
 
-    /// The first item that a lane gives, in turn. Lanes that `look` calls blocked are left out until they are woken.
+    /// The first item that a lane gives, in turn. Lanes that `look` calls blocked are left out until they are woken, those
+    /// that may go later are passed over: no more of them than attempts are under way.
     fn take<T>(&mut self, mut look: impl FnMut(&K, &mut L) -> Look<T>, is_empty: impl Fn(&L) -> bool) -> Look<T> {
+        let mut passed = Vec::new();
+        let mut taken = Look::Blocked;
         while let Some(key) = self.ready.pop_front() {
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
             match look(&key, &mut lane.inner) {
-                Look::Taken(item) if is_empty(&lane.inner) => {
-                    self.lanes.remove(&key);
-                    return Look::Taken(item);
-                }
                 Look::Taken(item) => {
-                    self.ready.push_back(key);
-                    return Look::Taken(item);
+                    if is_empty(&lane.inner) {
+                        self.lanes.remove(&key);
+                    } else {
+                        self.ready.push_back(key);
+                    }
+                    taken = Look::Taken(item);
+                    break;
                 }
                 Look::Blocked => lane.is_ready = false,
+                Look::Later => passed.push(key),
             }
         }
-        Look::Blocked
+        if !passed.is_empty() && matches!(taken, Look::Blocked) {
+            taken = Look::Later;
+        }
+        passed.into_iter().rev().for_each(|key| self.ready.push_front(key));
+        taken
     }
 
     fn is_ready(&self, key: &K) -> bool {
@@ -188,33 +219,40 @@ impl<T> Fair<T> {
         self.wake(path);
     }
 
-    /// The next item whose destination and endpoint may send.
+    /// The next item whose destination has room and whose endpoint may send.
     pub(crate) fn take(
         &mut self,
-        may_destination: impl Fn(&Destination) -> bool,
-        may_endpoint: impl Fn(&Destination, &OrgId, &EndpointId) -> bool,
+        room_at: impl Fn(&Destination) -> Room,
+        may_endpoint: impl Fn(&Destination, &OrgId, &EndpointId, Room) -> May,
     ) -> Option<T> {
         let mut blocked_len = 0;
         let taken = self.destinations.take(
             |name, destination| {
-                if !may_destination(name) {
+                let room = room_at(name);
+                if room == Room::Nobody {
                     blocked_len += destination.len;
                     return Look::Blocked;
                 }
                 let taken = destination.orgs.take(
                     |org, endpoints| {
-                        let look =
-                            |endpoint: &EndpointId, queue: &mut VecDeque<T>| match may_endpoint(name, org, endpoint) {
-                                true => queue.pop_front().map_or(Look::Blocked, Look::Taken),
-                                false => Look::Blocked,
-                            };
+                        let look = |endpoint: &EndpointId, queue: &mut VecDeque<T>| match may_endpoint(
+                            name, org, endpoint, room,
+                        ) {
+                            May::Send => queue.pop_front().map_or(Look::Blocked, Look::Taken),
+                            May::Not => Look::Blocked,
+                            May::NotNow => Look::Later,
+                        };
                         endpoints.take(look, VecDeque::is_empty)
                     },
                     |org| org.lanes.is_empty(),
                 );
                 match taken {
                     Look::Taken(_) => destination.len -= 1,
-                    Look::Blocked => blocked_len += destination.len,
+                    // It is woken with its next end.
+                    Look::Blocked | Look::Later => {
+                        blocked_len += destination.len;
+                        return Look::Blocked;
+                    }
                 }
                 taken
             },
@@ -227,7 +265,7 @@ impl<T> Fair<T> {
                 self.ready_len -= 1;
                 Some(item)
             }
-            Look::Blocked => None,
+            Look::Blocked | Look::Later => None,
         }
     }
 
@@ -290,8 +328,12 @@ mod tests {
         }
     }
 
+    fn yes(_: &Destination, _: &OrgId, _: &EndpointId, _: Room) -> May {
+        May::Send
+    }
+
     fn all(fair: &mut Fair<&'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| fair.take(|_| true, |_, _, _| true)).collect()
+        std::iter::from_fn(|| fair.take(|_| Room::ForAll, yes)).collect()
     }
 
     #[test]
@@ -319,16 +361,16 @@ mod tests {
         let asked = RefCell::new(0);
         let but_a = |name: &Destination| {
             *asked.borrow_mut() += usize::from(*name == a.destination);
-            *name != a.destination
+            if *name == a.destination { Room::Nobody } else { Room::ForAll }
         };
-        assert_eq!(fair.take(but_a, |_, _, _| true), Some("b1"));
-        assert_eq!(fair.take(but_a, |_, _, _| true), Some("b2"));
-        assert_eq!(fair.take(but_a, |_, _, _| true), None);
+        assert_eq!(fair.take(but_a, yes), Some("b1"));
+        assert_eq!(fair.take(but_a, yes), Some("b2"));
+        assert_eq!(fair.take(but_a, yes), None);
         assert_eq!(*asked.borrow(), 1);
-        assert_eq!(fair.take(|_| true, |_, _, _| true), None, "nobody woke it");
+        assert_eq!(fair.take(|_| Room::ForAll, yes), None, "nobody woke it");
         fair.wake(&a);
         fair.wake(&b);
-        assert_eq!(fair.take(|_| true, |_, _, _| true), Some("a1"));
+        assert_eq!(fair.take(|_| Room::ForAll, yes), Some("a1"));
     }
 
     #[test]
@@ -336,12 +378,36 @@ mod tests {
         let mut fair = Fair::default();
         let (a, b) = (path(1, "x", "e"), path(1, "x", "f"));
         fair.push(&a, "a1");
-        let but_e = |_: &Destination, _: &OrgId, endpoint: &EndpointId| endpoint.as_str() != "e";
-        assert_eq!(fair.take(|_| true, but_e), None);
+        let but_e = |_: &Destination, _: &OrgId, endpoint: &EndpointId, _: Room| {
+            if endpoint.as_str() == "e" { May::Not } else { May::Send }
+        };
+        assert_eq!(fair.take(|_| Room::ForAll, but_e), None);
         fair.push(&b, "b1");
-        assert_eq!(fair.take(|_| true, but_e), Some("b1"));
+        assert_eq!(fair.take(|_| Room::ForAll, but_e), Some("b1"));
         fair.wake(&a);
-        assert_eq!(fair.take(|_| true, |_, _, _| true), Some("a1"));
+        assert_eq!(fair.take(|_| Room::ForAll, yes), Some("a1"));
+    }
+
+    #[test]
+    fn where_there_is_room_for_others_only_those_that_have_something_under_way_are_passed_over() {
+        let mut fair = Fair::default();
+        let (a, b, c) = (path(1, "x", "e"), path(1, "x", "f"), path(1, "y", "g"));
+        for (path, item) in [(&a, "a1"), (&a, "a2"), (&b, "b1"), (&c, "c1")] {
+            fair.push(path, item);
+        }
+        let but_e = |_: &Destination, _: &OrgId, endpoint: &EndpointId, room: Room| {
+            if endpoint.as_str() == "e" && room == Room::ForOthers { May::NotNow } else { May::Send }
+        };
+        let mut next = |room| fair.take(|_| room, but_e);
+        assert_eq!(
+            [next(Room::ForOthers), next(Room::ForOthers), next(Room::ForOthers)],
+            [Some("b1"), Some("c1"), None]
+        );
+        assert_eq!(next(Room::ForAll), None, "nobody woke it");
+        // An end of any of its neighbours wakes it.
+        fair.wake(&c);
+        assert_eq!(fair.ready_len(), 2);
+        assert_eq!([fair.take(|_| Room::ForAll, but_e), fair.take(|_| Room::ForAll, but_e)], [Some("a1"), Some("a2")]);
     }
 
     #[test]
@@ -389,7 +455,7 @@ mod tests {
                         if !blocked.remove(&d) { blocked.insert(d); }
                         for (d, o, e) in inside.keys() { fair.wake(&place(*d, *o, *e)); }
                     }
-                    _ => match fair.take(|name| !blocked.contains(&name.port), |_, _, _| true) {
+                    _ => match fair.take(|name| if blocked.contains(&name.port) { Room::Nobody } else { Room::ForAll }, yes) {
                         Some(((d, o, e), n)) => {
                             prop_assert!(!blocked.contains(&d));
                             prop_assert_eq!(inside.get_mut(&(d, o, e)).and_then(VecDeque::pop_front), Some(n));

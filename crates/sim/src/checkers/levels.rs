@@ -72,7 +72,8 @@ fn verdicts(outcome: Outcome) -> [Option<bool>; 2] {
     }
 }
 
-/// Never more under way to one of them than 2 and one for each success, nor than 32.
+/// Never more under way to one of them than 2 and one for each success, nor than 32. To a destination twice as many, where
+/// each is the only one of its endpoint.
 #[derive(Default)]
 pub(super) struct WindowsKept {
     book: Book,
@@ -95,10 +96,12 @@ impl Checker for WindowsKept {
             Fact::PostBegan(post) if !self.book.probes.contains(&(post.delivery, post.attempt)) => {
                 let levels = self.book.levels(post.delivery);
                 self.under_way.insert((post.delivery, post.attempt), levels.clone());
-                for level in &levels {
+                let of_endpoint = self.under_way.values().filter(|of| of[1] == levels[1]).count();
+                for (n, level) in levels.iter().enumerate() {
                     let count = self.under_way.values().filter(|of| of.contains(level)).count();
                     let successes = self.successes.get(level).copied().unwrap_or(0);
-                    let max = (WINDOW_FIRST + successes).min(WINDOW_MAX);
+                    let times = if n == 0 && of_endpoint == 1 { 2 } else { 1 };
+                    let max = ((WINDOW_FIRST + successes) * times).min(WINDOW_MAX);
                     ensure(count <= max, || format!("{count} are under way to {level}, after {successes} successes"))?;
                 }
             }
@@ -194,10 +197,10 @@ impl Checker for CircuitsHold {
     fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         self.book.learn(fact);
         match fact {
-            Fact::Committed(Change::AddDelivery(d)) => {
-                if d.terms.schedule.as_ref().is_some_and(|own| is_long(own) != self.is_parkable) {
-                    self.otherwise.insert(d.id);
-                }
+            Fact::Committed(Change::AddDelivery(d))
+                if d.terms.schedule.as_ref().is_some_and(|own| is_long(own) != self.is_parkable) =>
+            {
+                self.otherwise.insert(d.id);
             }
             Fact::LifeBegan => {
                 self.failures.clear();

@@ -23,7 +23,7 @@ use postsync_core::rule;
 use postsync_core::target::Destination;
 use postsync_core::time::Timestamp;
 
-use super::fair::{Fair, Path};
+use super::fair::{Fair, May, Path, Room};
 use crate::ports::DueDelivery;
 use lanes::Lanes;
 pub(crate) use lanes::{Call, Expired};
@@ -247,7 +247,10 @@ impl Board {
         let sends =
             |health: Option<&Health>| health.is_none_or(|health| health.admission(now, true) == Admission::Send);
         let lets_go = !self.paced.is_paused(&path.endpoint) && self.paced.free_at(&path.endpoint, now) <= now;
-        lets_go && sends(self.levels.destination(&path.destination)) && sends(self.levels.endpoint(&path.endpoint))
+        let (destination, endpoint) =
+            (self.levels.destination(&path.destination), self.levels.endpoint(&path.endpoint));
+        let is_another = endpoint.is_none_or(Health::is_at_rest) && destination.is_some_and(Health::admits_another);
+        lets_go && (sends(destination) || is_another) && sends(endpoint)
     }
 
     /// The next attempt that may begin now.
@@ -269,14 +272,23 @@ impl Board {
         let within =
             |health: Option<&Health>| health.is_none_or(|health| health.admission(now, false) == Admission::Send);
         let too_fast = RefCell::new(Vec::new());
-        let may_destination = |name: &Destination| within(self.levels.destination(name));
-        let may_endpoint = |destination: &Destination, org: &OrgId, name: &EndpointId| {
+        let room_at = |name: &Destination| match self.levels.destination(name) {
+            health if within(health) => Room::ForAll,
+            Some(health) if health.admits_another() => Room::ForOthers,
+            _ => Room::Nobody,
+        };
+        let may_endpoint = |destination: &Destination, org: &OrgId, name: &EndpointId, room: Room| {
             let free_at = self.paced.free_at(name, now);
             if free_at > now {
                 let path = Path { destination: destination.clone(), org: org.clone(), endpoint: name.clone() };
                 too_fast.borrow_mut().push((free_at, path));
+                return May::Not;
             }
-            free_at <= now && within(self.levels.endpoint(name))
+            match self.levels.endpoint(name) {
+                health if !within(health) => May::Not,
+                Some(health) if room == Room::ForOthers && !health.is_at_rest() => May::NotNow,
+                _ => May::Send,
+            }
         };
         let again_may =
             self.again_in_flight < self.limits.again_max || !rule::holds("slots_are_kept_for_first_attempts");
@@ -285,7 +297,7 @@ impl Board {
             (true, false) => [Some(&mut self.first), Some(&mut self.again)],
             (true, true) => [Some(&mut self.again), Some(&mut self.first)],
         };
-        let due = queues.into_iter().flatten().find_map(|queue| queue.take(may_destination, may_endpoint));
+        let due = queues.into_iter().flatten().find_map(|queue| queue.take(room_at, may_endpoint));
         self.paced.wait(too_fast.into_inner());
         due
     }
