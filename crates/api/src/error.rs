@@ -219,6 +219,7 @@ impl From<SubmitError> for ApiError {
         match error {
             SubmitError::Store(error) => error.into(),
             SubmitError::Stopping => Self::stopping(),
+            SubmitError::NoRoom(_) => Self::no_room(),
             SubmitError::NoGenerator => {
                 let message = "model is known, but this server has no generator for it";
                 Refusal::coded(error_code::GENERATION_UNSUPPORTED_MODEL, "model", message).into()
@@ -228,6 +229,11 @@ impl From<SubmitError> for ApiError {
 }
 
 impl ApiError {
+    /// What is short and by how much stands in the operator's log.
+    pub(crate) fn no_room() -> Self {
+        storage_full("The server has too little room left on its disk; it takes no generations until there is more.")
+    }
+
     pub(crate) fn stopping() -> Self {
         let message = "The server is stopping; it takes no generations.";
         Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
@@ -254,7 +260,11 @@ fn storage_full(message: &'static str) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use postsync_core::space::Shortage;
+
     use super::*;
+
+    const SHORT: Shortage = Shortage::Disk { free_bytes: 1, wanted_bytes: 2 };
 
     fn shown(error: impl Into<ApiError>) -> (u16, String, bool) {
         let error = error.into();
@@ -274,6 +284,7 @@ mod tests {
             (shown(StoreError::Closed), (503, "generation_infra_service_unavailable", true)),
             (shown(StoreError::Failed("secret".into())), (500, "generation_database_error", false)),
             (shown(SubmitError::Stopping), (503, "generation_infra_service_unavailable", true)),
+            (shown(SubmitError::NoRoom(SHORT)), (503, "generation_infra_storage_error", true)),
             (shown(SubmitError::NoGenerator), (400, "generation_unsupported_model", false)),
             (shown(SubmitError::Store(StoreError::Full)), (503, "generation_infra_storage_error", true)),
             (shown(io(std::io::ErrorKind::StorageFull)), (503, "generation_infra_storage_error", true)),

@@ -6,7 +6,7 @@ use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use crate::event::Event;
 use crate::feed::Seq;
 use crate::generation::{Ending, Generation};
-use crate::ids::{ConsumerName, DeliveryId, GenerationId, KeyId, OrgId};
+use crate::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId};
 use crate::parking::{Lane, ParkReason};
 use crate::rotation::{Places, Signing};
 use crate::time::Timestamp;
@@ -107,6 +107,18 @@ pub enum Change {
     },
     /// A file was uploaded or registered.
     AddAsset(Box<Asset>),
+    /// Deliveries go with their attempts, and each event with the last of its deliveries: their retention is over.
+    /// Fence: all of them have ended.
+    ForgetDeliveries(Vec<DeliveryId>),
+    /// Events go that were never to be delivered: their retention is over. Fence: no delivery of them is left.
+    ForgetEvents(Vec<EventId>),
+    /// Uploads go, whose files are gone already. Fence: all of them are there.
+    ForgetAssets(Vec<AssetId>),
+    /// The videos that were kept before that time are gone. Fence: that was not on record yet.
+    RemovedOutputs {
+        /// The time of the first file that may still be there.
+        before: Timestamp,
+    },
     /// An organization was made. Fence: no other has its id.
     AddOrganization(Organization),
     /// A key was made. Fence: its hash never existed.

@@ -161,11 +161,16 @@ impl IdSequence {
 
     /// The next id: of `now` where the clock has moved on, else one above the last.
     pub fn next(&mut self, now: Timestamp) -> i64 {
-        // Bounded: a clock that has gone mad must not turn ids negative, which would never rise again.
-        let floor = now.0.clamp(0, MS_MAX) << SEQUENCE_BITS;
-        self.last = floor.max(self.last + 1);
+        self.last = first_number_at(now).max(self.last + 1);
         self.last
     }
+}
+
+/// The first of the ids of that millisecond.
+#[must_use]
+pub fn first_number_at(now: Timestamp) -> i64 {
+    // Bounded: a clock that has gone mad must not turn ids negative, which would never rise again.
+    now.0.clamp(0, MS_MAX) << SEQUENCE_BITS
 }
 
 /// Characters of a number's text.

@@ -8,7 +8,9 @@ use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
 use postsync_core::ids::{AssetId, EndpointId, GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
+use postsync_core::retention::Horizons;
 use postsync_core::rule;
+use postsync_core::space::Shortage;
 use postsync_core::time::Timestamp;
 
 use crate::backlog::Backlog;
@@ -18,7 +20,7 @@ use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sen
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
-use crate::{destinations, dispatch, generate, submit, sweep};
+use crate::{destinations, dispatch, generate, retention, space, submit, sweep};
 
 /// After the grace, for outcomes of what was cut to reach the disk.
 const HAND_BACK: Duration = Duration::from_secs(5);
@@ -78,11 +80,15 @@ impl Engine {
         let last_id = if rule::holds("ids_go_above_what_is_on_disk") { last_id } else { 0 };
         let world = World::new(ports, settings, bounds, last_id);
         sweep::recover(&world).await?;
+        // Before the first create can come.
+        let _ = space::look(&world).await;
         for route in world.backlogs.keys() {
             world.ports.spawn.spawn(Box::pin(generate::run(world.clone(), *route)));
         }
         world.ports.spawn.spawn(Box::pin(dispatch::run(world.clone())));
         world.ports.spawn.spawn(Box::pin(sweep::drop_media_of_nobody(world.clone())));
+        world.ports.spawn.spawn(Box::pin(retention::run(world.clone())));
+        world.ports.spawn.spawn(Box::pin(space::run(world.clone())));
         Ok(Arc::new(Self { world }))
     }
 
@@ -140,6 +146,18 @@ impl Engine {
     #[must_use]
     pub fn is_accepting(&self) -> bool {
         !self.world.stopping.is_cancelled()
+    }
+
+    /// Why no generation is taken for want of room, where that is so.
+    #[must_use]
+    pub fn shortage(&self) -> Option<Shortage> {
+        *locked(&self.world.shortage)
+    }
+
+    /// Before which times things may have been removed, because their retention was over.
+    #[must_use]
+    pub fn horizons(&self) -> Horizons {
+        self.world.settings.retention.horizons(self.now())
     }
 
     /// Takes no new work from now on; what is under way goes on.

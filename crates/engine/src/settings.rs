@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use postsync_core::limits;
 use postsync_core::model::Routing;
+use postsync_core::retention::Retention;
 use postsync_core::schedule::Schedule;
+use postsync_core::space::Budget;
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
@@ -22,6 +24,10 @@ pub struct Settings {
     pub generation_timeout: Duration,
     /// `media.input_bytes_max`: one fetched file.
     pub input_bytes_max: u64,
+    /// `retention.*`
+    pub retention: Retention,
+    /// `storage.*`
+    pub budget: Budget,
     /// `shutdown.grace`: for what is under way when we are asked to stop.
     pub shutdown_grace: Duration,
 }
@@ -36,6 +42,8 @@ impl Default for Settings {
             in_flight_max: 1_024,
             generation_timeout: Duration::from_secs(2 * 3600),
             input_bytes_max: limits::INPUT_BYTES_MAX,
+            retention: Retention::default(),
+            budget: Budget::default(),
             shutdown_grace: Duration::from_secs(20),
         }
     }

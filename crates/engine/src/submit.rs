@@ -5,9 +5,10 @@ use postsync_core::asset::Asset;
 use postsync_core::change::Change;
 use postsync_core::generation::{self, Generation, NewGeneration};
 use postsync_core::model::Route;
+use postsync_core::space::Shortage;
 
 use crate::ports::{Applied, StoreError};
-use crate::world::World;
+use crate::world::{World, locked};
 
 /// Why a generation was not accepted. In every case nothing of it was written.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub enum SubmitError {
     /// The server is going down: another one, or a later try, will take it.
     #[error("the server is stopping")]
     Stopping,
+    /// The disk has too little room left: the operator must act.
+    #[error("there is too little room for new generations: {0}")]
+    NoRoom(Shortage),
     /// No generator is configured for the model.
     #[error("no generator makes this model here")]
     NoGenerator,
@@ -30,6 +34,9 @@ pub(crate) async fn submit(
 ) -> Result<Generation, SubmitError> {
     if world.stopping.is_cancelled() {
         return Err(SubmitError::Stopping);
+    }
+    if let Some(shortage) = *locked(&world.shortage) {
+        return Err(SubmitError::NoRoom(shortage));
     }
     let route = world.settings.routing.route(&new.request.model);
     let backlog = route.and_then(|route: Route| world.backlogs.get(&route)).ok_or(SubmitError::NoGenerator)?;

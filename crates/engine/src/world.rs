@@ -6,6 +6,7 @@ use std::time::Duration;
 use postsync_core::change::Change;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, IdSequence, MediaId, SecretId};
 use postsync_core::model::Route;
+use postsync_core::space::Shortage;
 use postsync_core::time::Timestamp;
 
 use crate::backlog::Backlog;
@@ -44,6 +45,8 @@ pub(crate) struct World {
     ids: Mutex<IdSequence>,
     /// Media ids given out while the files of earlier processes are looked through; `None` once that is over.
     pub(crate) fresh_media: Mutex<Option<BTreeSet<MediaId>>>,
+    /// Why no new work is taken for want of room, where that is so.
+    pub(crate) shortage: Mutex<Option<Shortage>>,
 }
 
 /// A generation that a generator works on.
@@ -68,6 +71,7 @@ impl World {
             under_way: Tally::default(),
             ids: Mutex::new(IdSequence::after(last_id)),
             fresh_media: Mutex::new(Some(BTreeSet::new())),
+            shortage: Mutex::default(),
             ports,
             settings,
             bounds,

@@ -55,6 +55,31 @@ pub(crate) fn empty_folder(folder: &Path) -> io::Result<usize> {
     Ok(removed)
 }
 
+/// What the files two levels below a folder come to, as the media folder has them. One that goes meanwhile counts nothing.
+pub(crate) fn bytes_below(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for shelf in fs::read_dir(folder)? {
+        let shelf = shelf?;
+        if !shelf.file_type()?.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(shelf.path())? {
+            match file?.metadata() {
+                Ok(metadata) if metadata.is_file() => bytes += metadata.len(),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// How large a file is; nothing where there is none.
+pub(crate) fn bytes_of(path: &Path) -> i64 {
+    path.symlink_metadata().map_or(0, |metadata| i64::try_from(metadata.len()).unwrap_or(i64::MAX))
+}
+
 /// The names in a folder, as far as they are text; none where there is no folder.
 pub(crate) fn names(folder: &Path) -> io::Result<impl Iterator<Item = String> + use<>> {
     let entries = match fs::read_dir(folder) {

@@ -11,6 +11,7 @@
 
 mod files;
 mod local;
+mod room;
 mod token;
 
 pub use local::{Error, LocalMedia};

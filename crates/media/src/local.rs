@@ -14,11 +14,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use postsync_core::ids::{GenerationId, MediaId};
+use postsync_core::space::Space;
 use postsync_engine::ports::{MediaError, MediaKind, MediaStore, Resolved};
 
 use uuid::Uuid;
 
 use crate::files;
+use crate::room::{self, Kept};
 use crate::token::{TokenKey, random_name};
 
 /// Why the folder could not be opened.
@@ -45,6 +47,8 @@ pub struct LocalMedia {
 struct Folders {
     /// Absolute, with no symlink in it: what is below it can be told by its beginning.
     root: PathBuf,
+    /// Where somebody wants to know what the files come to.
+    kept: Option<Kept>,
 }
 
 impl LocalMedia {
@@ -53,7 +57,15 @@ impl LocalMedia {
     /// # Errors
     /// The folder can't be made or read.
     pub fn open(root: PathBuf, token_key: impl Into<TokenKey>) -> Result<Self, Error> {
-        let folders = Folders::open(&root).map_err(|source| Error::Folder { folder: root, source })?;
+        Self::open_counting(root, token_key, false)
+    }
+
+    /// The same, and whether [`MediaStore::space`] tells what the files come to: for that all of them are looked at once.
+    ///
+    /// # Errors
+    /// The folder can't be made or read.
+    pub fn open_counting(root: PathBuf, token_key: impl Into<TokenKey>, count: bool) -> Result<Self, Error> {
+        let folders = Folders::open(&root, count).map_err(|source| Error::Folder { folder: root, source })?;
         Ok(Self { folders: Arc::new(folders), key: token_key.into() })
     }
 
@@ -69,9 +81,9 @@ impl LocalMedia {
 }
 
 impl Folders {
-    fn open(root: &Path) -> io::Result<Self> {
+    fn open(root: &Path, count: bool) -> io::Result<Self> {
         files::make_folder(root)?;
-        let folders = Self { root: root.canonicalize()? };
+        let folders = Self { root: root.canonicalize()?, kept: count.then(Kept::default) };
         for folder in [folders.media(), folders.jobs(), folders.uploads()] {
             files::make_folder(&folder)?;
             // A link in its place would take every check below to somewhere else.
@@ -123,6 +135,12 @@ impl Folders {
             }
         }
         Ok(found)
+    }
+
+    fn moved(&self, bytes: i64) {
+        if let Some(kept) = &self.kept {
+            kept.moved(bytes);
+        }
     }
 
     fn job(&self, id: GenerationId) -> PathBuf {
@@ -190,7 +208,10 @@ impl MediaStore for LocalMedia {
         let path = path.to_path_buf();
         self.run(move |folders| {
             Folders::below(&path, &[folders.jobs(), folders.uploads()])?;
-            files::keep(&path, &folders.file(id))
+            let file = folders.file(id);
+            files::keep(&path, &file)?;
+            folders.moved(files::bytes_of(&file));
+            Ok(())
         })
         .await
     }
@@ -211,11 +232,22 @@ impl MediaStore for LocalMedia {
     }
 
     async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
-        self.run(move |folders| files::remove_file(&folders.file(id))).await
+        self.run(move |folders| {
+            let file = folders.file(id);
+            let bytes = files::bytes_of(&file);
+            files::remove_file(&file)?;
+            folders.moved(-bytes);
+            Ok(())
+        })
+        .await
     }
 
     async fn list_kept(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError> {
         self.run(move |folders| folders.list_kept(after, limit)).await
+    }
+
+    async fn space(&self) -> Result<Option<Space>, MediaError> {
+        self.run(|folders| room::space(&folders.root, &folders.media(), folders.kept.as_ref()).map(Some)).await
     }
 
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {

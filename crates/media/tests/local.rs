@@ -221,3 +221,28 @@ fn a_folder_that_can_not_be_used_says_so() {
     symlink(root.path().join("elsewhere"), data.join("jobs")).unwrap();
     assert!(LocalMedia::open(data, [1; 32]).is_err());
 }
+
+#[tokio::test]
+async fn what_is_kept_is_counted_where_that_is_asked_for() {
+    let (root, plain) = open();
+    let folder = plain.job_folder(generation(1)).await.unwrap();
+    let put = |name: &str, bytes: usize| {
+        let path = folder.join(name);
+        fs::write(&path, vec![0; bytes]).unwrap();
+        path
+    };
+    plain.keep(media_id(1), MediaKind::Output, &put("a", 1_000)).await.unwrap();
+    plain.keep(media_id(2), MediaKind::Upload, &put("b", 200)).await.unwrap();
+    assert_eq!(plain.space().await.unwrap().unwrap().media_bytes, None);
+
+    let counting = LocalMedia::open_counting(root.path().join("data"), [1; 32], true).unwrap();
+    let bytes = async || counting.space().await.unwrap().unwrap().media_bytes;
+    assert_eq!(bytes().await, Some(1_200), "what was there before");
+    counting.keep(media_id(3), MediaKind::Output, &put("c", 30)).await.unwrap();
+    assert_eq!(bytes().await, Some(1_230));
+    counting.remove(media_id(1)).await.unwrap();
+    counting.remove(media_id(1)).await.unwrap();
+    assert_eq!(bytes().await, Some(230), "once, however often it is removed");
+    let space = counting.space().await.unwrap().unwrap();
+    assert!(0 < space.free_bytes && space.free_bytes < space.disk_bytes, "{space:?}");
+}

@@ -98,7 +98,8 @@ impl Server {
 
 fn ports(settings: &Settings, opened: &data::Opened) -> anyhow::Result<Ports> {
     let egress = Arc::new(Egress::new(egress_settings(settings))?);
-    let media = LocalMedia::open(opened.folder.path().to_path_buf(), opened.folder.token_key()?)?;
+    let count = settings.budget.media_bytes_max > 0;
+    let media = LocalMedia::open_counting(opened.folder.path().to_path_buf(), opened.folder.token_key()?, count)?;
     Ok(Ports {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -153,6 +154,8 @@ fn engine_settings(settings: &Settings, public_url: &str) -> postsync_engine::Se
         in_flight_max: settings.in_flight_max,
         generation_timeout: settings.generation_timeout,
         input_bytes_max: settings.input_bytes_max,
+        retention: settings.retention,
+        budget: settings.budget,
         shutdown_grace: settings.shutdown_grace,
     }
 }

@@ -45,15 +45,17 @@ pub(crate) async fn get_health() -> Response {
     security(()),
     responses(
         (status = 200, description = "They are", body = Readiness),
-        (status = 503, description = "The server is stopping", body = ErrorBody),
+        (status = 503, description = "The server is stopping, or has too little room", body = ErrorBody),
     )
 )]
 pub(crate) async fn get_readiness(State(state): State<ApiState>) -> Result<Response, ApiError> {
-    if state.engine.is_accepting() {
-        Ok(json::answer(StatusCode::OK, r#"{"status":"ok"}"#))
-    } else {
-        Err(ApiError::stopping())
+    if !state.engine.is_accepting() {
+        return Err(ApiError::stopping());
     }
+    if state.engine.shortage().is_some() {
+        return Err(ApiError::no_room());
+    }
+    Ok(json::answer(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 
 /// Read the metrics

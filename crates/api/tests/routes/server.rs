@@ -1,12 +1,14 @@
 //! The server about itself, and what the router refuses.
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use http::Method;
 use postsync_api::{ApiSettings, ApiState};
+use postsync_core::space::Space;
 use tower::ServiceExt as _;
 
-use crate::harness::{Answer, App, READER, request};
+use crate::harness::{Answer, App, READER, TestMedia, body, request};
 
 #[tokio::test]
 async fn health_is_open() {
@@ -19,6 +21,31 @@ async fn health_is_open() {
     let ready = app.send(request(Method::GET, "/readyz", None, Body::empty())).await;
     assert_eq!(ready.refusal(), "503 generation_infra_service_unavailable -");
     assert_eq!(app.send(request(Method::GET, "/healthz", None, Body::empty())).await.status, 200);
+}
+
+#[tokio::test]
+async fn too_little_room_is_told_before_anything_is_read() {
+    let space = |free_bytes| Some(Space { free_bytes, disk_bytes: 1 << 40, media_bytes: None });
+    let media = TestMedia::new();
+    *media.space.lock().unwrap() = space(1 << 20);
+    let app = App::with_media(ApiSettings::default(), media).await;
+    for answer in [
+        app.create(&body("sync-3")).await,
+        app.create_text("not even JSON").await,
+        app.send(request(Method::GET, "/readyz", None, Body::empty())).await,
+    ] {
+        assert_eq!(answer.refusal(), "503 generation_infra_storage_error -");
+        assert_eq!(answer.header("retry-after"), Some("60"));
+        assert!(!answer.text().contains("MB"), "how large the disk is, is nobody's business: {}", answer.text());
+    }
+    assert_eq!(app.get("/v2/generations").await.status, 200, "what is there can be read");
+    *app.media.space.lock().unwrap() = space(1 << 30);
+    app.until(|| async {
+        app.clock.advance(Duration::from_secs(5));
+        (app.create(&body("sync-3")).await.status == 201).then_some(())
+    })
+    .await;
+    assert_eq!(app.send(request(Method::GET, "/readyz", None, Body::empty())).await.status, 200);
 }
 
 #[tokio::test]

@@ -216,6 +216,8 @@ codes! {
     CONSUMER_LIMIT_REACHED = "consumer_limit_reached", 409,
         "The organization has as many consumers as it may.",
         "Use a name that has committed before; one that has been idle for 90 days makes room by itself.";
+    DELIVERY_EXPIRED = "delivery_expired", 410,
+        "Deliveries of that age are not kept any more.", "Ask for a newer one; retention.events says how long they are kept.";
     MEDIA_EXPIRED = "media_expired", 410,
         "The file has been removed, because its retention is over.", "Create the generation again.";
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", 416,

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use postsync_core::ids::{GenerationId, MediaId};
+use postsync_core::space::Space;
 
 /// What a stored file is for; retention differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,12 @@ pub trait MediaStore: Send + Sync {
     /// # Errors
     /// See [`MediaError`].
     async fn list_kept(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError>;
+
+    /// How much room there is; `None` where that can't be known.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
+    async fn space(&self) -> Result<Option<Space>, MediaError>;
 
     /// The path, below the public URL, of a generation's result: it needs no key, and only who was told it can know it.
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String;

@@ -11,7 +11,8 @@ pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, J
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
 pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Post, Sender};
 pub use store::{
-    Applied, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FedEvent,
-    FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery, Store, StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord,
+    DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery, Store,
+    StoreError,
 };
 pub use world::{Clock, Entropy, Spawn};

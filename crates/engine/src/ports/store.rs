@@ -10,6 +10,7 @@ use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, Status};
 use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
+use postsync_core::retention::Standing;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 
@@ -191,6 +192,35 @@ pub struct FeedPage {
     pub events: Vec<FedEvent>,
 }
 
+/// A delivery that is old enough to be asked whether it may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgedDelivery {
+    /// Which.
+    pub id: DeliveryId,
+    /// Where it stands.
+    pub standing: Standing,
+    /// How many attempts go with it.
+    pub attempts: u32,
+}
+
+/// An event that is old enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgedEvent {
+    /// Which.
+    pub id: EventId,
+    /// Whether a delivery of it is left: it goes with the last of them.
+    pub has_delivery: bool,
+}
+
+/// An upload that is old enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgedAsset {
+    /// Which.
+    pub id: AssetId,
+    /// Its file.
+    pub media: MediaId,
+}
+
 /// What is remembered.
 ///
 /// Promise of every implementation (held by one conformance suite): `apply` is atomic and durable before it answers
@@ -318,6 +348,53 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError>;
+
+    /// Deliveries with ids behind `after` and below `before`, in that order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn aged_deliveries(
+        &self,
+        after: Option<DeliveryId>,
+        before: DeliveryId,
+        limit: usize,
+    ) -> Result<Vec<AgedDelivery>, StoreError>;
+
+    /// Events with ids behind `after` and below `before`, in that order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn aged_events(
+        &self,
+        after: Option<EventId>,
+        before: EventId,
+        limit: usize,
+    ) -> Result<Vec<AgedEvent>, StoreError>;
+
+    /// The files of generations' videos with ids behind `after` and below `before`, in that order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<MediaId>, StoreError>;
+
+    /// What the last [`Change::RemovedOutputs`] said; the beginning of time before the first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn removed_outputs(&self) -> Result<Timestamp, StoreError>;
+
+    /// Uploads with ids below `before`, in that order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn aged_assets(&self, before: AssetId, limit: usize) -> Result<Vec<AgedAsset>, StoreError>;
+
+    /// Gives the disk back a little of what deleted rows have left, and says whether there is more of it. A share is kept:
+    /// what is written next goes there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn give_back(&self) -> Result<bool, StoreError>;
 
     /// The key with that hash, revoked ones too.
     ///

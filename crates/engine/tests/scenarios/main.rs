@@ -8,4 +8,5 @@ mod failures;
 mod generations;
 mod limits;
 mod play;
+mod retention;
 mod stops;

@@ -14,8 +14,8 @@ use crate::settings::{Settings, UNKNOWN_VARIABLE};
 use crate::wiring;
 use crate::world::SystemClock;
 
-/// Less than this and uploads will soon be refused.
-const DISK_BYTES_MIN: u64 = 1 << 30;
+/// So many times what must stay free should be: less, and generations will soon be refused.
+const FREE_TIMES_MIN: u64 = 2;
 
 /// A clock before this was never set: signatures would be refused as too old.
 const CLOCK_MIN_UNIX_S: i64 = 1_767_225_600;
@@ -119,9 +119,17 @@ fn disk(settings: &Settings) -> Finding {
     let folder = wanted.ancestors().find(|path| path.exists()).unwrap_or(&wanted);
     match rustix::fs::statvfs(folder) {
         Ok(stat) => {
-            let free = stat.f_bavail * stat.f_frsize;
+            let (free, wanted) =
+                (stat.f_bavail * stat.f_frsize, settings.budget.wanted_bytes(stat.f_blocks * stat.f_frsize));
             let line = format!("{} MB free in {}", free / 1_000_000, folder.display());
-            (Some(free >= DISK_BYTES_MIN), line)
+            let kept = format!("storage.free_bytes_min keeps {} MB free", wanted / 1_000_000);
+            if free < wanted {
+                (Some(false), format!("{line}: {kept}, so no generation is taken"))
+            } else if free < wanted.saturating_mul(FREE_TIMES_MIN) {
+                (None, format!("{line}: {kept}, so no generation will be taken soon"))
+            } else {
+                (Some(true), line)
+            }
         }
         Err(error) => (Some(false), format!("{}: {error}", folder.display())),
     }

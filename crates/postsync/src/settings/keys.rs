@@ -61,6 +61,29 @@ pub(crate) const KEYS: &[Key] = &[
     key("media.pixels_max", "50000000", "Most pixels in a picture or frame."),
     key("media.duration_max", "30m", "Longest video and longest speech."),
     key("media.fetch_timeout", "10m", "The longest that fetching an input may take."),
+    key(
+        "retention.events",
+        "30d",
+        "How long events, deliveries and attempts are kept; a day longer than delivery.schedule at least.",
+    ),
+    key("retention.exhausted", "90d", "The same of what is exhausted and was not replayed."),
+    key(
+        "retention.media",
+        "30d",
+        "How long videos and uploads are kept; not shorter than retention.events, whose bodies name them.",
+    ),
+    key(
+        "retention.inputs",
+        "24h",
+        "The longest that fetched inputs are kept after the end. Read today: this version removes them at the end.",
+    ),
+    key(
+        "storage.free_bytes_min",
+        "",
+        "Below this on the disk of the data folder no generation is taken; 0 is no bound. Default: 512MiB, or a tenth of the \
+         disk where that is less.",
+    ),
+    key("storage.media_bytes_max", "0", "When videos and uploads take this, no generation is taken; 0 is no limit."),
     key("limits.json_bytes_max", "10MiB", "Largest JSON body."),
     key(
         "limits.generate_per_minute",

@@ -14,7 +14,9 @@ use crate::logging;
 use postsync_core::Secret;
 use postsync_core::egress_rules::{Allow, AllowError, EgressRules};
 use postsync_core::model::{MODELS, Route, Routing};
+use postsync_core::retention::Retention;
 use postsync_core::schedule::{Schedule, parse_duration};
+use postsync_core::space::Budget;
 use postsync_store::MasterKey;
 
 pub(crate) use sources::{Origin, UNKNOWN_VARIABLE, Values};
@@ -24,6 +26,11 @@ const FILE: &str = "postsync.toml";
 
 /// Shortest key that bootstrap takes.
 const BOOTSTRAP_KEY_CHARS_MIN: usize = 8;
+
+const DAY_S: u64 = 24 * 3600;
+
+/// As good as for ever, and no time that is reckoned back from now leaves the calendar.
+const RETENTION_S_MAX: u64 = 3650 * DAY_S;
 
 /// Everything that an operator can set, judged.
 #[derive(Clone, Debug)]
@@ -47,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) pixels_max: u64,
     pub(crate) duration_max: Duration,
     pub(crate) fetch_timeout: Duration,
+    pub(crate) retention: Retention,
+    pub(crate) budget: Budget,
     pub(crate) json_bytes_max: usize,
     pub(crate) metrics_open: bool,
     pub(crate) shutdown_grace: Duration,
@@ -128,6 +137,8 @@ impl Judge<'_> {
             pixels_max: self.count("media.pixels_max", 1, 1_000_000_000) as u64,
             duration_max: self.duration("media.duration_max", 1, 24 * 3600),
             fetch_timeout: self.duration("media.fetch_timeout", 1, 24 * 3600),
+            retention: self.retention(),
+            budget: self.budget(),
             json_bytes_max: usize::try_from(self.bytes("limits.json_bytes_max")).unwrap_or(usize::MAX),
             metrics_open: self.flag("metrics.open"),
             shutdown_grace: self.duration("shutdown.grace", 0, 3600),
@@ -137,6 +148,37 @@ impl Judge<'_> {
                 self.routing()
             },
         }
+    }
+
+    fn retention(&mut self) -> Retention {
+        let mistakes = self.mistakes.len();
+        let retention = Retention {
+            events: self.duration("retention.events", DAY_S, RETENTION_S_MAX),
+            exhausted: self.duration("retention.exhausted", DAY_S, RETENTION_S_MAX),
+            media: self.duration("retention.media", DAY_S, RETENTION_S_MAX),
+        };
+        let _ = self.duration("retention.inputs", 0, RETENTION_S_MAX);
+        // Only of what can be read: a mistake would be told twice.
+        let schedule = Schedule::parse(self.values.text("delivery.schedule").trim_matches(['[', ']']));
+        if let (Ok(schedule), true) = (schedule, mistakes == self.mistakes.len()) {
+            self.mistakes.extend(retention.mistakes(&schedule).iter().map(ToString::to_string));
+        }
+        retention
+    }
+
+    fn budget(&mut self) -> Budget {
+        Budget {
+            free_bytes_min: self
+                .optional("storage.free_bytes_min")
+                .map(|_| self.bytes_or_none("storage.free_bytes_min")),
+            media_bytes_max: self.bytes_or_none("storage.media_bytes_max"),
+        }
+    }
+
+    /// 0 is none.
+    fn bytes_or_none(&mut self, name: &str) -> u64 {
+        let read = |text: &str| if text == "0" { Some(0) } else { units::parse_bytes(text) };
+        self.parse(name, "a size like 500000, 20MB or 5GiB, or 0", read, 0)
     }
 
     fn optional(&self, name: &str) -> Option<String> {
@@ -269,6 +311,39 @@ mod tests {
         assert_eq!(settings.input_bytes_max, 5 * 1024 * 1024 * 1024);
         assert_eq!(settings.schedule, Schedule::default());
         assert!(settings.rules.allow.is_empty() && !settings.rules.allow_http);
+    }
+
+    #[test]
+    fn how_long_things_are_kept_goes_together() {
+        let told = |set: &[(&str, &str)]| {
+            let mut values = Values::defaults();
+            set.iter().for_each(|(name, text)| values.set(name, (*text).to_owned(), Origin::Flag));
+            judge(&values).map(|settings| (settings.retention, settings.budget)).map_err(|error| error.to_string())
+        };
+        let days = |days| Duration::from_secs(days * DAY_S);
+        let (retention, budget) = told(&[]).unwrap();
+        assert_eq!((retention, budget), (Retention::default(), Budget::default()));
+        let (retention, budget) = told(&[
+            ("retention.events", "4d"),
+            ("retention.media", "96h"),
+            ("storage.free_bytes_min", "0"),
+            ("storage.media_bytes_max", "20GB"),
+        ])
+        .unwrap();
+        assert_eq!((retention.events, retention.media), (days(4), days(4)));
+        assert_eq!(budget, Budget { free_bytes_min: Some(0), media_bytes_max: 20_000_000_000 });
+        for (set, words) in [
+            (&[("retention.events", "3d")][..], &["1 mistake(s)", "3d is too short", "ends after 3d"][..]),
+            (&[("retention.events", "90d")], &["1 mistake(s)", "retention.media", "30d is shorter than", "90d"]),
+            (&[("retention.exhausted", "7d")], &["1 mistake(s)", "retention.exhausted", "7d is shorter"]),
+            (&[("retention.media", "1h")], &["1 mistake(s)", "a duration from 86400s"]),
+            (&[("retention.inputs", "soon")], &["1 mistake(s)", "retention.inputs"]),
+            (&[("storage.free_bytes_min", "much")], &["1 mistake(s)", "storage.free_bytes_min", "or 0"]),
+            (&[("delivery.schedule", "0s,30d")], &["1 mistake(s)", "30d is too short", "ends after 30d"]),
+        ] {
+            let told = told(set).unwrap_err();
+            assert!(words.iter().all(|word| told.contains(word)), "{set:?}: {told}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::outcome::SendError;
+use postsync_core::space::Space;
 use postsync_engine::ports::{
     Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore, Resolved,
 };
@@ -29,6 +30,7 @@ struct Files {
     folders: BTreeSet<GenerationId>,
     kept: BTreeSet<MediaId>,
     faulty: bool,
+    space: Option<Space>,
 }
 
 impl SimMedia {
@@ -50,6 +52,11 @@ impl SimMedia {
     /// Puts a file there, as an upload would.
     pub fn put(&self, id: MediaId) {
         self.files().kept.insert(id);
+    }
+
+    /// How much room there is from now on; nobody knows it before.
+    pub fn set_space(&self, space: Space) {
+        self.files().space = Some(space);
     }
 
     /// The folders of jobs that exist.
@@ -121,6 +128,10 @@ impl MediaStore for SimMedia {
         Yield::default().await;
         let behind = |id: &&MediaId| after.is_none_or(|after| **id > after);
         Ok(self.files().kept.iter().filter(behind).take(limit).copied().collect())
+    }
+
+    async fn space(&self) -> Result<Option<Space>, MediaError> {
+        Ok(self.files().space)
     }
 
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {

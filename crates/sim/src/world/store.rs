@@ -20,8 +20,8 @@ use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
-    FeedQuery, GenerationQuery, Store, StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord,
+    DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, Store, StoreError,
 };
 
 use super::Yield;
@@ -210,6 +210,12 @@ reads! {
     consumer(org: &OrgId, name: &ConsumerName) -> Option<Seq>;
     asset(org: &OrgId, id: AssetId) -> Option<Asset>;
     named_media(ids: Vec<MediaId>) -> Vec<MediaId>;
+    aged_deliveries(after: Option<DeliveryId>, before: DeliveryId, limit: usize) -> Vec<AgedDelivery>;
+    aged_events(after: Option<EventId>, before: EventId, limit: usize) -> Vec<AgedEvent>;
+    aged_outputs(after: MediaId, before: MediaId, limit: usize) -> Vec<MediaId>;
+    removed_outputs() -> Timestamp;
+    aged_assets(before: AssetId, limit: usize) -> Vec<AgedAsset>;
+    give_back() -> bool;
     key_by_hash(hash: [u8; 32]) -> Option<ApiKey>;
     keys(org: &OrgId) -> Vec<ApiKey>;
     key(id: KeyId) -> Option<ApiKey>;

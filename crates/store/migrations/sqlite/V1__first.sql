@@ -132,6 +132,8 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_status ON deliveries (org, status, id);
 CREATE INDEX deliveries_by_generation ON deliveries (generation, id) WHERE generation IS NOT NULL;
 CREATE INDEX deliveries_by_endpoint ON deliveries (org, endpoint, status, id);
+-- Whether a delivery of an event is left is asked when old ones go. Those about a generation are found by that.
+CREATE INDEX deliveries_by_event ON deliveries (event) WHERE generation IS NULL;
 
 -- The only hot table: what is to be delivered, clustered in the order in which it is read. A row goes when its delivery ends.
 CREATE TABLE due (
@@ -207,9 +209,10 @@ CREATE TABLE assets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX assets_by_media ON assets (media);
 
--- checks: moved by each check that the disk takes writes.
+-- checks: moved by each check that the disk takes writes. outputs: the videos that were kept before that time are gone, because
+-- their retention is over.
 CREATE TABLE counters (
     name  TEXT NOT NULL PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('checks', 0);
+INSERT INTO counters (name, value) VALUES ('checks', 0), ('outputs', 0);

@@ -30,6 +30,17 @@ impl Tables {
         }
     }
 
+    /// Whyever an event is removed: no reader may step over the hole without a word.
+    pub(super) fn forget_event(&mut self, id: EventId) {
+        self.events.remove(&id);
+        let place = self.places.range(..).find(|(_, event)| **event == id).map(|(key, _)| key.clone());
+        if let Some((org, seq)) = place {
+            let span = self.span(&org);
+            self.feeds.put(org.clone(), Span { forgotten: span.forgotten.max(seq), ..span });
+            self.places.remove(&(org, seq));
+        }
+    }
+
     pub(super) fn commit_cursor(
         &mut self,
         org: OrgId,

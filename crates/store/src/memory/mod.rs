@@ -5,6 +5,7 @@
 //! `Done` is what a disk would have kept.
 //!
 //! Deliberately absent: durability, bounds on memory, encryption of secrets.
+mod aged;
 mod feed;
 mod read;
 mod table;
@@ -24,8 +25,8 @@ use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery,
-    GenerationQuery, Store, StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
+    DueDelivery, FeedPage, FeedQuery, GenerationQuery, Store, StoreError,
 };
 
 use crate::refusal::applied;
@@ -142,6 +143,40 @@ impl Store for Memory {
 
     async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError> {
         Ok(self.tables().named_media(&ids))
+    }
+
+    async fn aged_deliveries(
+        &self,
+        after: Option<DeliveryId>,
+        before: DeliveryId,
+        limit: usize,
+    ) -> Result<Vec<AgedDelivery>, StoreError> {
+        Ok(self.tables().aged_deliveries(after, before, limit))
+    }
+
+    async fn aged_events(
+        &self,
+        after: Option<EventId>,
+        before: EventId,
+        limit: usize,
+    ) -> Result<Vec<AgedEvent>, StoreError> {
+        Ok(self.tables().aged_events(after, before, limit))
+    }
+
+    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<MediaId>, StoreError> {
+        Ok(self.tables().aged_outputs(after, before, limit))
+    }
+
+    async fn removed_outputs(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.tables().removed_outputs())
+    }
+
+    async fn aged_assets(&self, before: AssetId, limit: usize) -> Result<Vec<AgedAsset>, StoreError> {
+        Ok(self.tables().aged_assets(before, limit))
+    }
+
+    async fn give_back(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {

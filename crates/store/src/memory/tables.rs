@@ -45,6 +45,8 @@ pub(super) struct Tables {
     pub(super) signing: Table<SecretOwner, Signing>,
     /// Whose each secret is.
     pub(super) secrets: Table<SecretId, SecretOwner>,
+    /// The videos that were kept before that time are gone.
+    pub(super) removed_outputs: Table<(), Timestamp>,
 }
 
 /// Runs one method on every table: what is forgotten here is not taken back.
@@ -65,6 +67,7 @@ macro_rules! each {
         $tables.keys.$method();
         $tables.signing.$method();
         $tables.secrets.$method();
+        $tables.removed_outputs.$method();
     }};
 }
 
@@ -109,6 +112,10 @@ impl Tables {
             Change::SettleAttempt(settlement) => self.settle_attempt(*settlement),
             Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, seq, at),
             Change::AddAsset(asset) => self.add_asset(*asset),
+            Change::ForgetDeliveries(ids) => self.forget_deliveries(&ids),
+            Change::ForgetEvents(ids) => self.forget_events(&ids),
+            Change::ForgetAssets(ids) => self.forget_assets(&ids),
+            Change::RemovedOutputs { before } => self.removed_outputs_before(before),
             Change::AddOrganization(organization) => self.add_organization(organization),
             Change::AddKey(key) => self.add_key(*key),
             Change::RevokeKey { id, at } => self.revoke_key(id, at),

@@ -18,6 +18,7 @@ mod port;
 mod read;
 mod readers;
 mod setup;
+mod space;
 mod words;
 mod writer;
 

@@ -11,15 +11,15 @@ use postsync_core::parking::Lane;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery,
-    GenerationQuery, Store, StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
+    DueDelivery, FeedPage, FeedQuery, GenerationQuery, Store, StoreError,
 };
 use rusqlite::Connection;
 
 use super::commit::Work;
 use super::failure::store_error;
-use super::read::{access, deliveries, feed, generations, secrets};
-use super::{Reads, Sqlite};
+use super::read::{access, aged, deliveries, feed, generations, secrets};
+use super::{Reads, Side, Sqlite, lock, space};
 
 impl Sqlite {
     async fn query<T: Send + 'static>(
@@ -141,6 +141,43 @@ impl Store for Sqlite {
 
     async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError> {
         self.query(move |conn| access::named_media(conn, &ids)).await
+    }
+
+    async fn aged_deliveries(
+        &self,
+        after: Option<DeliveryId>,
+        before: DeliveryId,
+        limit: usize,
+    ) -> Result<Vec<AgedDelivery>, StoreError> {
+        self.query(move |conn| aged::deliveries(conn, after, before, limit)).await
+    }
+
+    async fn aged_events(
+        &self,
+        after: Option<EventId>,
+        before: EventId,
+        limit: usize,
+    ) -> Result<Vec<AgedEvent>, StoreError> {
+        self.query(move |conn| aged::events(conn, after, before, limit)).await
+    }
+
+    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<MediaId>, StoreError> {
+        self.query(move |conn| aged::outputs(conn, after, before, limit)).await
+    }
+
+    async fn removed_outputs(&self) -> Result<Timestamp, StoreError> {
+        self.query(|conn| aged::removed_outputs(conn)).await
+    }
+
+    async fn aged_assets(&self, before: AssetId, limit: usize) -> Result<Vec<AgedAsset>, StoreError> {
+        self.query(move |conn| aged::assets(conn, before, limit)).await
+    }
+
+    async fn give_back(&self) -> Result<bool, StoreError> {
+        match &self.side {
+            Side::Threads { writer, .. } => writer.give_back().await,
+            Side::Caller(writer) => space::give_back(&lock(writer).conn).map_err(|error| store_error(&error)),
+        }
     }
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::commit::{NoCommit, Work, Writer};
 use super::connect::{self, Pragmas};
 use super::failure::store_error;
+use super::space;
 use crate::Error;
 use crate::refusal::applied;
 
@@ -26,6 +27,7 @@ enum Request {
     Write(Work, Answer<Applied>),
     Pragmas(Answer<Pragmas>),
     CapPages(u32, Answer<u32>),
+    GiveBack(Answer<bool>),
 }
 
 /// The way to the writer's thread. Dropped, it waits until what was handed over is written.
@@ -54,6 +56,10 @@ impl WriterThread {
 
     pub(super) async fn cap_pages(&self, pages: u32) -> Result<u32, StoreError> {
         self.ask(|answer| Request::CapPages(pages, answer)).await
+    }
+
+    pub(super) async fn give_back(&self) -> Result<bool, StoreError> {
+        self.ask(Request::GiveBack).await
     }
 
     /// A writer that is gone answers nobody: neither `Done` nor a refusal would be known to be true.
@@ -98,6 +104,9 @@ fn run(writer: &Writer, mut requests: mpsc::Receiver<Request>) {
                 }
                 Request::CapPages(pages, answer) => {
                     let _ = answer.send(connect::cap_pages(&writer.conn, pages).map_err(|e| store_error(&e)));
+                }
+                Request::GiveBack(answer) => {
+                    let _ = answer.send(space::give_back(&writer.conn).map_err(|e| store_error(&e)));
                 }
             }
             next = if weight < COMMIT_CHANGES_MAX { requests.try_recv().ok() } else { None };

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod aged;
 mod atomic;
 mod attempts;
 mod due;
@@ -45,6 +46,10 @@ macro_rules! suite {
 }
 
 suite! {
+    aged: old_deliveries_are_found_as_they_stand, a_delivery_goes_with_its_attempts_and_its_event,
+        what_is_to_be_delivered_never_goes, an_event_goes_with_the_last_of_its_deliveries,
+        events_that_nobody_was_to_be_told_go_too, old_videos_are_found_and_it_is_kept_how_far_they_are_gone,
+        old_uploads_are_found_and_go, many_attempts_go_with_their_delivery;
     atomic: a_stale_fence_takes_its_whole_list_with_it, a_failed_list_writes_nothing, a_list_sees_its_own_changes,
         an_empty_list_is_done, a_check_writes, of_two_who_want_the_same_one_is_stale, a_delivery_needs_its_event;
     generations: a_generation_reads_back_whole, starts_are_fenced, releases_are_fenced, ends_are_fenced, final_stays_final,

@@ -88,6 +88,7 @@ fn id<T: std::str::FromStr>(query: &Query, name: &str, what: &str) -> Result<Opt
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
         (status = 404, description = "No such delivery", body = ErrorBody),
+        (status = 410, description = "It is older than deliveries are kept", body = ErrorBody),
     )
 )]
 pub(crate) async fn get_delivery(
@@ -97,6 +98,12 @@ pub(crate) async fn get_delivery(
 ) -> Result<Response, ApiError> {
     let room = state.room.for_a_list().await?;
     let record = state.engine.store().delivery(&org, id).await?;
-    let record = record.ok_or_else(|| ApiError::of(error_code::DELIVERY_NOT_FOUND))?;
+    let record = record.ok_or_else(|| missing(&state, id))?;
     Ok(json::answer(StatusCode::OK, room.hold(json::text(&DeliveryDetail::from(&record)))))
+}
+
+/// Why there is no such delivery, to whomever it belongs.
+pub(crate) fn missing(state: &ApiState, id: DeliveryId) -> ApiError {
+    let gone = state.engine.horizons().may_be_gone(id);
+    ApiError::of(if gone { error_code::DELIVERY_EXPIRED } else { error_code::DELIVERY_NOT_FOUND })
 }

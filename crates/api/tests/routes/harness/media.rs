@@ -1,9 +1,11 @@
 //! Files in a folder of the test's own, on a disk that can be full.
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use postsync_core::ids::{GenerationId, MediaId};
+use postsync_core::space::Space;
 use postsync_engine::ports::{MediaError, MediaKind, MediaStore, Resolved};
 use tempfile::TempDir;
 
@@ -13,6 +15,8 @@ pub(crate) struct TestMedia {
     pub(crate) full: AtomicBool,
     /// The folder that uploads are written to has vanished.
     pub(crate) vanished: AtomicBool,
+    /// How much room there is; nobody looks again where it is not known at the start.
+    pub(crate) space: Mutex<Option<Space>>,
     uploads: AtomicU32,
 }
 
@@ -22,6 +26,7 @@ impl TestMedia {
             root: TempDir::new().unwrap(),
             full: AtomicBool::new(false),
             vanished: AtomicBool::new(false),
+            space: Mutex::default(),
             uploads: AtomicU32::new(0),
         }
     }
@@ -86,6 +91,10 @@ impl MediaStore for TestMedia {
 
     async fn list_kept(&self, _: Option<MediaId>, _: usize) -> Result<Vec<MediaId>, MediaError> {
         Ok(Vec::new())
+    }
+
+    async fn space(&self) -> Result<Option<Space>, MediaError> {
+        Ok(*self.space.lock().unwrap())
     }
 
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {

@@ -66,12 +66,17 @@ impl App {
     }
 
     /// `lipsync-2` goes to the generator that waits; `sync-3` to one that is done at once.
-    pub(crate) async fn with(mut settings: ApiSettings) -> Self {
+    pub(crate) async fn with(settings: ApiSettings) -> Self {
+        Self::with_media(settings, TestMedia::new()).await
+    }
+
+    /// The same, with its files there.
+    pub(crate) async fn with_media(mut settings: ApiSettings, media: TestMedia) -> Self {
         let mut routing = Routing::default();
         assert!(routing.set("sync-3", Route::Passthrough));
         settings.routing = routing.clone();
         settings.public_url = "https://lips.example.com".to_owned();
-        let (store, media) = (Arc::new(Memory::new()), Arc::new(TestMedia::new()));
+        let (store, media) = (Arc::new(Memory::new()), Arc::new(media));
         let (clock, sender) = (Arc::new(TestClock::new(START)), Arc::new(TestSender::default()));
         let made = Arc::new(Made::new(media.root.path().to_owned()));
         add_keys(&store).await;

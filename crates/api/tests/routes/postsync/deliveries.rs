@@ -6,10 +6,12 @@ use bytes::Bytes;
 use http::Method;
 use postsync_core::attempt::Answer;
 use postsync_core::outcome::{Outcome, Phases, SendReport};
+use postsync_core::retention::first_delivery_at;
 use postsync_core::sent::Sent;
+use postsync_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{App, STRANGER, body, request};
+use crate::harness::{App, START, STRANGER, body, request};
 
 /// A finished generation with a webhook; gives its id.
 async fn notified(app: &App) -> String {
@@ -178,4 +180,15 @@ async fn unknown_malformed_and_foreign_ids_are_404() {
     for id in ["nope", "dlv_0000000000000", "evt_0000000000000", "1"] {
         assert_eq!(app.get(&format!("/postsync/v1/deliveries/{id}")).await.refusal(), "404 delivery_not_found -");
     }
+}
+
+#[tokio::test]
+async fn what_is_older_than_deliveries_are_kept_is_gone_and_not_unknown() {
+    let app = App::start().await;
+    let of = |at: Timestamp| format!("/postsync/v1/deliveries/{}", first_delivery_at(at));
+    let days = |days: i64| START.plus_ms(-days * 24 * 3_600_000);
+    assert_eq!(app.get(&of(days(29))).await.refusal(), "404 delivery_not_found -");
+    let gone = app.get(&of(days(31))).await;
+    assert_eq!(gone.refusal(), "410 delivery_expired -");
+    assert!(gone.text().contains("not kept any more"), "{}", gone.text());
 }

@@ -5,6 +5,7 @@
 mod access;
 mod deliveries;
 mod feed;
+pub(super) mod forget;
 mod generations;
 mod parking;
 mod secrets;
@@ -94,6 +95,10 @@ impl<'c> Unit<'c> {
             Change::SettleAttempt(settlement) => self.settle_attempt(settlement),
             Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, *seq, *at),
             Change::AddAsset(asset) => self.add_asset(asset),
+            Change::ForgetDeliveries(ids) => self.forget_deliveries(ids),
+            Change::ForgetEvents(ids) => self.forget_events(ids),
+            Change::ForgetAssets(ids) => self.forget_assets(ids),
+            Change::RemovedOutputs { before } => self.removed_outputs(*before),
             Change::AddOrganization(organization) => self.add_organization(organization),
             Change::AddKey(key) => self.add_key(key),
             Change::RevokeKey { id, at } => self.revoke_key(*id, *at),

@@ -1,6 +1,7 @@
 //! What a connection answers. Several statements that must fit together run in one read transaction, over in milliseconds:
 //! a long one would keep the log from being reused.
 pub(super) mod access;
+pub(super) mod aged;
 pub(super) mod deliveries;
 pub(super) mod feed;
 pub(super) mod generations;
@@ -27,6 +28,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::sqlite::apply::forget;
     use crate::sqlite::{connect, setup};
 
     /// Every statement that reads walks an index to the rows it wants, in the order it wants: none scans or sorts. The
@@ -37,8 +39,10 @@ mod tests {
         setup::migrate(&mut conn, Path::new(":memory:")).unwrap();
         let statements = [
             access::STATEMENTS,
+            aged::STATEMENTS,
             deliveries::STATEMENTS,
             feed::STATEMENTS,
+            forget::STATEMENTS,
             generations::STATEMENTS,
             secrets::STATEMENTS,
         ]
@@ -46,7 +50,9 @@ mod tests {
         assert!(statements.len() > 15);
         for sql in statements {
             for step in plan(&conn, sql) {
-                let bad = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW" || step.contains("TEMP B-TREE");
+                // The rows of a subquery are those that a step of its own has found.
+                let found = step == "SCAN CONSTANT ROW" || step.starts_with("SCAN (subquery");
+                let bad = step.starts_with("SCAN") && !found || step.contains("TEMP B-TREE");
                 assert!(!bad, "{step}: {sql}");
             }
         }

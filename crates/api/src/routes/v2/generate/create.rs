@@ -38,7 +38,7 @@ use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationB
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 413, description = "The body, a field or a file is too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
-        (status = 503, description = "The disk is full or the server is stopping; nothing was accepted", body = ErrorBody),
+        (status = 503, description = "Too little room on the disk, or the server is stopping; nothing was accepted", body = ErrorBody),
     )
 )]
 pub(crate) async fn create_generation(
@@ -48,6 +48,10 @@ pub(crate) async fn create_generation(
 ) -> Result<Response, ApiError> {
     if !state.engine.is_accepting() {
         return Err(ApiError::stopping());
+    }
+    // Before the body: a large upload would take the room that is left.
+    if state.engine.shortage().is_some() {
+        return Err(ApiError::no_room());
     }
     let (parts, body) = request.into_parts();
     let (mut fields, uploads) = match content_kind(&parts.headers)? {

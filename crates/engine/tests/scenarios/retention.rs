@@ -1,0 +1,206 @@
+//! What is over goes, a little at a time; what is still to be delivered, and what may still be asked for, stays.
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use postsync_core::asset::{Asset, AssetKind};
+use postsync_core::change::Change;
+use postsync_core::delivery::{Delivery, ExhaustedReason, State};
+use postsync_core::event::{Event, EventType};
+use postsync_core::generation::{Ending, Output};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, MediaId, OrgId};
+use postsync_core::retention::{Retention, first_delivery_at, first_event_at};
+use postsync_core::schedule::Schedule;
+use postsync_core::space::Space;
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::{Applied, Clock as _};
+use postsync_engine::{Bounds, Settings, SubmitError};
+use postsync_sim::world::{Work, WorkResult};
+use postsync_sim::{INSTANT_MODEL, SLOW_MODEL, Stage};
+
+use crate::play::{ORG, Play, URL};
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Longer than from one look for what is over to the next.
+const ROUND_MS: i64 = 11 * MINUTE_MS;
+
+fn days_ago(play: &Play, days: i64) -> Timestamp {
+    play.stage.clock.now().plus_ms(-days * DAY_MS)
+}
+
+fn write(play: &Play, changes: Vec<Change>) {
+    let done = play.stage.store.inner().apply(changes).now_or_never();
+    assert_eq!(done, Some(Ok(Applied::Done)));
+}
+
+/// A delivery with its event, as old as that, in that state.
+fn plant(play: &Play, days: i64, state: impl Fn(Timestamp) -> State) -> DeliveryId {
+    let at = days_ago(play, days);
+    let event = Event {
+        id: first_event_at(at),
+        org: OrgId::new(ORG),
+        kind: EventType::GenerationCompleted,
+        generation: None,
+        created_at: at,
+        body: Bytes::from_static(b"{}"),
+    };
+    let id = DeliveryId(first_delivery_at(at).0 + 1);
+    let made = Delivery::new(id, &event, EndpointId::new("imp_old"), URL.to_owned(), 0);
+    let delivery = Delivery { state: state(at), ..made };
+    write(play, vec![Change::AddEvent(Box::new(event)), Change::AddDelivery(Box::new(delivery))]);
+    id
+}
+
+fn delivered(at: Timestamp) -> State {
+    State::Delivered(at)
+}
+
+fn exhausted(at: Timestamp) -> State {
+    State::Exhausted(at, ExhaustedReason::ScheduleEnded)
+}
+
+fn is_there(play: &Play, id: DeliveryId) -> bool {
+    let found = play.stage.store.inner().delivery(&OrgId::new(ORG), id).now_or_never();
+    let event = play.stage.store.inner().event_of_any(EventId(id.0 - 1)).now_or_never();
+    let (row, event) = (matches!(found, Some(Ok(Some(_)))), matches!(event, Some(Ok(Some(_)))));
+    assert_eq!(row, event, "a delivery and its event go together");
+    row
+}
+
+#[test]
+fn what_is_over_goes_and_what_is_not_stays() {
+    let mut play = Play::new("0s");
+    let far = play.stage.clock.now().plus_ms(400 * DAY_MS);
+    let goes = [plant(&play, 31, delivered), plant(&play, 91, exhausted), plant(&play, 200, delivered)];
+    let stays = [
+        plant(&play, 29, delivered),
+        plant(&play, 32, exhausted),
+        plant(&play, 89, exhausted),
+        plant(&play, 300, |_| State::Due(far)),
+    ];
+    play.stage.advance(ROUND_MS);
+    assert!(goes.iter().all(|id| !is_there(&play, *id)), "{:?}", goes.map(|id| is_there(&play, id)));
+    assert!(stays.iter().all(|id| is_there(&play, *id)), "{:?}", stays.map(|id| is_there(&play, id)));
+    // Days later the time of others has come, also of those that were passed over.
+    play.stage.advance(2 * DAY_MS + HOUR_MS);
+    assert_eq!(stays.map(|id| is_there(&play, id)), [false, true, false, true]);
+}
+
+/// Shorter than the schedule, which the settings of a server refuse: what is to be delivered does not depend on it.
+#[test]
+fn what_is_to_be_delivered_outlives_any_retention() {
+    let short = Duration::from_secs(2 * 3600);
+    let retention = Retention { events: short, exhausted: short, media: short };
+    let schedule = Schedule::parse("4h").expect("a schedule");
+    let mut play = Play::with(Settings { schedule, retention, ..Settings::default() }, Bounds::default());
+    let id = play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.advance(3 * HOUR_MS);
+    assert!(!play.is_delivered(id), "it is still to be delivered");
+    play.stage.advance(2 * HOUR_MS);
+    assert_eq!(play.posts().len(), 1, "and is, however old");
+    play.stage.advance(DAY_MS);
+    assert!(play.stage.deliveries(&OrgId::new(ORG)).is_empty(), "once it has ended it goes");
+}
+
+#[test]
+fn a_clock_that_is_set_to_next_year_throws_nothing_away() {
+    let mut play = Play::new("0s");
+    let ids = [plant(&play, 1, delivered), plant(&play, 29, delivered)];
+    play.stage.advance(ROUND_MS);
+    play.stage.clock.set_wall_ahead_ms(365 * DAY_MS);
+    play.stage.advance(10 * HOUR_MS);
+    play.stage.clock.set_wall_ahead_ms(0);
+    play.stage.advance(ROUND_MS);
+    assert_eq!(ids.map(|id| is_there(&play, id)), [true, true]);
+    play.stage.advance(DAY_MS);
+    assert_eq!(ids.map(|id| is_there(&play, id)), [true, false], "and set right again it goes on");
+}
+
+#[test]
+fn videos_and_uploads_go_and_what_still_waits_keeps_its_own() {
+    let patient = Duration::from_secs(40 * 24 * 3600);
+    let mut play = Play::with(Settings { generation_timeout: patient, ..Settings::default() }, Bounds::default());
+    let (old, young) = (days_ago(&play, 31), days_ago(&play, 29));
+    let media = |at: Timestamp, n: u8| MediaId::new(at, [n; 10]);
+    for (n, at) in [(1, old), (2, young)] {
+        let id = GenerationId::new(at, [n; 10]);
+        let new = Stage::request(ORG, SLOW_MODEL, None);
+        let generation = postsync_core::generation::accept(new, id, at);
+        let output = Output { url: "https://lips.example/r".to_owned(), duration_ms: None, media: Some(media(at, n)) };
+        let end = Change::EndGeneration { id, tries: 0, at, ending: Ending::Completed(output) };
+        write(&play, vec![Change::AddGeneration(Box::new(generation)), end]);
+        play.stage.media.put(media(at, n));
+    }
+    // One that does not end: its upload came with it. Another, a little older, belongs to nothing any more.
+    play.stage.slow.script([Work { takes_ms: 0, result: WorkResult::Hangs }]);
+    let waits = days_ago(&play, 35);
+    let new = Stage::request(ORG, SLOW_MODEL, None);
+    let waiting = postsync_core::generation::accept(new, GenerationId::new(waits, [9; 10]), waits);
+    write(&play, vec![Change::AddGeneration(Box::new(waiting))]);
+    for (n, at) in [(3, waits.plus_ms(-1)), (4, waits)] {
+        let asset = Asset {
+            id: AssetId::new(at, [n; 10]),
+            org: OrgId::new(ORG),
+            kind: AssetKind::Audio,
+            name: "a.wav".to_owned(),
+            media: media(at, n),
+            bytes: 1,
+            created_at: at,
+        };
+        write(&play, vec![Change::AddAsset(Box::new(asset))]);
+        play.stage.media.put(media(at, n));
+    }
+    play.crash_and_restart();
+    play.stage.advance(ROUND_MS);
+    assert!(!play.generation(GenerationId::new(waits, [9; 10])).is_final());
+    let mut kept = play.stage.media.kept();
+    kept.sort_unstable();
+    assert_eq!(kept, [media(waits, 4), media(young, 2)]);
+    assert!(play.generation(GenerationId::new(old, [1; 10])).is_final(), "what was made is still on record");
+    play.stage.advance(2 * DAY_MS);
+    assert_eq!(play.stage.media.kept(), [media(waits, 4)]);
+}
+
+#[test]
+fn a_stop_ends_it_between_two_steps() {
+    let mut play = Play::new("0s");
+    // Further apart than a page: each needs a commit of its own.
+    let ids: Vec<DeliveryId> = (0..1_000).map(|n| plant(&play, 31 + n, delivered)).collect();
+    play.stage.advance(10 * MINUTE_MS + 30);
+    let left = |play: &Play| ids.iter().filter(|id| is_there(play, **id)).count();
+    let before = left(&play);
+    assert!((1..1_000).contains(&before), "{before} are left in the middle of it");
+    let engine = play.engine();
+    let _ = play.stage.run(MINUTE_MS, async move { engine.stop().await });
+    play.stage.advance(DAY_MS);
+    assert!(left(&play) >= before - 128, "{} are left of {before}", left(&play));
+}
+
+fn space(free_mb: u64) -> Space {
+    Space { free_bytes: free_mb << 20, disk_bytes: 1 << 40, media_bytes: None }
+}
+
+#[test]
+fn too_little_room_refuses_new_work_and_nothing_else() {
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    play.stage.media.set_space(space(2_000));
+    play.crash_and_restart();
+    let id = play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.media.set_space(space(100));
+    play.stage.advance(6_000);
+    assert!(play.engine().shortage().is_some());
+    let (engine, new) = (play.engine(), Stage::request(ORG, INSTANT_MODEL, Some(URL)));
+    let refused = play.stage.run(0, async move { engine.submit(new, Vec::new()).await });
+    assert!(matches!(refused, Some(Err(SubmitError::NoRoom(_)))), "{refused:?}");
+    assert!(play.is_delivered(id), "what was accepted goes on");
+    play.stage.media.set_space(space(2_000));
+    play.stage.advance(6_000);
+    play.submit(INSTANT_MODEL, Some(URL));
+    // From the first moment of a life on.
+    play.stage.media.set_space(space(100));
+    play.crash_and_restart();
+    assert!(play.engine().shortage().is_some());
+}
