@@ -15,10 +15,8 @@ use crate::out::say;
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The server may run meanwhile: everything that it has acknowledged before is in the file. Copy the media folder\n\
-after it, and keep the master key apart: either alone is of no use to a thief, nor to you."
-)]
+#[command(after_help = "The server may run meanwhile: everything that it has acknowledged before is in the file.\n\
+Copy the media folder after it, and keep the master key apart from both.")]
 pub(crate) struct BackupArgs {
     /// The file to make.
     #[arg(value_name = "FILE")]

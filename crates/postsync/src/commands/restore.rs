@@ -20,8 +20,8 @@ const NOBODYS: &str = "lost+found";
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The data folder must be empty, or not there; the master key that the backup was made under comes in \
-POSTSYNC_MASTER_KEY.\nStart no second server from one backup: both would send what is due."
+    after_help = "The data folder must be empty, or not there. POSTSYNC_MASTER_KEY has the master key of the backup.\n\
+Start no second server from one backup: both would send what is due."
 )]
 pub(crate) struct RestoreArgs {
     /// What `postsync backup` made.

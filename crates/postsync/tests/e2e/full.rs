@@ -157,3 +157,32 @@ async fn a_full_disk_loses_nothing_that_was_accepted() {
     }
     drop(server.kill().await);
 }
+
+/// A tenth of a small disk is kept free: what is under way can still be written when nothing new is taken any more.
+#[tokio::test]
+async fn work_is_refused_before_the_disk_is_full() {
+    let setup = Setup::new();
+    let Some(disk) = Disk::mount() else {
+        eprintln!("skipped: this user can't mount a small disk");
+        return;
+    };
+    let receiver = Receiver::start(None, |_| Reply::Hold).await;
+    let server = setup.with_data(disk.0.path().join("data")).start().await;
+    let api = server.api();
+    let accepted = api.create(&passthrough(&receiver.url("/hook"))).await;
+    receiver.requests.count("its POST is under way", 1).await;
+    disk.fill(true);
+    disk.leave(DISK_BYTES / 20);
+    poll("the server is not ready", async || (api.get("/readyz").await.status == 503).then_some(())).await;
+    assert_full(&api.create_text(&passthrough(&receiver.url("/hook")).to_string()).await);
+    assert!(api.get("/metrics").await.text.contains("postsync_storage_short 1"), "the metric says so");
+    receiver.release();
+    api.delivery_in(&accepted, &["delivered"]).await;
+    server.log.first("the log says what is short", |line| line.contains("storage.free_bytes_min")).await;
+    assert!(!server.log.all().iter().any(|line| line.contains("trying again")), "the outcome found its room");
+
+    disk.fill(false);
+    poll("the server is ready again", async || (api.get("/readyz").await.status == 200).then_some(())).await;
+    api.create(&passthrough(&receiver.url("/hook"))).await;
+    drop(server.kill().await);
+}

@@ -2,8 +2,8 @@
 //! a whole VACUUM would hold up every commit for as long as it takes to write the database anew.
 use rusqlite::{Connection, Result};
 
-/// Pages given back in one go: 1 MiB. It is a commit of its own, and other commits wait for it.
-const STEP_PAGES: i64 = 256;
+/// Pages given back in one go: 256 KiB. It is a commit of its own, and other commits wait for it.
+const STEP_PAGES: i64 = 64;
 
 /// This share of the file may stay free. What was deleted in an hour is written again in the next; to give it back
 /// meanwhile would be work for nothing.
