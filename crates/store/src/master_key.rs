@@ -52,6 +52,27 @@ impl MasterKey {
         STANDARD.encode(self.0)
     }
 
+    /// Which key it is, without saying anything about it: the first 8 bytes of its SHA-256, in hex.
+    #[must_use]
+    pub fn id(&self) -> String {
+        crate::vault::key_id(self)
+    }
+
+    /// The key of `file`; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::Key`] where the file holds something else, [`Error::File`] where it can't be read.
+    pub fn load(file: &Path) -> Result<Option<Self>, Error> {
+        match read(file) {
+            Ok(text) => {
+                let named = |error| Error::Key(format!("{}: {error}", file.display()));
+                Self::from_base64(&text).map(Some).map_err(named)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at(file)(error)),
+        }
+    }
+
     /// The key of `file`. Where there is no such file, and `database` was not made with a key either, a new one is drawn
     /// and kept there, readable by its owner only.
     ///
@@ -59,11 +80,21 @@ impl MasterKey {
     /// [`Error::Key`] where the database wants a key and the file is gone, or where the file holds something else;
     /// [`Error::File`] where it can't be read or written.
     pub fn load_or_create(file: &Path, database: &Path) -> Result<Self, Error> {
-        match read(file) {
-            Ok(text) => Self::from_base64(&text).map_err(|error| Error::Key(format!("{}: {error}", file.display()))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::create(file, database),
-            Err(error) => Err(at(file)(error)),
+        match Self::load(file)? {
+            Some(key) => Ok(key),
+            None => Self::create(file, database),
         }
+    }
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system has no randomness to give.
+    pub fn draw() -> Result<Self, Error> {
+        let mut bytes = [0; 32];
+        aws_lc_rs::rand::fill(&mut bytes)
+            .map_err(|_| Error::Key("the system gave no randomness for a master key".to_owned()))?;
+        Ok(Self(bytes))
     }
 
     fn create(file: &Path, database: &Path) -> Result<Self, Error> {
@@ -74,10 +105,7 @@ impl MasterKey {
                 file.display()
             )));
         }
-        let mut bytes = [0; 32];
-        aws_lc_rs::rand::fill(&mut bytes)
-            .map_err(|_| Error::Key("the system gave no randomness for a master key".to_owned()))?;
-        let key = Self(bytes);
+        let key = Self::draw()?;
         match write_private(file, format!("{}\n", key.to_base64()).as_bytes()) {
             // Another process that starts at the same time has just made it: its key counts.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::load_or_create(file, database),

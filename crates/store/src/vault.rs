@@ -67,6 +67,11 @@ impl Vault {
         self.open_bound(CHECK_BOUND, sealed).is_some_and(|text| text == CHECK)
     }
 
+    /// Seals under this key what another one has sealed. `None`: that one does not open it.
+    pub(crate) fn take_over(&self, from: &Self, bound: &[u8], sealed: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        from.open_bound(bound, sealed).map(|text| self.seal_bound(bound, &text)).transpose()
+    }
+
     fn seal_bound(&self, bound: &[u8], text: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut text = text.to_vec();
         let nonce = self.key.seal_in_place_append_tag(Aad::from(bound), &mut text);
@@ -85,7 +90,7 @@ impl Vault {
 }
 
 /// The first 8 bytes of the key's SHA-256, in hex.
-fn key_id(master: &MasterKey) -> String {
+pub(crate) fn key_id(master: &MasterKey) -> String {
     hex::encode(&digest(&SHA256, master.bytes()).as_ref()[..8])
 }
 

@@ -98,6 +98,10 @@ pub(super) fn check_master_key(conn: &Connection, path: &Path, vault: &Vault) ->
             conn.execute(write, (vault.key_id(), sealed)).map_err(|error| store_error(&error))?;
             Ok(())
         }
+        Some(_) if is_being_changed(conn).map_err(|error| store_error(&error))? => Err(Error::Key(format!(
+            "a change of the master key of the database {} has begun and is not finished: run `postsync secret rekey` again",
+            path.display()
+        ))),
         Some((key_id, sealed)) if key_id == vault.key_id() && vault.check_opens(&sealed) => Ok(()),
         Some((key_id, _)) => Err(Error::Key(format!(
             "the master key does not fit the database {}: it was made with the key {key_id}, this one is {}; \
@@ -106,6 +110,10 @@ pub(super) fn check_master_key(conn: &Connection, path: &Path, vault: &Vault) ->
             vault.key_id()
         ))),
     }
+}
+
+fn is_being_changed(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT count(*) FROM vault WHERE place = 'next'", [], |row| Ok(row.get::<_, i64>(0)? > 0))
 }
 
 /// Whether a database was made with a master key already, so that a new one must not be drawn.

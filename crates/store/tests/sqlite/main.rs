@@ -9,6 +9,7 @@ mod full;
 mod neighbours;
 mod process;
 mod refused;
+mod rekey;
 #[expect(dead_code, reason = "the conformance suite uses the rest")]
 #[path = "../conformance/world.rs"]
 mod world;

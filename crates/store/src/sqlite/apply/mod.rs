@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use postsync_core::change::Change;
 use postsync_core::ids::{EventId, OrgId};
+use postsync_engine::ports::StoreError;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result as SqlResult};
 
 use crate::refusal::Refusal;
@@ -103,6 +104,16 @@ impl<'c> Unit<'c> {
             Change::AddKey(key) => self.add_key(key),
             Change::RevokeKey { id, at } => self.revoke_key(*id, *at),
             Change::SetSecrets { was, now } => self.set_secrets(*was, now),
+        }
+    }
+
+    /// What new things are sealed with. Refused where the master key was changed since this process has opened the database,
+    /// or is being changed: what was sealed under the old one now, nobody could read later.
+    fn live_vault(&mut self) -> Result<&'c Vault, Refusal> {
+        let live = "SELECT count(*) FROM vault WHERE place = 'next' OR key_id <> ?1";
+        match self.one(live, [self.vault.key_id()])? {
+            Some(0) => Ok(self.vault),
+            _ => Err(Refusal::Failed(StoreError::Key("the master key was changed meanwhile: start again".to_owned()))),
         }
     }
 

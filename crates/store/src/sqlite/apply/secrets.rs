@@ -44,7 +44,7 @@ impl Unit<'_> {
             let moved = "UPDATE secrets SET place = ?2, expires_at = ?3 WHERE id = ?1";
             return self.fenced(moved, params![secret.id.0, place, expires_at]);
         }
-        let sealed = self.vault.seal(&now.owner, secret.id, &secret.secret)?;
+        let sealed = self.live_vault()?.seal(&now.owner, secret.id, &secret.secret)?;
         self.run(
             "INSERT INTO secrets (id, org, endpoint, place, key_id, sealed, created_at, expires_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
