@@ -51,6 +51,17 @@ impl FromRequestParts<ApiState> for Staying {
     }
 }
 
+/// A caller whose key has the scope `admin`.
+pub(crate) struct Admin(pub(crate) OrgId);
+
+impl FromRequestParts<ApiState> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        authenticate(state, &parts.headers, Scope::Admin).await.map(Self)
+    }
+}
+
 impl FromRequestParts<ApiState> for Reader {
     type Rejection = ApiError;
 

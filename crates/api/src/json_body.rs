@@ -25,6 +25,11 @@ impl FromRequest<ApiState> for JsonBody {
 }
 
 impl JsonBody {
+    /// All of them.
+    pub(crate) fn into_fields(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// A member that must be a string.
     pub(crate) fn string(&self, name: &str) -> Result<&str, ApiError> {
         match self.0.get(name) {

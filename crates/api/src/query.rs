@@ -18,11 +18,16 @@ impl<S: Sync> FromRequestParts<S> for Query {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::read(parts.uri.query().unwrap_or_default()))
+        Ok(Self::of(&parts.uri))
     }
 }
 
 impl Query {
+    /// Of a request whose body is read too.
+    pub(crate) fn of(uri: &http::Uri) -> Self {
+        Self::read(uri.query().unwrap_or_default())
+    }
+
     fn read(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes()).take(PARAMETERS_MAX);
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::access::StoredSecret;
 use crate::ids::{EndpointId, OrgId, SecretId};
+use crate::rule;
 use crate::time::Timestamp;
 
 pub use postsync_webhook::Signers;
@@ -169,10 +170,12 @@ impl Signing {
     /// What signs a webhook that is sent `now`.
     #[must_use]
     pub fn signers(&self, now: Timestamp) -> Signers<'_> {
+        let next = self.next.as_ref().filter(|_| rule::holds("the_next_secret_signs_too"));
+        let previous = self.previous_at(now).filter(|_| rule::holds("the_previous_secret_signs_on"));
         Signers {
             current: &self.current.secret,
-            next: self.next.as_ref().map(|next| &next.secret),
-            previous: self.previous_at(now).map(|previous| &previous.secret.secret),
+            next: next.map(|next| &next.secret),
+            previous: previous.map(|previous| &previous.secret.secret),
         }
     }
 

@@ -12,12 +12,13 @@ use postsync_core::generation::{Status, TRANSITIONS};
 use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use postsync_core::limits;
 use postsync_core::outcome::{Blame, Outcome, SendError, SendReport};
+use postsync_core::rotation;
 use postsync_core::schedule::Schedule;
 use postsync_core::time::Timestamp;
 
 #[test]
 fn states() {
-    hold("STATES.md", &format!("{}{}", generation_states(), delivery_states()));
+    hold("STATES.md", &format!("{}{}{}", generation_states(), delivery_states(), secret_states()));
 }
 
 #[test]
@@ -98,6 +99,29 @@ fn delivery_states() -> String {
         limits::OWN_FAULTS_MIN,
         limits::RETRY_AFTER_MS_MAX / 3_600_000,
         Schedule::default(),
+    );
+    text
+}
+
+fn secret_states() -> String {
+    let mut text = String::from(
+        "\n## A signing secret\n\n\
+         Of an organization or of one registered endpoint. In each stage a receiver that knows the old secret and one that knows the new\n\
+         one can both verify what comes. What has expired is judged when something is sent.\n\n\
+         ```mermaid\nstateDiagram-v2\n    [*] --> stable: made, or imported\n",
+    );
+    for (from, input, to) in rotation::TRANSITIONS {
+        let _ = writeln!(text, "    {} --> {}: {}", from.as_str(), to.as_str(), input.replace([';', ':'], ","));
+    }
+    text.push_str("```\n\n| from | what happens | to |\n|---|---|---|\n");
+    for (from, input, to) in rotation::TRANSITIONS {
+        let _ = writeln!(text, "| {} | {input} | {} |", from.as_str(), to.as_str());
+    }
+    let _ = writeln!(
+        text,
+        "\nAfter a switch the previous one signs for {} hours, or for as long as somebody says, {} days at most.",
+        rotation::EXPIRY_DEFAULT.as_secs() / 3_600,
+        rotation::EXPIRY_MAX.as_secs() / 86_400,
     );
     text
 }

@@ -3,12 +3,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postsync_core::Secret;
+use postsync_core::access::StoredSecret;
 use postsync_core::asset::Asset;
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
 use postsync_core::ids::{AssetId, EndpointId, GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_core::retention::Horizons;
+use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::space::Shortage;
 use postsync_core::time::Timestamp;
@@ -17,10 +20,11 @@ use crate::backlog::Backlog;
 use crate::destinations::DestinationView;
 use crate::feed::Feed;
 use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError};
+use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
-use crate::{destinations, dispatch, generate, retention, space, submit, sweep};
+use crate::{destinations, dispatch, generate, retention, secrets, space, submit, sweep};
 
 /// After the grace, for outcomes of what was cut to reach the disk.
 const HAND_BACK: Duration = Duration::from_secs(5);
@@ -203,6 +207,43 @@ impl Engine {
     /// keeps it says so at the next start, before the loops run, or a paused endpoint would be sent to.
     pub fn set_endpoint_rules(&self, endpoint: &EndpointId, rules: EndpointRules) {
         dispatch::set_rules(&self.world, endpoint, rules);
+    }
+
+    /// What signs that owner's webhooks, as it is on disk. An organization gets its first secret here, where it has none;
+    /// `None`: there is no such endpoint.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
+        match owner.endpoint {
+            Some(_) => self.store().signing(owner).await,
+            None => secrets::first_secret(self.store().as_ref(), owner, self.new_secret()).await.map(Some),
+        }
+    }
+
+    /// Takes a step with that owner's secrets; the next webhook is signed accordingly. `None`: there is no such endpoint.
+    ///
+    /// # Errors
+    /// [`StepError`]; nothing has changed then.
+    pub async fn step_secrets(&self, owner: &SecretOwner, step: Step) -> Result<Option<Stepped>, StepError> {
+        if self.signing(owner).await?.is_none() {
+            return Ok(None);
+        }
+        let stepped = secrets::step_secrets(self.store().as_ref(), owner, step, self.now()).await;
+        self.world.secrets.forget(owner);
+        stepped
+    }
+
+    /// A new signing secret, which nobody has yet.
+    #[must_use]
+    pub fn new_secret(&self) -> StoredSecret {
+        secrets::new_secret(self.world.new_secret_id(), self.world.random(), self.now())
+    }
+
+    /// A signing secret from elsewhere, ready to be kept.
+    #[must_use]
+    pub fn given_secret(&self, secret: Secret) -> StoredSecret {
+        StoredSecret { id: self.world.new_secret_id(), secret, created_at: self.now() }
     }
 
     /// What is remembered, for reading.

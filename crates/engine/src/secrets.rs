@@ -54,7 +54,13 @@ impl Secrets {
         let kept = locked(&self.kept);
         let (read_at, signing) = kept.get(owner)?;
         // A clock that stepped back makes an entry look new for ever: only the span since the reading counts.
-        (now >= *read_at && now.since(*read_at) < FRESH).then(|| signing.clone())
+        let is_fresh = now >= *read_at && now.since(*read_at) < FRESH;
+        (is_fresh || !rule::holds("secrets_are_read_again")).then(|| signing.clone())
+    }
+
+    /// They have changed: the next webhook looks again.
+    pub(crate) fn forget(&self, owner: &SecretOwner) {
+        locked(&self.kept).remove(owner);
     }
 
     fn keep(&self, now: Timestamp, signing: &Arc<Signing>) {

@@ -77,6 +77,16 @@ impl Folder {
         self.0.join("token.key")
     }
 
+    /// Where the next master key is while it takes the place of the one in use.
+    pub(crate) fn next_master_key(&self) -> PathBuf {
+        self.0.join("master.key.new")
+    }
+
+    /// Where a master key is kept that was changed: backups from its time need it.
+    pub(crate) fn old_master_key(&self, id: &str) -> PathBuf {
+        self.0.join(format!("master.key.{id}"))
+    }
+
     pub(crate) fn first_api_key(&self) -> PathBuf {
         self.0.join("first-api-key")
     }
@@ -168,7 +178,14 @@ async fn open_in(folder: Folder, settings: &Settings) -> anyhow::Result<Opened> 
         Some(text) => MasterKey::from_base64(text).context("POSTSYNC_MASTER_KEY")?,
         None => MasterKey::load_or_create(&folder.master_key(), &database).map_err(|error| named(error, &database))?,
     };
-    let store = Sqlite::open(&database, &master_key, Options::default()).map_err(|error| named(error, &database))?;
+    let store = Sqlite::open(&database, &master_key, Options::default()).map_err(|error| {
+        let is_of_key = matches!(error, postsync_store::Error::Key(_));
+        let error = named(error, &database);
+        if is_of_key && folder.next_master_key().exists() {
+            return error.context("a change of the master key was cut short: run `postsync secret rekey` again");
+        }
+        error
+    })?;
     let store = Arc::new(store);
     let ids = IdSequence::after(store.last_id().await?);
     Ok(Opened { folder, store, ids })

@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 45] = [
+pub const MUTANTS: [Mutant; 48] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -46,7 +46,10 @@ pub const MUTANTS: [Mutant; 45] = [
     mutant("a_start_is_fenced", "attempts_rise_by_one"),
     mutant("open_attempts_are_recovered", "event_reaches_or_exhausts"),
     mutant("the_body_is_frozen", "same_bytes"),
-    mutant("one_maker_of_secrets", "one_secret"),
+    mutant("one_maker_of_secrets", "signed_as_on_disk"),
+    mutant("secrets_are_read_again", "signed_as_on_disk"),
+    mutant("the_next_secret_signs_too", "signed_as_on_disk"),
+    mutant("the_previous_secret_signs_on", "signed_as_on_disk"),
     mutant("the_attempt_number_is_sent", "attempts_rise_by_one"),
     mutant("only_2xx_delivers", "delivered_implies_2xx"),
     mutant("a_2xx_is_believed", "delivered_implies_2xx"),

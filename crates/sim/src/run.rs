@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
 use postsync_core::ids::OrgId;
+use postsync_core::rotation::{SecretOwner, Step};
 use postsync_core::schedule::Schedule;
 use postsync_core::target::implicit_endpoint;
 use postsync_engine::ports::{Spawn as _, Store, StoreError};
@@ -208,8 +209,23 @@ impl Run {
             }
             30..=32 => self.stop(),
             33..=40 => self.set_rules(),
+            41..=46 => self.rotate(),
             _ => {}
         }
+    }
+
+    /// Somebody rotates a secret beside the server: any step, in any order.
+    fn rotate(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let dice = &self.stage.dice;
+        let owner = SecretOwner::org(&OrgId::new(&org(self.lives / LIVES_PER_ORG + dice.below(2))));
+        let step = match dice.below(5) {
+            0 => Step::Prepare(engine.new_secret()),
+            1 | 2 => Step::Switch,
+            3 => Step::Rotate(engine.new_secret()),
+            _ => Step::Expire(Duration::from_secs([0, 1, 10, 600][dice.below(4)])),
+        };
+        let _ = self.stage.store.step_secrets(&owner, step, engine.now());
     }
 
     fn step_the_wall_clock(&self, ahead_ms: i64) {

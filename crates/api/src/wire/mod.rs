@@ -4,6 +4,7 @@ mod delivery;
 mod destination;
 mod event;
 mod generation;
+mod secret;
 
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};
@@ -14,3 +15,4 @@ pub use generation::{
     CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, InputItem, ModelInfo, Readiness,
     UnauthorizedBody,
 };
+pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{App, body, request};
 use postsync_api::wire::{
-    DeliveryDetail, DeliveryPage, ErrorBody, ErrorEntry, EventBatch, EventPage, GenerationBody, ModelInfo,
+    DeliveryDetail, DeliveryPage, ErrorBody, ErrorEntry, EventBatch, EventPage, GenerationBody, ModelInfo, SecretBody,
 };
 
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -84,6 +84,7 @@ async fn answers_have_the_documented_shapes() {
     fits::<Vec<ModelInfo>>(&app.get("/v2/models").await.text());
     fits::<Vec<ErrorEntry>>(&app.get("/v2/errors").await.text());
     fits::<ErrorBody>(&app.get("/v2/generations?limit=0").await.text());
+    fits::<SecretBody>(&app.get("/postsync/v1/secret").await.text());
     let page = app.get("/postsync/v1/deliveries").await;
     fits::<DeliveryPage>(&page.text());
     let delivery = page.json()["items"][0]["id"].as_str().unwrap().to_owned();

@@ -218,6 +218,10 @@ codes! {
         "Use a name that has committed before; one that has been idle for 90 days makes room by itself.";
     DELIVERY_EXPIRED = "delivery_expired", 410,
         "Deliveries of that age are not kept any more.", "Ask for a newer one; retention.events says how long they are kept.";
+    ENDPOINT_NOT_FOUND = "endpoint_not_found", 404,
+        "The endpoint does not exist.", "Check the endpoint's id; those of other organizations are not visible.";
+    SECRET_CONFLICT = "secret_conflict", 409,
+        "The signing secret is not in a stage that allows this.", "Do what the message says; GET /postsync/v1/secret shows the stage.";
     MEDIA_EXPIRED = "media_expired", 410,
         "The file has been removed, because its retention is over.", "Create the generation again.";
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", 416,

@@ -9,4 +9,5 @@ mod generations;
 mod limits;
 mod play;
 mod retention;
+mod rotation;
 mod stops;

@@ -10,6 +10,7 @@ mod lipsync;
 mod migrate;
 mod output;
 mod receiver;
+mod rekey;
 mod restore;
 mod secret;
 mod serve;
@@ -46,7 +47,7 @@ enum Command {
     /// Make and list organizations.
     #[command(subcommand)]
     Orgs(access::OrgsCommand),
-    /// Show or import the secret that signs webhooks.
+    /// Show, rotate or import the secret that signs webhooks; change the master key.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     /// Lip-sync one file, without a server.

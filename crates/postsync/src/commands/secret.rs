@@ -1,18 +1,24 @@
-//! `postsync secret`: the secret that signs an organization's webhooks.
+//! `postsync secret`: what signs an organization's webhooks or those of one endpoint, its rotation, and the master key.
+//!
+//! All but `rekey` work beside a running server, which honours what they do within a second.
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context as _;
-use clap::Subcommand;
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
 use postsync_core::Secret;
 use postsync_core::access::DEFAULT_ORG;
-use postsync_core::rotation::{SecretOwner, Step};
-use postsync_engine::ports::Clock as _;
-use postsync_engine::{first_secret, step_secrets};
+use postsync_core::ids::EndpointId;
+use postsync_core::rotation::{SecretOwner, Signing, Stage, Step};
+use postsync_core::schedule::parse_duration;
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::{Clock as _, Store as _};
+use postsync_engine::{Stepped, first_secret, step_secrets};
 
-use super::{StoreArgs, access, block_on};
-use crate::data;
+use super::{StoreArgs, access, block_on, rekey};
+use crate::data::{self, Opened};
 use crate::out::say;
 use crate::world::SystemClock;
 
@@ -23,57 +29,197 @@ const SECRET_BYTES_MAX: u64 = 4096;
 pub(crate) enum SecretCommand {
     /// Print the secret. Receivers verify Sync-Signature with the whole of it, whsec_ included.
     Show {
-        /// Whose.
-        #[arg(long, default_value = DEFAULT_ORG)]
-        org: String,
+        #[command(flatten)]
+        whose: Whose,
+        /// As JSON, with the next and the previous one and the stage of the rotation.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Give way to a new secret without breaking a receiver. Without a flag: prepare and switch at once.
+    Rotate(RotateArgs),
     /// Take over a secret from elsewhere: who moves from Sync keeps the receivers as they are.
     Import {
         /// whsec_..., or - to read it from stdin, where no list of processes and no shell history shows it.
         secret: String,
-        /// Whose.
-        #[arg(long, default_value = DEFAULT_ORG)]
-        org: String,
+        /// Not at once, which ends every other secret, but as the next one.
+        #[arg(long)]
+        next: bool,
+        #[command(flatten)]
+        whose: Whose,
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Change the master key, under which all secrets are encrypted. The server must be stopped.
+    #[command(
+        after_help = "The new key is that of POSTSYNC_MASTER_KEY_NEW (base64 of 32 bytes), else one is made. Killed in between, it goes on \
+                      where it was when it is run again."
+    )]
+    Rekey(StoreArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Whose {
+    /// Whose.
+    #[arg(long, default_value = DEFAULT_ORG)]
+    org: String,
+    /// Of one of its registered endpoints.
+    #[arg(long, value_name = "ID")]
+    endpoint: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// A next secret signs beside the current one, in Sync-Signature-Next. Prints it.
+    #[arg(long, group = "step")]
+    prepare: bool,
+    /// The next one is the current one; the old one signs for 24 hours more, in Sync-Signature-Previous.
+    #[arg(long, group = "step")]
+    switch: bool,
+    /// The old one ends so long from now on: 1h, 7d at most, 0 = now.
+    #[arg(long, group = "step", value_name = "DURATION", num_args = 0..=1, default_missing_value = "24h")]
+    expire: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 pub(crate) fn run(command: &SecretCommand) -> anyhow::Result<ExitCode> {
     block_on(async {
         match command {
-            SecretCommand::Show { org, store } => show(org, store).await?,
-            SecretCommand::Import { secret, org, store } => import(secret, org, store).await?,
+            SecretCommand::Show { whose, json, store } => show(whose, *json, store).await?,
+            SecretCommand::Rotate(args) => rotate(args).await?,
+            SecretCommand::Import { secret, next, whose, store } => import(secret, *next, whose, store).await?,
+            SecretCommand::Rekey(store) => rekey::run(store)?,
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-async fn show(org: &str, store: &StoreArgs) -> anyhow::Result<()> {
+async fn show(whose: &Whose, json: bool, store: &StoreArgs) -> anyhow::Result<()> {
     let mut opened = data::open(&store.settings()?).await?;
-    let org = access::organization(&opened, org).await?;
-    let fresh = opened.new_secret();
-    let secret = first_secret(opened.store.as_ref(), &SecretOwner::org(&org), fresh).await?.current.secret;
-    say!("{}", secret.expose())?;
+    let signing = signing(&mut opened, whose).await?;
+    let now = SystemClock.now();
+    if json {
+        say!("{}", serde_json::to_string_pretty(&as_json(&signing, now))?)?;
+    } else {
+        say!("{}", signing.current.secret.expose())?;
+        explain_stage(&signing, now);
+    }
+    explain(&signing.current.secret);
+    Ok(())
+}
+
+/// As `GET /postsync/v1/secret` answers.
+fn as_json(signing: &Signing, now: Timestamp) -> serde_json::Value {
+    let signers = signing.signers(now);
+    serde_json::json!({
+        "secret": signers.current.expose(),
+        "next": signers.next.map(Secret::expose),
+        "previous": signers.previous.map(Secret::expose),
+        "stage": signing.stage(now).as_str(),
+        "expiresAt": signing.previous_at(now).map(|previous| previous.expires_at.to_string()),
+    })
+}
+
+/// What else signs; nothing where that is all.
+fn explain_stage(signing: &Signing, now: Timestamp) {
+    if signing.stage(now) != Stage::Stable {
+        eprintln!("Stage: {}.", signing.stage(now).as_str());
+    }
+    if let Some(next) = &signing.next {
+        eprintln!("Next (Sync-Signature-Next): {}", next.secret.expose());
+    }
+    if let Some(previous) = signing.previous_at(now) {
+        let text = previous.secret.secret.expose();
+        eprintln!("Previous (Sync-Signature-Previous), until {}: {text}", previous.expires_at);
+    }
+}
+
+async fn rotate(args: &RotateArgs) -> anyhow::Result<()> {
+    let lasts = args.expire.as_deref().map(duration).transpose()?;
+    let mut opened = data::open(&args.store.settings()?).await?;
+    let step = match lasts {
+        Some(lasts) => Step::Expire(lasts),
+        None if args.prepare => Step::Prepare(opened.new_secret()),
+        None if args.switch => Step::Switch,
+        None => Step::Rotate(opened.new_secret()),
+    };
+    let before = signing(&mut opened, &args.whose).await?;
+    let Stepped { before, after } = take(&opened, &before.owner, step).await?;
+    let now = SystemClock.now();
+    match (&after.next, after.previous_at(now)) {
+        (Some(next), _) if args.prepare => {
+            say!("{}", next.secret.expose())?;
+            eprintln!(
+                "Prepared: it signs in Sync-Signature-Next. Give it to the receivers, then: postsync secret rotate --switch"
+            );
+        }
+        (_, previous) if lasts.is_some() => match previous {
+            Some(previous) => eprintln!("The previous secret signs until {}.", previous.expires_at),
+            None => eprintln!("The previous secret has ended."),
+        },
+        (_, previous) => {
+            say!("{}", after.current.secret.expose())?;
+            let until = previous.map_or_else(String::new, |previous| previous.expires_at.to_string());
+            eprintln!("Switched: the old secret signs in Sync-Signature-Previous until {until}.");
+            if before.previous_at(now).is_some() {
+                eprintln!("The one before it, which still signed, has ended.");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn duration(text: &str) -> anyhow::Result<Duration> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    parse_duration(text).with_context(|| format!("--expire: {text:?} is not a duration like 30m, 24h or 7d, or 0"))
+}
+
+async fn import(text: &str, next: bool, whose: &Whose, store: &StoreArgs) -> anyhow::Result<()> {
+    let secret = Secret::new(given(text)?.trim())?;
+    let mut opened = data::open_or_make(&store.settings()?).await?;
+    let stored = opened.stored(secret.clone());
+    let step = if next { Step::ImportNext(stored) } else { Step::Import(stored) };
+    let before = signing(&mut opened, whose).await?;
+    let Stepped { before, .. } = take(&opened, &before.owner, step).await?;
+    if next {
+        eprintln!("Prepared {}: it signs in Sync-Signature-Next within a second.", secret.masked());
+    } else {
+        eprintln!("Imported {}. A running server signs with it within a second.", secret.masked());
+        if before.stage(SystemClock.now()) != Stage::Stable {
+            eprintln!("The rotation that was under way is over: every other secret has ended.");
+        }
+    }
     explain(&secret);
     Ok(())
 }
 
-async fn import(text: &str, org: &str, store: &StoreArgs) -> anyhow::Result<()> {
-    let secret = Secret::new(given(text)?.trim())?;
-    let mut opened = data::open_or_make(&store.settings()?).await?;
-    let org = access::organization(&opened, org).await?;
-    let owner = SecretOwner::org(&org);
-    let given = opened.stored(secret.clone());
-    let found = first_secret(opened.store.as_ref(), &owner, given.clone()).await?;
-    if found.current.id != given.id {
-        step_secrets(opened.store.as_ref(), &owner, Step::Import(given), SystemClock.now()).await?;
+/// The secrets that are meant; an organization gets its first one here.
+async fn signing(opened: &mut Opened, whose: &Whose) -> anyhow::Result<Signing> {
+    let org = access::organization(opened, &whose.org).await?;
+    match &whose.endpoint {
+        None => {
+            let fresh = opened.new_secret();
+            Ok(first_secret(opened.store.as_ref(), &SecretOwner::org(&org), fresh).await?)
+        }
+        Some(id) => {
+            let owner = SecretOwner::endpoint(&org, &EndpointId::new(id));
+            let found = opened.store.signing(&owner).await?;
+            found.with_context(|| format!("organization {org} has no registered endpoint {id:?}"))
+        }
     }
-    eprintln!("Imported {}. A running server signs with it within a second.", secret.masked());
-    explain(&secret);
-    Ok(())
+}
+
+async fn take(opened: &Opened, owner: &SecretOwner, step: Step) -> anyhow::Result<Stepped> {
+    match step_secrets(opened.store.as_ref(), owner, step, SystemClock.now()).await? {
+        Some(stepped) => Ok(stepped),
+        None => bail!("{owner} was removed meanwhile"),
+    }
 }
 
 /// The secret itself, from the command line or from stdin.

@@ -64,6 +64,7 @@ whatever it resolves to) or a host name and port. Wildcards are refused. Plain h
 |---|---|
 | `POSTSYNC_CONFIG` | every command that opens a data folder: the configuration file |
 | `POSTSYNC_WEBHOOK_SECRET` | `postsync verify`: the signing secret |
+| `POSTSYNC_MASTER_KEY_NEW` | `postsync secret rekey`: the master key to change to, base64 of 32 bytes |
 ";
 
 #[test]

@@ -19,7 +19,7 @@ use postsync_core::schedule::{Schedule, parse_duration};
 use postsync_core::space::Budget;
 use postsync_store::MasterKey;
 
-pub(crate) use sources::{Origin, UNKNOWN_VARIABLE, Values};
+pub(crate) use sources::{MASTER_KEY_NEW_VARIABLE, Origin, UNKNOWN_VARIABLE, Values};
 
 /// The file that is read when none is named and it is there.
 const FILE: &str = "postsync.toml";

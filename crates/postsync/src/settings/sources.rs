@@ -10,7 +10,10 @@ use super::keys::{KEYS, variable};
 pub(super) const CONFIG_VARIABLE: &str = "POSTSYNC_CONFIG";
 
 /// Variables with our prefix that are no settings.
-const OTHER_VARIABLES: [&str; 2] = [CONFIG_VARIABLE, "POSTSYNC_WEBHOOK_SECRET"];
+const OTHER_VARIABLES: [&str; 3] = [CONFIG_VARIABLE, "POSTSYNC_WEBHOOK_SECRET", MASTER_KEY_NEW_VARIABLE];
+
+/// The master key to which `postsync secret rekey` changes.
+pub(crate) const MASTER_KEY_NEW_VARIABLE: &str = "POSTSYNC_MASTER_KEY_NEW";
 
 /// What there is to say of a variable that nothing reads.
 pub(crate) const UNKNOWN_VARIABLE: &str = "no setting has this variable; `postsync config show` lists them all";

@@ -116,31 +116,6 @@ fn files_are_their_owners_only_in_a_folder_that_is_not() {
 }
 
 #[test]
-fn a_secret_is_shown_and_imported_with_what_one_should_know() {
-    const NOTE: &str = "Standard Webhooks headers";
-    let home = Home::with_database();
-    let first = home.done(&["secret", "show"]);
-    assert!(first.line().starts_with("whsec_") && first.err.is_empty(), "{first:?}");
-    assert_eq!(home.done(&["secret", "show"]).line(), first.line(), "made once");
-
-    let odd = home.done(&["secret", "import", "whsec_from-elsewhere"]);
-    assert!(odd.out.is_empty() && odd.err.contains("Imported") && odd.err.contains(NOTE), "{odd:?}");
-    assert!(!odd.err.contains("from-elsewhere"), "masked: {odd:?}");
-    let shown = home.done(&["secret", "show"]);
-    assert_eq!(shown.line(), "whsec_from-elsewhere");
-    assert!(shown.err.contains(NOTE), "{shown:?}");
-
-    let plain = home.done(&["secret", "import", first.line()]);
-    assert!(!plain.err.contains(NOTE), "{plain:?}");
-    assert_eq!(home.done(&["secret", "show"]).line(), first.line());
-    let piped = home.fed(&["secret", "import", "-"], b"whsec_from-stdin\n");
-    assert!(piped.code == Some(0) && !piped.err.contains("from-stdin"), "{piped:?}");
-    assert_eq!(home.done(&["secret", "show"]).line(), "whsec_from-stdin");
-    home.fed(&["secret", "import", "-"], b"").refused(1, &["whsec_"]);
-    home.run(&["secret", "import", "from-elsewhere"]).refused(1, &["whsec_"]);
-}
-
-#[test]
 fn migrate_makes_the_database_and_changes_nothing_twice() {
     let home = Home::new();
     assert!(home.done(&["migrate", "--data-dir", "here"]).err.contains("postsync.db"));

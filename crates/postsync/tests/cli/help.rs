@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run::Home;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "",
     "serve",
     "demo",
@@ -17,7 +17,9 @@ const COMMANDS: [&str; 21] = [
     "orgs list",
     "secret",
     "secret show",
+    "secret rotate",
     "secret import",
+    "secret rekey",
     "lipsync",
     "verify",
     "config",

@@ -8,4 +8,5 @@ mod doctor;
 mod help;
 mod lipsync;
 mod run;
+mod secret;
 mod verify;

@@ -14,6 +14,7 @@ mod hostile;
 mod moments;
 mod receivers;
 mod retry;
+mod rotation;
 mod sdk;
 mod start;
 mod stop;

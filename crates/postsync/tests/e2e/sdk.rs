@@ -2,8 +2,7 @@
 //!
 //! Each runs one program of `sdk/`, which prints what it got as one JSON object; what that must be is said here. What the
 //! SDKs send, and how they differ in it (list filters, forms, chunked uploads), is theirs.
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::footage::Footage;
 use crate::harness::server::KEY;
-use crate::harness::{PATIENCE, Receiver, Server, Setup, node, repository};
+use crate::harness::{PATIENCE, Receiver, Server, Setup, node, python, repository};
 
 const VIDEO_URL: &str = "https://media.example.com/in.mp4";
 
@@ -63,7 +62,7 @@ async fn the_node_sdk_works_with_nothing_but_the_base_url_changed() {
 
 #[tokio::test]
 async fn the_python_sdk_works_with_nothing_but_the_base_url_changed() {
-    let mut program = Command::new(python().await);
+    let mut program = Command::new(python::with_packages(&source(), "sdk").await);
     program.arg(source().join("sdk.py"));
     let (said, receiver, server) = run(program).await;
     models(&said["models"]);
@@ -169,29 +168,4 @@ async fn webhooks(said: &Value, names: &[&str], receiver: &Receiver) {
 
 fn source() -> PathBuf {
     repository().join("crates/postsync/tests/e2e/sdk")
-}
-
-/// A Python with the packages of `sdk/requirements.txt`, installed once into the target folder.
-async fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python/sdk");
-    fs::create_dir_all(&folder).unwrap();
-    // Several test processes: one installs, the others wait. Freed when the file is closed.
-    let lock = File::create(folder.join("lock")).unwrap();
-    let _lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await.unwrap().unwrap();
-    let (wanted, installed) = (fs::read(source().join("requirements.txt")).unwrap(), folder.join("installed.txt"));
-    let python = folder.join("venv/bin/python");
-    if fs::read(&installed).ok().as_ref() != Some(&wanted) {
-        let venv = folder.join("venv");
-        install(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv)).await;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
-        install(Command::new(&python).args(pip).arg(source().join("requirements.txt"))).await;
-        fs::write(&installed, &wanted).unwrap();
-    }
-    python
-}
-
-async fn install(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = timeout(5 * PATIENCE, output).await.expect("the installation does not end").expect("python3 is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -8,6 +8,7 @@ mod levels;
 mod owners;
 mod posts;
 mod schedule;
+mod secrets;
 mod stops;
 mod work;
 
@@ -84,7 +85,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::new(schedule::ScheduleRespected::new(rules)),
         Box::<posts::IdsRise>::default(),
         Box::<posts::SameBytes>::default(),
-        Box::<posts::OneSecret>::default(),
+        Box::<secrets::SignedAsOnDisk>::default(),
         Box::new(posts::InFlightBounded::new(rules)),
         Box::<levels::WindowsKept>::default(),
         Box::new(levels::CircuitsHold::new(rules)),

@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use postsync_core::change::Change;
-use postsync_core::ids::{DeliveryId, EventId, GenerationId, OrgId};
+use postsync_core::ids::{DeliveryId, EventId, GenerationId};
+use postsync_core::rotation::Places;
 
 use super::{Checker, Rules, ensure};
 use crate::facts::{Fact, Moment};
@@ -24,9 +25,10 @@ impl Checker for IdsRise {
         let id = match fact {
             Fact::Committed(Change::AddEvent(event)) => event.id.0,
             Fact::Committed(Change::AddDelivery(delivery)) => delivery.id.0,
-            Fact::Committed(Change::SetSecrets { now, .. }) => {
-                let ids = now.places().ids();
-                ids.into_iter().max().map_or(0, |newest| newest.0)
+            Fact::Committed(Change::SetSecrets { was, now }) => {
+                let known = was.map_or(vec![], Places::ids);
+                let Some(new) = now.places().ids().into_iter().find(|id| !known.contains(id)) else { return Ok(()) };
+                new.0
             }
             Fact::LifeBegan => {
                 self.floor = self.highest;
@@ -65,47 +67,6 @@ impl Checker for SameBytes {
                 let meant = self.meant.get(&post.delivery);
                 let as_meant = meant.is_some_and(|(event, url)| *event == post.event && *url == post.url);
                 return ensure(as_meant, || format!("{} carries {} to {}", post.delivery, post.event, post.url));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// Nobody rotates secrets in a run, so each organization signs with one, and that is the one on disk.
-#[derive(Default)]
-pub(super) struct OneSecret {
-    org_of: BTreeMap<DeliveryId, OrgId>,
-    used: BTreeMap<OrgId, String>,
-    current: BTreeMap<OrgId, String>,
-}
-
-impl Checker for OneSecret {
-    fn name(&self) -> &'static str {
-        "one_secret"
-    }
-
-    fn saw(&mut self, _at: Moment, fact: &Fact<'_>) -> Result<(), String> {
-        match fact {
-            Fact::Committed(Change::AddDelivery(delivery)) => {
-                self.org_of.insert(delivery.id, delivery.org.clone());
-            }
-            Fact::Committed(Change::SetSecrets { now, .. }) => {
-                let org = now.owner.org.clone();
-                let text = now.current.secret.expose().to_owned();
-                self.current.insert(org.clone(), text.clone());
-                let used = self.used.get(&org);
-                return ensure(used.is_none_or(|used| *used == text), || {
-                    format!("a POST of {org} was signed with a secret that is not its own any more")
-                });
-            }
-            Fact::PostBegan(post) => {
-                let Some(org) = self.org_of.get(&post.delivery) else { return Ok(()) };
-                let text = post.signing.current.secret.expose().to_owned();
-                self.used.insert(org.clone(), text.clone());
-                return ensure(self.current.get(org) == Some(&text), || {
-                    format!("attempt {} of {} is signed with another secret than {org}'s", post.attempt, post.delivery)
-                });
             }
             _ => {}
         }

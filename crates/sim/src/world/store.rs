@@ -17,7 +17,7 @@ use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::parking::Lane;
-use postsync_core::rotation::{SecretOwner, Signing};
+use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord,
@@ -80,6 +80,15 @@ impl FaultyStore {
     #[must_use]
     pub fn inner(&self) -> &Arc<dyn Store> {
         &self.inner
+    }
+
+    /// Another process on the same disk takes a step with an owner's secrets, as a command does beside a server. Gives what
+    /// signs after it; `None` where nothing changed.
+    pub fn step_secrets(&self, owner: &SecretOwner, step: Step, now: Timestamp) -> Option<Signing> {
+        let before = self.inner.signing(owner).now_or_never()?.ok()??;
+        let after = before.step(step, now).ok()?;
+        let change = Change::SetSecrets { was: Some(before.places()), now: Box::new(after.clone()) };
+        matches!(self.commit(vec![change]), Ok(Applied::Done)).then_some(after)
     }
 
     /// Writes something again that was written long ago: its fence must refuse it.

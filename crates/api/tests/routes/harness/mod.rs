@@ -114,6 +114,13 @@ impl App {
         self.send(request(Method::GET, path, Some(ADMIN), Body::empty())).await
     }
 
+    /// As JSON, with a key.
+    pub(crate) async fn post(&self, path: &str, key: &str, body: impl Into<Body>) -> Answer {
+        let mut request = request(Method::POST, path, Some(key), body.into());
+        request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        self.send(request).await
+    }
+
     pub(crate) async fn create(&self, body: &Value) -> Answer {
         self.create_text(body.to_string()).await
     }

@@ -1,3 +1,4 @@
 mod deliveries;
 mod destinations;
 mod events;
+mod secret;

@@ -7,6 +7,7 @@ pub(crate) mod certificates;
 pub(crate) mod growing;
 pub(crate) mod node;
 pub(crate) mod processes;
+pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod script;
 pub(crate) mod server;
