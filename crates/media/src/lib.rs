@@ -14,5 +14,5 @@ mod local;
 mod room;
 mod token;
 
-pub use local::{Error, LocalMedia};
+pub use local::{Error, LocalMedia, kept_bytes};
 pub use token::TokenKey;

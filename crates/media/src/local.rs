@@ -80,6 +80,18 @@ impl LocalMedia {
     }
 }
 
+/// What the files that are kept below `root` come to, whether a server has it open or not. None are kept where there is no
+/// folder yet.
+///
+/// # Errors
+/// The folder can't be read.
+pub fn kept_bytes(root: &Path) -> io::Result<u64> {
+    match files::bytes_below(&root.join("media")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        counted => counted,
+    }
+}
+
 impl Folders {
     fn open(root: &Path, count: bool) -> io::Result<Self> {
         files::make_folder(root)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_engine::ports::{MediaError, MediaKind, MediaStore, Resolved};
-use postsync_media::LocalMedia;
+use postsync_media::{LocalMedia, kept_bytes};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -234,6 +234,8 @@ async fn what_is_kept_is_counted_where_that_is_asked_for() {
     plain.keep(media_id(1), MediaKind::Output, &put("a", 1_000)).await.unwrap();
     plain.keep(media_id(2), MediaKind::Upload, &put("b", 200)).await.unwrap();
     assert_eq!(plain.space().await.unwrap().unwrap().media_bytes, None);
+    assert_eq!(kept_bytes(&root.path().join("data")).unwrap(), 1_200);
+    assert_eq!(kept_bytes(&root.path().join("none")).unwrap(), 0);
 
     let counting = LocalMedia::open_counting(root.path().join("data"), [1; 32], true).unwrap();
     let bytes = async || counting.space().await.unwrap().unwrap().media_bytes;

@@ -36,6 +36,11 @@ pub(crate) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let file = &args.file;
     judge(file, args.force)?;
     let folder = data::there(&settings)?;
+    ensure!(
+        !is_the_servers(file, &folder),
+        "{} is a file of the data folder that is to be backed up: name another",
+        file.display()
+    );
     let draft = draft_beside(file)?;
     let mut copying = Copying::begin("backing up")?;
     let copied = back_up(&folder.database(), draft.path(), &mut copying.watch());
@@ -57,6 +62,14 @@ fn judge(file: &Path, force: bool) -> anyhow::Result<()> {
     ensure!(there.as_ref().map_or(true, |it| it.is_file()), "{} is there and is not a file", file.display());
     ensure!(force || there.is_err(), "{} exists; --force replaces it", file.display());
     Ok(())
+}
+
+/// Whether it would take the place of what the server works with, or lie where SQLite looks for a log of the database.
+fn is_the_servers(file: &Path, folder: &Folder) -> bool {
+    let in_it = copying::folder_of(file).canonicalize().is_ok_and(|parent| parent == folder.path());
+    let (database, name) = (folder.database(), file.file_name().unwrap_or_default());
+    let of_database = name.to_string_lossy().starts_with(&*database.file_name().unwrap_or_default().to_string_lossy());
+    in_it && (of_database || file.exists())
 }
 
 /// Its user's only, and gone again if this ends before it is kept.

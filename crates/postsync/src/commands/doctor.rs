@@ -54,6 +54,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     findings.push(database(settings).await);
     findings.extend(privacy::look(&settings.data_dir));
     findings.push(disk(settings));
+    findings.extend(media(settings));
     findings.push(clock());
     findings.push(egress(settings));
     findings.extend(media_child(settings).await);
@@ -133,6 +134,20 @@ fn disk(settings: &Settings) -> Finding {
         }
         Err(error) => (Some(false), format!("{}: {error}", folder.display())),
     }
+}
+
+/// Only where there is a limit to hold it against: all files are looked at.
+fn media(settings: &Settings) -> Option<Finding> {
+    let most = Some(settings.budget.media_bytes_max).filter(|most| *most > 0)?;
+    Some(match postsync_media::kept_bytes(&settings.data_dir) {
+        Ok(bytes) => {
+            let line = format!("videos and uploads take {} of {} MB", bytes / 1_000_000, most / 1_000_000);
+            let full = bytes >= most;
+            let why = if full { " (storage.media_bytes_max), so no generation is taken" } else { "" };
+            (Some(!full), format!("{line}{why}"))
+        }
+        Err(error) => (Some(false), format!("{}: {error}", settings.data_dir.display())),
+    })
 }
 
 fn clock() -> Finding {

@@ -81,6 +81,19 @@ fn a_file_that_is_there_is_replaced_only_when_told() {
 }
 
 #[test]
+fn a_backup_never_takes_the_place_of_what_it_is_made_of() {
+    let (home, _) = with_a_key();
+    let before = home.done(&["keys", "list", "--json"]).json();
+    for name in ["postsync.db", "postsync.db-journal", "postsync.db-wal", "master.key"] {
+        let file = format!("postsync-data/./{name}");
+        home.run(&["backup", &file, "--force"]).refused(1, &[name, "data folder that is to be backed up"]);
+    }
+    assert!(!home.file("postsync-data/postsync.db-journal").exists());
+    assert_eq!(home.done(&["keys", "list", "--json"]).json(), before);
+    home.done(&["backup", "postsync-data/copy.db"]);
+}
+
+#[test]
 fn a_folder_with_something_in_it_is_left_alone() {
     let (home, master) = with_a_key();
     home.done(&["backup", "copy.db"]);

@@ -54,3 +54,19 @@ fn a_wrong_master_key_is_found() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.out.lines().any(|line| line.starts_with("BAD") && line.contains("master key")), "{}", ran.out);
 }
+
+#[test]
+fn too_little_room_is_bad() {
+    let home = Home::with_database();
+    let shelf = home.file("postsync-data/media/ab");
+    std::fs::create_dir_all(&shelf).unwrap();
+    std::fs::write(shelf.join("video"), vec![0; 3_000_000]).unwrap();
+    let with = |name: &str, value: &str| Ran::of(home.command(&["doctor"]).env(name, value));
+    let line = |ran: &Ran, mark: &str, words: &str| ran.out.lines().any(|l| l.starts_with(mark) && l.contains(words));
+    let short = with("POSTSYNC_STORAGE_FREE_BYTES_MIN", "9000000GiB");
+    assert!(short.code == Some(1) && line(&short, "BAD", "so no generation is taken"), "{}", short.out);
+    let full = with("POSTSYNC_STORAGE_MEDIA_BYTES_MAX", "2MB");
+    assert!(full.code == Some(1) && line(&full, "BAD", "take 3 of 2 MB"), "{}", full.out);
+    let enough = with("POSTSYNC_STORAGE_MEDIA_BYTES_MAX", "20MB");
+    assert!(enough.code == Some(0) && line(&enough, "ok", "take 3 of 20 MB"), "{}", enough.out);
+}
