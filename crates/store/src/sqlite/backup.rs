@@ -102,6 +102,10 @@ fn copy(source: &Connection, path: &Path, to: &Path, watch: &mut Watch<'_>) -> R
     // From the first read on, what it sees does not change: without it each commit of the server would begin the copy anew.
     source.execute_batch("BEGIN").map_err(at_source)?;
     let schema = setup::schema_version(source).map_err(at_source)?;
+    // Neither key would open it, and a change can only be finished where it has begun.
+    if setup::is_being_changed(source).map_err(at_source)? {
+        return Err(setup::being_changed(path));
+    }
     copy_pages(source, path, to, watch)?;
     source.execute_batch("COMMIT").map_err(at_source)?;
     (watch.progress)(CopyProgress::Checking);

@@ -98,10 +98,7 @@ pub(super) fn check_master_key(conn: &Connection, path: &Path, vault: &Vault) ->
             conn.execute(write, (vault.key_id(), sealed)).map_err(|error| store_error(&error))?;
             Ok(())
         }
-        Some(_) if is_being_changed(conn).map_err(|error| store_error(&error))? => Err(Error::Key(format!(
-            "a change of the master key of the database {} has begun and is not finished: run `postsync secret rekey` again",
-            path.display()
-        ))),
+        Some(_) if is_being_changed(conn).map_err(|error| store_error(&error))? => Err(being_changed(path)),
         Some((key_id, sealed)) if key_id == vault.key_id() && vault.check_opens(&sealed) => Ok(()),
         Some((key_id, _)) => Err(Error::Key(format!(
             "the master key does not fit the database {}: it was made with the key {key_id}, this one is {}; \
@@ -112,7 +109,16 @@ pub(super) fn check_master_key(conn: &Connection, path: &Path, vault: &Vault) ->
     }
 }
 
-fn is_being_changed(conn: &Connection) -> rusqlite::Result<bool> {
+/// For whoever needs one master key to fit all of it.
+pub(super) fn being_changed(path: &Path) -> Error {
+    Error::Key(format!(
+        "a change of the master key of the database {} has begun and is not finished: run `postsync secret rekey` again",
+        path.display()
+    ))
+}
+
+/// Whether some of it is sealed under one master key and some under the next.
+pub(super) fn is_being_changed(conn: &Connection) -> rusqlite::Result<bool> {
     conn.query_row("SELECT count(*) FROM vault WHERE place = 'next'", [], |row| Ok(row.get::<_, i64>(0)? > 0))
 }
 

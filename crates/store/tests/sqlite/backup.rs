@@ -197,3 +197,16 @@ fn what_is_no_database_of_ours_is_refused() {
     assert!(error.to_string().contains("is not a database of postsync"), "{error}");
     assert!(!target.exists());
 }
+
+#[test]
+fn between_two_master_keys_nothing_is_backed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(sqlite_in(folder.path()));
+    let (database, to) = (folder.path().join("postsync.db"), folder.path().join("copy.db"));
+    let conn = rusqlite::Connection::open(&database).unwrap();
+    conn.execute("INSERT INTO vault (place, key_id, sealed) VALUES ('next', 'other', x'00')", []).unwrap();
+    let error = watched(|_| ControlFlow::Continue(()), |watch| back_up(&database, &to, watch)).unwrap_err();
+    assert!(error.to_string().contains("postsync secret rekey"), "{error}");
+    conn.execute("DELETE FROM vault WHERE place = 'next'", []).unwrap();
+    copied(&database, &to);
+}
