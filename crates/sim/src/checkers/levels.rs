@@ -81,6 +81,12 @@ pub(super) struct WindowsKept {
     successes: BTreeMap<String, usize>,
 }
 
+impl WindowsKept {
+    fn window(&self, level: &str) -> usize {
+        (WINDOW_FIRST + self.successes.get(level).copied().unwrap_or(0)).min(WINDOW_MAX)
+    }
+}
+
 impl Checker for WindowsKept {
     fn name(&self) -> &'static str {
         "windows_kept"
@@ -96,14 +102,21 @@ impl Checker for WindowsKept {
             Fact::PostBegan(post) if !self.book.probes.contains(&(post.delivery, post.attempt)) => {
                 let levels = self.book.levels(post.delivery);
                 self.under_way.insert((post.delivery, post.attempt), levels.clone());
-                let of_endpoint = self.under_way.values().filter(|of| of[1] == levels[1]).count();
-                for (n, level) in levels.iter().enumerate() {
-                    let count = self.under_way.values().filter(|of| of.contains(level)).count();
-                    let successes = self.successes.get(level).copied().unwrap_or(0);
-                    let times = if n == 0 && of_endpoint == 1 { 2 } else { 1 };
-                    let max = ((WINDOW_FIRST + successes) * times).min(WINDOW_MAX);
-                    ensure(count <= max, || format!("{count} are under way to {level}, after {successes} successes"))?;
-                }
+                let [at_destination, at_endpoint] = levels.each_ref().map(|level| self.window(level));
+                let [destination, endpoint] = &levels;
+                let beside = self.under_way.values().filter(|of| of[0] == *destination);
+                let (count, endpoints) = (beside.clone().count(), beside.map(|of| &of[1]).collect::<BTreeSet<_>>());
+                ensure(count <= (2 * at_destination).min(WINDOW_MAX), || {
+                    format!("{count} are under way to {destination}, whose window is {at_destination}")
+                })?;
+                // Each that is not the only one of its endpoint has found room within the window.
+                ensure(count - endpoints.len() < at_destination, || {
+                    format!("{count} are under way to {destination}, for {} endpoints only", endpoints.len())
+                })?;
+                let count = self.under_way.values().filter(|of| of[1] == *endpoint).count();
+                return ensure(count <= at_endpoint, || {
+                    format!("{count} are under way to {endpoint}, whose window is {at_endpoint}")
+                });
             }
             Fact::PostAnswered { delivery, attempt, outcome } => {
                 self.under_way.remove(&(*delivery, *attempt));
