@@ -12,8 +12,8 @@ use postsync_core::access::Scope;
 use postsync_core::create::Refusal;
 use postsync_core::error_code::{self, ErrorCode};
 use postsync_core::limits::CONSUMERS_MAX;
-use postsync_engine::SubmitError;
 use postsync_engine::ports::{MediaError, StoreError};
+use postsync_engine::{ReplayError, SubmitError};
 
 use crate::wire::ErrorBody;
 
@@ -228,7 +228,35 @@ impl From<SubmitError> for ApiError {
     }
 }
 
+impl From<ReplayError> for ApiError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Store(error) => error.into(),
+            ReplayError::Stopping => {
+                let message = "The server is stopping; it takes no replays.";
+                Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
+            }
+            ReplayError::NotFound => Self::of(error_code::DELIVERY_NOT_FOUND),
+            ReplayError::NotEnded => {
+                let message =
+                    "The delivery has not ended: it is being tried as it is, and will be until it is exhausted.";
+                Self::new(error_code::DELIVERY_CONFLICT, message)
+            }
+            ReplayError::AtOnce => {
+                Self::new(error_code::DELIVERY_CONFLICT, "The delivery was replayed by somebody else at this moment.")
+            }
+            ReplayError::EventGone => Self::of(error_code::DELIVERY_EXPIRED),
+            ReplayError::TooMany => Self::of(error_code::REPLAY_LIMIT_REACHED).retry_after(RETRY_AFTER_FULL_S),
+        }
+    }
+}
+
 impl ApiError {
+    pub(crate) fn takes_long_to_count() -> Self {
+        let message = "There are too many deliveries to count them in time; name fewer with since and until.";
+        Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
+    }
+
     /// What is short and by how much stands in the operator's log.
     pub(crate) fn no_room() -> Self {
         storage_full("The server has too little room left on its disk; it takes no generations until there is more.")

@@ -6,8 +6,9 @@ use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use crate::event::Event;
 use crate::feed::Seq;
 use crate::generation::{Ending, Generation};
-use crate::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId};
+use crate::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId, ReplayId};
 use crate::parking::{Lane, ParkReason};
+use crate::replay::Replay;
 use crate::rotation::{Places, Signing};
 use crate::time::Timestamp;
 
@@ -92,6 +93,19 @@ pub enum Change {
     },
     /// A POST ended. Fence: that attempt is the delivery's open one.
     SettleAttempt(Box<Settlement>),
+    /// Many deliveries are to be made anew.
+    AddReplay(Box<Replay>),
+    /// A replay has come further: in one list with what it makes. Fence: it is running, and its place is `from`.
+    AdvanceReplay(Box<ReplayStep>),
+    /// A delivery was made anew. Fence: it was last replayed at `before`.
+    MarkReplayed {
+        /// Which.
+        id: DeliveryId,
+        /// As it was.
+        before: Option<Timestamp>,
+        /// As it is.
+        at: Timestamp,
+    },
     /// A consumer has handled its feed up to there; a position in front of the one on record changes nothing but the time.
     /// Fence: it has committed before, or its organization has fewer than
     /// [`CONSUMERS_MAX`](crate::limits::CONSUMERS_MAX), those left out that have been idle for too long.
@@ -138,6 +152,23 @@ pub enum Change {
         /// As it is to be.
         now: Box<Signing>,
     },
+}
+
+/// How far a replay has come with one list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayStep {
+    /// Which.
+    pub id: ReplayId,
+    /// Past this delivery before.
+    pub from: DeliveryId,
+    /// Past this one now.
+    pub to: DeliveryId,
+    /// Deliveries that are made with it.
+    pub made: u64,
+    /// Deliveries that are left out, because the bytes to send are not kept any more.
+    pub skipped: u64,
+    /// When the walk was over, where it is over with this.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// A delivery that is held back.

@@ -128,6 +128,11 @@ number_id!(
     SecretId,
     "sec_"
 );
+number_id!(
+    /// One replay of many deliveries.
+    ReplayId,
+    "rpl_"
+);
 text_id!(
     /// Who reads a feed, by the name that it gave itself.
     ConsumerName

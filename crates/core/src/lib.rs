@@ -29,6 +29,7 @@ pub mod model;
 pub mod moment;
 pub mod outcome;
 pub mod parking;
+pub mod replay;
 pub mod retention;
 pub mod rotation;
 pub mod rule;

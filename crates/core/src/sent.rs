@@ -11,7 +11,7 @@ use postsync_webhook::sign::{
 };
 
 use crate::attempt::Attempt;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Origin};
 use crate::egress_rules::Target;
 use crate::event::Event;
 
@@ -165,6 +165,9 @@ pub fn request(delivery: &Delivery, event: &Event, attempt: &Attempt) -> SentReq
     headers.push(("Postsync-Event", event.kind.as_str().to_owned()));
     headers.push(("Postsync-Delivery", delivery.id.to_string()));
     headers.push(("Postsync-Attempt", attempt.attempt.to_string()));
+    if delivery.origin == Origin::Replay {
+        headers.push(("Postsync-Replay", "true".to_owned()));
+    }
     let ours = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
     let theirs = masked.into_iter().map(|name| (name, MASK.to_owned()));
     let last = ("Content-Length".to_owned(), event.body.len().to_string());

@@ -103,6 +103,7 @@ async fn send(egress: &Egress, urls: &[String], posts: usize, in_flight: usize) 
                 return Ok(());
             }
             let post = Post {
+                is_replay: false,
                 delivery: DeliveryId(i64::try_from(nth)?),
                 event: EventId(1),
                 kind: EventType::GenerationCompleted,

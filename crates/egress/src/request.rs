@@ -30,6 +30,9 @@ pub(crate) fn post(route: &Route, post: &Post) -> Result<(Parts, Sent), Trouble>
     headers.insert(HeaderName::from_static("postsync-event"), HeaderValue::from_static(post.kind.as_str()));
     headers.insert(HeaderName::from_static("postsync-delivery"), value(post.delivery.to_string())?);
     headers.insert(HeaderName::from_static("postsync-attempt"), HeaderValue::from(post.attempt));
+    if post.is_replay {
+        headers.insert(HeaderName::from_static("postsync-replay"), HeaderValue::from_static("true"));
+    }
     Ok((parts, sent))
 }
 

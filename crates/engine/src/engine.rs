@@ -8,8 +8,9 @@ use postsync_core::access::StoredSecret;
 use postsync_core::asset::Asset;
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
-use postsync_core::ids::{AssetId, EndpointId, GenerationId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
+use postsync_core::replay::{Filter, Replay};
 use postsync_core::retention::Horizons;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::rule;
@@ -19,12 +20,15 @@ use postsync_core::time::Timestamp;
 use crate::backlog::Backlog;
 use crate::destinations::DestinationView;
 use crate::feed::Feed;
-use crate::ports::{Clock, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError};
+use crate::ports::{
+    Clock, DeliveryRecord, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError,
+};
+use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
-use crate::{destinations, dispatch, generate, retention, secrets, space, submit, sweep};
+use crate::{destinations, dispatch, generate, replay, retention, secrets, space, submit, sweep};
 
 /// After the grace, for outcomes of what was cut to reach the disk.
 const HAND_BACK: Duration = Duration::from_secs(5);
@@ -90,6 +94,7 @@ impl Engine {
             world.ports.spawn.spawn(Box::pin(generate::run(world.clone(), *route)));
         }
         world.ports.spawn.spawn(Box::pin(dispatch::run(world.clone())));
+        world.ports.spawn.spawn(Box::pin(replay::run(world.clone())));
         world.ports.spawn.spawn(Box::pin(sweep::drop_media_of_nobody(world.clone())));
         world.ports.spawn.spawn(Box::pin(retention::run(world.clone())));
         world.ports.spawn.spawn(Box::pin(space::run(world.clone())));
@@ -126,6 +131,30 @@ impl Engine {
             _ = self.world.stopping.cancelled() => {}
         }
         self.store().generation(org, id).await
+    }
+
+    /// Takes on a replay of many deliveries: when this answers, it is on disk.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn replay(&self, org: OrgId, filter: Filter) -> Result<Replay, ReplayError> {
+        replay::begin(&self.world, org, filter).await
+    }
+
+    /// How many deliveries such a replay would come to; `None` where it takes too long to say.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn count_for_replay(&self, org: OrgId, filter: Filter) -> Result<Option<u64>, StoreError> {
+        replay::count_now(&self.world, org, filter).await
+    }
+
+    /// Makes one delivery that has ended anew. Gives the new one, which is on disk.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn replay_one(&self, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
+        replay::one(&self.world, org, id).await
     }
 
     /// The pull feed.

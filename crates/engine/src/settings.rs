@@ -62,6 +62,9 @@ pub struct Bounds {
     pub queue_max: usize,
     /// The same for all destinations: with many of them each has less.
     pub queued_max: usize,
+    /// Deliveries that replays leave waiting for their turn. Less than an endpoint's share of its destination's queue, so
+    /// that what is new for it need not stand behind them on disk.
+    pub replay_max: usize,
 }
 
 impl Default for Bounds {
@@ -72,6 +75,7 @@ impl Default for Bounds {
             read_max: 256,
             queue_max: 1_000,
             queued_max: 16_384,
+            replay_max: 200,
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use postsync_core::change::Change;
-use postsync_core::delivery::{self, ExhaustedReason, State};
+use postsync_core::delivery::{self, ExhaustedReason, Origin, State};
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::parking::Lane;
@@ -179,6 +179,7 @@ async fn post(world: &World, due: &DueDelivery) -> SendReport {
         event: event.id,
         kind: event.kind,
         attempt: if rule::holds("the_attempt_number_is_sent") { delivery.attempts } else { 1 },
+        is_replay: delivery.origin == Origin::Replay,
         url: delivery.url.clone(),
         body,
         signing,

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postsync_core::change::Change;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, IdSequence, MediaId, SecretId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, IdSequence, MediaId, ReplayId, SecretId};
 use postsync_core::model::Route;
 use postsync_core::space::Shortage;
 use postsync_core::time::Timestamp;
+use tokio::sync::Notify;
 
 use crate::backlog::Backlog;
 use crate::dispatch::Dispatcher;
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) waiters: Waiters<GenerationId>,
     pub(crate) feeds: Feeds,
     pub(crate) dispatcher: Dispatcher,
+    /// A replay has begun.
+    pub(crate) replays: Notify,
     pub(crate) backlogs: BTreeMap<Route, Backlog>,
     pub(crate) at_work: Mutex<BTreeMap<GenerationId, AtWork>>,
     /// Told first: no new work is taken up.
@@ -63,6 +66,7 @@ impl World {
             dispatcher: Dispatcher::new(settings.in_flight_max, bounds),
             secrets: Secrets::default(),
             waiters: Waiters::default(),
+            replays: Notify::new(),
             feeds: Feeds::default(),
             backlogs,
             at_work: Mutex::default(),
@@ -93,6 +97,10 @@ impl World {
 
     pub(crate) fn new_delivery_id(&self) -> DeliveryId {
         DeliveryId(self.next_id())
+    }
+
+    pub(crate) fn new_replay_id(&self) -> ReplayId {
+        ReplayId(self.next_id())
     }
 
     pub(crate) fn new_secret_id(&self) -> SecretId {

@@ -33,6 +33,8 @@ pub struct PostSeen {
     pub event: EventId,
     /// As the receiver would read it in `Postsync-Attempt`.
     pub attempt: u32,
+    /// Whether it says that it is a replay.
+    pub is_replay: bool,
     /// Where to.
     pub url: String,
     /// What.
@@ -202,6 +204,9 @@ impl fmt::Display for Short<'_> {
                     State::Exhausted(_, reason) => write!(f, "exhausted {}", reason.as_str()),
                 }
             }
+            Change::AddReplay(replay) => write!(f, "replay {} begins", replay.id),
+            Change::AdvanceReplay(step) => write!(f, "replay {} from {} to {}", step.id, step.from, step.to),
+            Change::MarkReplayed { id, .. } => write!(f, "replayed {id}"),
             Change::SetSecrets { now, .. } => write!(f, "secrets of {}: {}", now.owner, now.current.id),
             _ => write!(f, "other"),
         }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use postsync_core::error_code::{self, ErrorCode};
-use postsync_core::ids::{DeliveryId, GenerationId};
+use postsync_core::ids::{DeliveryId, GenerationId, ReplayId};
 
 use crate::error::ApiError;
 
@@ -22,6 +22,10 @@ impl Named for GenerationId {
 
 impl Named for DeliveryId {
     const UNKNOWN: ErrorCode = error_code::DELIVERY_NOT_FOUND;
+}
+
+impl Named for ReplayId {
+    const UNKNOWN: ErrorCode = error_code::REPLAY_NOT_FOUND;
 }
 
 impl<T: Named, S: Send + Sync> FromRequestParts<S> for PathId<T> {

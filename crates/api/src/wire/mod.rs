@@ -4,6 +4,7 @@ mod delivery;
 mod destination;
 mod event;
 mod generation;
+mod replay;
 mod secret;
 
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
@@ -15,4 +16,5 @@ pub use generation::{
     CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, InputItem, ModelInfo, Readiness,
     UnauthorizedBody,
 };
+pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody};

@@ -210,6 +210,12 @@ codes! {
         "The operation does not take this content type.", "Send application/json or multipart/form-data.";
     DELIVERY_NOT_FOUND = "delivery_not_found", 404,
         "The delivery does not exist.", "Check the delivery's id; those of other organizations are not visible.";
+    DELIVERY_CONFLICT = "delivery_conflict", 409,
+        "The delivery is not in a state that allows this.", "Read the delivery again and decide by its status.";
+    REPLAY_NOT_FOUND = "replay_not_found", 404,
+        "The replay does not exist.", "Check the replay's id; those of other organizations are not visible.";
+    REPLAY_LIMIT_REACHED = "replay_limit_reached", 429,
+        "Too many replays are running.", "Wait until one of them is done, or name more with one filter.";
     CURSOR_EXPIRED = "cursor_expired", 410,
         "The events behind the cursor have been removed, because their retention is over.",
         "Go on from oldestCursor; what came before it can be read with GET /v2/generations.";

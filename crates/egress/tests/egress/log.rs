@@ -2,7 +2,7 @@
 use postsync_core::Secret;
 use postsync_core::attempt::Attempt;
 use postsync_core::change::Change;
-use postsync_core::delivery::{Delivery, settle};
+use postsync_core::delivery::{Delivery, Origin, settle};
 use postsync_core::event::Event;
 use postsync_core::ids::{EndpointId, OrgId};
 use postsync_core::outcome::SendReport;
@@ -22,8 +22,9 @@ fn egress() -> Egress {
 async fn the_log_tells_the_head_as_it_went_out() {
     let mut server = plain(|_, _| say(OK)).await;
     let odd = Secret::new("whsec_8f14e45fceea167a5a36dedd4bea2543x").unwrap();
-    for signing in [signing(Secret::generate([7; 32])), signing(odd), rotating()] {
-        let post = Post { signing, ..post(server.http("/webhook?token=a%20b")) };
+    let plain = signing(Secret::generate([7; 32]));
+    for (signing, is_replay) in [(plain.clone(), false), (plain, true), (signing(odd), false), (rotating(), false)] {
+        let post = Post { signing, is_replay, ..post(server.http("/webhook?token=a%20b")) };
         let report = egress().send(post.clone()).await;
         let (_, request) = server.request().await;
         let (head, _) = request.split_once("\r\n\r\n").unwrap();
@@ -44,7 +45,8 @@ fn told(post: &Post, report: SendReport) -> Vec<(String, String)> {
         created_at: Timestamp(0),
         body: post.body.clone(),
     };
-    let delivery = Delivery::new(post.delivery, &event, EndpointId::new("e"), post.url.clone(), 0);
+    let made = Delivery::new(post.delivery, &event, EndpointId::new("e"), post.url.clone(), 0);
+    let delivery = if post.is_replay { Delivery { origin: Origin::Replay, ..made } } else { made };
     let started = Delivery { attempts: post.attempt, ..delivery.clone() };
     let schedule = Schedule::parse("0s").unwrap();
     let Change::SettleAttempt(settled) = settle(&started, &report, &schedule, post.at, 0.0) else { unreachable!() };

@@ -86,6 +86,14 @@ async fn a_rotation_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn a_replay_says_so() {
+    let mut server = plain(|_, _| say(OK)).await;
+    send(&egress(), Post { is_replay: true, ..post(server.http("/")) }).await;
+    let (_, request) = server.request().await;
+    assert!(request.contains("\r\nPostsync-Attempt: 3\r\nPostsync-Replay: true\r\n"), "{request}");
+}
+
+#[tokio::test]
 async fn a_secret_without_a_standard_key_leaves_those_headers_out() {
     let mut server = plain(|_, _| say(OK)).await;
     let secret = postsync_core::Secret::new("whsec_8f14e45fceea167a5a36dedd4bea2543x").unwrap();

@@ -3,12 +3,14 @@
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
 mod generator;
 mod media;
+mod replays;
 mod sender;
 mod store;
 mod world;
 
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
+pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
 pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Post, Sender};
 pub use store::{
     AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord,

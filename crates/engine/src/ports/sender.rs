@@ -22,6 +22,8 @@ pub struct Post {
     pub kind: EventType,
     /// Goes out as `Postsync-Attempt`; from 1.
     pub attempt: u32,
+    /// Goes out as `Postsync-Replay: true` where it is.
+    pub is_replay: bool,
     /// Where to, in full.
     pub url: String,
     /// The frozen bytes: sent as they are, signed as they are.

@@ -8,11 +8,16 @@ use postsync_core::delivery::Delivery;
 use postsync_core::event::Event;
 use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, Status};
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{
+    AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
+};
 use postsync_core::parking::Lane;
+use postsync_core::replay::{Original, Replay};
 use postsync_core::retention::Standing;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
+
+use super::replays::{ReplayCount, ReplayPage, ReplayQuery};
 
 /// What became of a list of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,6 +329,43 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError>;
+
+    /// One replay of an organization.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn replay(&self, org: &OrgId, id: ReplayId) -> Result<Option<Replay>, StoreError>;
+
+    /// Replays that are not over, oldest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn running_replays(&self, limit: usize) -> Result<Vec<Replay>, StoreError>;
+
+    /// The next deliveries that a replay means.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn replayable(&self, query: ReplayQuery) -> Result<ReplayPage, StoreError>;
+
+    /// How many of the next deliveries a replay means.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn count_replayable(&self, query: ReplayQuery) -> Result<ReplayCount, StoreError>;
+
+    /// One delivery of an organization, as a replay sees it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn original(&self, org: &OrgId, id: DeliveryId) -> Result<Option<Original>, StoreError>;
+
+    /// Those of these deliveries that wait for nothing but their turn, in the order in which they were given: due by now, or
+    /// parked in a backlog.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn waiting(&self, ids: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>, StoreError>;
 
     /// A part of an organization's feed, in the order of its places. What lies outside its span is not shown.
     ///

@@ -8,6 +8,7 @@ mod failures;
 mod generations;
 mod limits;
 mod play;
+mod replays;
 mod retention;
 mod rotation;
 mod stops;

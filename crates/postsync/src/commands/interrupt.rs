@@ -41,10 +41,15 @@ impl Signals {
 }
 
 impl Came {
+    /// The code to exit with.
+    pub(super) fn code(self) -> ExitCode {
+        ExitCode::from(EXIT_SIGNAL + self.0)
+    }
+
     /// Says so, and gives the code to exit with.
     pub(super) fn ended(self) -> ExitCode {
         eprintln!("postsync: interrupted; nothing was written");
-        ExitCode::from(EXIT_SIGNAL + self.0)
+        self.code()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 mod access;
 mod backup;
+mod client;
 mod config;
 mod copying;
 mod demo;
@@ -11,6 +12,7 @@ mod migrate;
 mod output;
 mod receiver;
 mod rekey;
+mod replay;
 mod restore;
 mod secret;
 mod serve;
@@ -54,6 +56,8 @@ enum Command {
     Lipsync(lipsync::LipsyncArgs),
     /// Say whether a webhook's signature is right, and if not, what is wrong. The body comes on stdin.
     Verify(verify::VerifyArgs),
+    /// Deliver events again: what a receiver lost, or could not take.
+    Replay(replay::ReplayArgs),
     /// Show the settings in force.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -103,6 +107,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secret(command) => secret::run(&command),
         Command::Lipsync(args) => lipsync::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Backup(args) => backup::run(&args),

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run::Home;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "",
     "serve",
     "demo",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 23] = [
     "secret rekey",
     "lipsync",
     "verify",
+    "replay",
     "config",
     "config show",
     "doctor",

@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod help;
 mod lipsync;
+mod replay;
 mod run;
 mod secret;
 mod verify;

@@ -13,6 +13,7 @@ mod harness;
 mod hostile;
 mod moments;
 mod receivers;
+mod replay;
 mod retry;
 mod rotation;
 mod sdk;

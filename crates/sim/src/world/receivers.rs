@@ -221,6 +221,7 @@ impl Sender for Receivers {
             delivery: post.delivery,
             event: post.event,
             attempt: post.attempt,
+            is_replay: post.is_replay,
             url: post.url.clone(),
             body: post.body.clone(),
             signing: post.signing.clone(),

@@ -15,13 +15,15 @@ use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
 use postsync_core::parking::Lane;
+use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord,
-    DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, Store, StoreError,
+    DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store,
+    StoreError,
 };
 
 use super::Yield;
@@ -215,6 +217,12 @@ reads! {
     delivery(org: &OrgId, id: DeliveryId) -> Option<DeliveryRecord>;
     deliveries(query: DeliveryQuery) -> Vec<DueDelivery>;
     event_of_any(id: EventId) -> Option<Event>;
+    replay(org: &OrgId, id: ReplayId) -> Option<Replay>;
+    running_replays(limit: usize) -> Vec<Replay>;
+    replayable(query: ReplayQuery) -> ReplayPage;
+    count_replayable(query: ReplayQuery) -> ReplayCount;
+    original(org: &OrgId, id: DeliveryId) -> Option<Original>;
+    waiting(ids: Vec<DeliveryId>, now: Timestamp) -> Vec<DeliveryId>;
     feed(query: FeedQuery) -> FeedPage;
     consumer(org: &OrgId, name: &ConsumerName) -> Option<Seq>;
     asset(org: &OrgId, id: AssetId) -> Option<Asset>;

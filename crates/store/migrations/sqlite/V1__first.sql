@@ -127,7 +127,9 @@ CREATE TABLE deliveries (
     interrupted INTEGER NOT NULL,
     url         TEXT NOT NULL,
     schedule    TEXT,                   -- NULL, as the next: as the server has it
-    timeout_ms  INTEGER
+    timeout_ms  INTEGER,
+    last_error  TEXT,                   -- what the last attempt came to, once it has ended
+    replayed_at INTEGER                 -- when it was last made anew
 ) STRICT;
 CREATE INDEX deliveries_by_status ON deliveries (org, status, id);
 CREATE INDEX deliveries_by_generation ON deliveries (generation, id) WHERE generation IS NOT NULL;
@@ -197,6 +199,27 @@ CREATE TABLE attempts (
     truncated     INTEGER,              -- 1 where that is not all of it
     PRIMARY KEY (delivery, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- Replays of many deliveries: what was asked for, and how far the walk has come.
+CREATE TABLE replays (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    org        TEXT NOT NULL,
+    status     TEXT NOT NULL,           -- running, done
+    created_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    of_status  TEXT,                    -- this and the next five are the filter; NULL means any
+    generation BLOB,
+    endpoint   TEXT,
+    since      INTEGER,
+    until      INTEGER,
+    error      TEXT,
+    again      INTEGER NOT NULL,        -- 1: exhausted ones that were replayed before, too
+    count      INTEGER,
+    made       INTEGER NOT NULL,
+    skipped    INTEGER NOT NULL,
+    read_to    INTEGER NOT NULL         -- the last delivery that was looked at, and the fence
+) STRICT;
+CREATE INDEX replays_running ON replays (id) WHERE status = 'running';
 
 CREATE TABLE assets (
     id         BLOB NOT NULL PRIMARY KEY,

@@ -31,6 +31,7 @@ impl Tables {
         match row.delivery.state {
             DeliveryState::Due(_) | DeliveryState::Parked(..) => Standing::Open,
             DeliveryState::Delivered(_) => Standing::Delivered,
+            DeliveryState::Exhausted(..) if self.replayed.contains(&row.delivery.id) => Standing::Replayed,
             DeliveryState::Exhausted(..) => Standing::Exhausted,
         }
     }
@@ -66,6 +67,7 @@ impl Tables {
             let row = self.deliveries.get(id).filter(|row| self.standing(row) != Standing::Open);
             let event = row.ok_or(Refusal::Stale)?.delivery.event;
             self.deliveries.remove(id);
+            self.replayed.remove(id);
             let attempts: Vec<_> = self.attempts.range((*id, 0)..=(*id, u32::MAX)).map(|(key, _)| *key).collect();
             attempts.iter().for_each(|key| self.attempts.remove(key));
             if !self.has_delivery(event) {

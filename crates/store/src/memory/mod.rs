@@ -8,6 +8,7 @@
 mod aged;
 mod feed;
 mod read;
+mod replays;
 mod table;
 mod tables;
 
@@ -20,13 +21,14 @@ use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
 use postsync_core::parking::Lane;
+use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
-    DueDelivery, FeedPage, FeedQuery, GenerationQuery, Store, StoreError,
+    DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
 };
 
 use crate::refusal::applied;
@@ -127,6 +129,32 @@ impl Store for Memory {
 
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError> {
         Ok(self.tables().events.get(&id).cloned())
+    }
+
+    async fn replay(&self, org: &OrgId, id: ReplayId) -> Result<Option<Replay>, StoreError> {
+        Ok(self.tables().replays.get(&id).filter(|replay| replay.org == *org).cloned())
+    }
+
+    async fn running_replays(&self, limit: usize) -> Result<Vec<Replay>, StoreError> {
+        let tables = self.tables();
+        let running = tables.replays.values().filter(|replay| replay.ended_at.is_none());
+        Ok(running.take(limit).cloned().collect())
+    }
+
+    async fn replayable(&self, query: ReplayQuery) -> Result<ReplayPage, StoreError> {
+        Ok(self.tables().replayable(&query))
+    }
+
+    async fn count_replayable(&self, query: ReplayQuery) -> Result<ReplayCount, StoreError> {
+        Ok(self.tables().count_replayable(&query))
+    }
+
+    async fn original(&self, org: &OrgId, id: DeliveryId) -> Result<Option<Original>, StoreError> {
+        Ok(self.tables().original(org, id))
+    }
+
+    async fn waiting(&self, ids: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>, StoreError> {
+        Ok(self.tables().waiting(ids, now))
     }
 
     async fn feed(&self, query: FeedQuery) -> Result<FeedPage, StoreError> {

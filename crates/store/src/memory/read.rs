@@ -104,6 +104,7 @@ impl Tables {
             self.deliveries.last_key().map(|id| id.0),
             self.keys.last_key().map(|id| id.0),
             self.secrets.last_key().map(|id| id.0),
+            self.replays.last_key().map(|id| id.0),
         ];
         ids.into_iter().flatten().max().unwrap_or(0)
     }

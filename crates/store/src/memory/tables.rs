@@ -10,8 +10,9 @@ use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState}
 use postsync_core::event::Event;
 use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, State};
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId, SecretId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId};
 use postsync_core::parking::Lane;
+use postsync_core::replay::Replay;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
@@ -39,6 +40,9 @@ pub(super) struct Tables {
     pub(super) parked: Table<DeliveryId, Parking>,
     pub(super) lanes: Table<(Lane, DeliveryId), ()>,
     pub(super) attempts: Table<(DeliveryId, u32), Attempt>,
+    pub(super) replays: Table<ReplayId, Replay>,
+    /// When each delivery was last replayed.
+    pub(super) replayed: Table<DeliveryId, Timestamp>,
     pub(super) assets: Table<AssetId, Asset>,
     pub(super) organizations: Table<OrgId, Organization>,
     pub(super) keys: Table<KeyId, ApiKey>,
@@ -62,6 +66,8 @@ macro_rules! each {
         $tables.parked.$method();
         $tables.lanes.$method();
         $tables.attempts.$method();
+        $tables.replays.$method();
+        $tables.replayed.$method();
         $tables.assets.$method();
         $tables.organizations.$method();
         $tables.keys.$method();
@@ -110,6 +116,9 @@ impl Tables {
                 self.start_attempt(Attempt { delivery, attempt, step, started_at, end: None })
             }
             Change::SettleAttempt(settlement) => self.settle_attempt(*settlement),
+            Change::AddReplay(replay) => self.add_replay(*replay),
+            Change::AdvanceReplay(step) => self.advance_replay(&step),
+            Change::MarkReplayed { id, before, at } => self.mark_replayed(id, before, at),
             Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, seq, at),
             Change::AddAsset(asset) => self.add_asset(*asset),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(&ids),

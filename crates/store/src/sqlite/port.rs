@@ -6,19 +6,20 @@ use postsync_core::change::Change;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
 use postsync_core::parking::Lane;
+use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
-    DueDelivery, FeedPage, FeedQuery, GenerationQuery, Store, StoreError,
+    DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
 };
 use rusqlite::Connection;
 
 use super::commit::Work;
 use super::failure::store_error;
-use super::read::{access, aged, deliveries, feed, generations, secrets};
+use super::read::{access, aged, deliveries, feed, generations, replays, secrets};
 use super::{Reads, Side, Sqlite, lock, space};
 
 impl Sqlite {
@@ -123,6 +124,32 @@ impl Store for Sqlite {
 
     async fn event_of_any(&self, id: EventId) -> Result<Option<Event>, StoreError> {
         self.query(move |conn| deliveries::event(conn, id)).await
+    }
+
+    async fn replay(&self, org: &OrgId, id: ReplayId) -> Result<Option<Replay>, StoreError> {
+        let org = org.clone();
+        self.list(move |conn| replays::one(conn, org.as_str(), id)).await
+    }
+
+    async fn running_replays(&self, limit: usize) -> Result<Vec<Replay>, StoreError> {
+        self.query(move |conn| replays::running(conn, limit)).await
+    }
+
+    async fn replayable(&self, query: ReplayQuery) -> Result<ReplayPage, StoreError> {
+        self.query(move |conn| replays::page(conn, &query)).await
+    }
+
+    async fn count_replayable(&self, query: ReplayQuery) -> Result<ReplayCount, StoreError> {
+        self.list(move |conn| replays::count(conn, &query)).await
+    }
+
+    async fn original(&self, org: &OrgId, id: DeliveryId) -> Result<Option<Original>, StoreError> {
+        let org = org.clone();
+        self.list(move |conn| replays::original(conn, org.as_str(), id)).await
+    }
+
+    async fn waiting(&self, ids: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>, StoreError> {
+        self.query(move |conn| replays::waiting(conn, &ids, now)).await
     }
 
     async fn feed(&self, query: FeedQuery) -> Result<FeedPage, StoreError> {

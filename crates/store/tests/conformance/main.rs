@@ -11,6 +11,7 @@ mod generations;
 mod lists;
 mod model;
 mod parked;
+mod replays;
 mod secrets;
 mod world;
 
@@ -62,6 +63,9 @@ suite! {
     parked: what_is_parked_is_found_by_its_lane_and_not_due, what_comes_back_is_as_it_was, parking_is_fenced,
         who_was_a_probe_is_passed_over_until_its_time, what_waits_is_counted_by_destination_and_organization,
         a_probe_is_an_attempt_of_what_is_due_again, what_waited_too_long_ends;
+    replays: a_replay_reads_back_whole, the_place_of_a_walk_is_its_fence, a_walk_finds_what_its_filter_means,
+        a_walk_goes_on_where_it_stopped, what_was_replayed_is_remembered, a_replays_delivery_is_one_like_any_other,
+        the_last_error_counts_also_of_what_ended_parked, what_waits_for_its_turn_is_told;
     lists: generations_by_status_order_and_cursor, a_page_ends_where_its_texts_are_long, generations_by_id,
         deliveries_by_every_filter,
         organizations_see_only_their_own, last_id_is_the_highest_of_all;

@@ -1,4 +1,6 @@
 //! `/postsync/v1/deliveries`: what became of every webhook.
+pub(crate) mod replay;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;

@@ -2,4 +2,5 @@
 pub(super) mod deliveries;
 pub(super) mod destinations;
 pub(super) mod events;
+pub(super) mod replays;
 pub(super) mod secret;

@@ -1,4 +1,6 @@
 //! `/postsync/v1/deliveries`.
+mod replay;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 use crate::harness::{App, START, STRANGER, body, request};
 
 /// A finished generation with a webhook; gives its id.
-async fn notified(app: &App) -> String {
+pub(super) async fn notified(app: &App) -> String {
     let mut create = body("sync-3");
     create["webhookUrl"] = json!("https://app.example.com/webhook?order=1");
     let id = app.create(&create).await.json()["id"].as_str().unwrap().to_owned();
@@ -24,7 +26,7 @@ async fn notified(app: &App) -> String {
 }
 
 /// The generation's delivery once it has that status and so many attempts.
-async fn delivery(app: &App, generation: &str, status: &str, attempts: u32) -> Value {
+pub(super) async fn delivery(app: &App, generation: &str, status: &str, attempts: u32) -> Value {
     app.until(|| async {
         let page = app.get(&format!("/postsync/v1/deliveries?generationId={generation}&status={status}")).await.json();
         page["items"].get(0).filter(|item| item["attempts"] == attempts).cloned()

@@ -1,4 +1,5 @@
 mod deliveries;
 mod destinations;
 mod events;
+mod replays;
 mod secret;

@@ -245,6 +245,7 @@ pub(crate) fn settings() -> EgressSettings {
 
 pub(crate) fn post(url: impl Into<String>) -> Post {
     Post {
+        is_replay: false,
         delivery: DeliveryId(2),
         event: EventId(1),
         kind: EventType::GenerationCompleted,

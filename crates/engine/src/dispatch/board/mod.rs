@@ -14,7 +14,7 @@ mod view;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use postsync_core::delivery::Delivery;
+use postsync_core::delivery::{Delivery, Origin};
 use postsync_core::health::{Admission, Bearing, Health};
 use postsync_core::ids::{DeliveryId, EndpointId, OrgId};
 use postsync_core::outcome::{Blame, Outcome};
@@ -123,6 +123,11 @@ pub(crate) fn path_of(delivery: &Delivery) -> Option<Path> {
     Some(Path { destination, org: delivery.org.clone(), endpoint: delivery.endpoint.clone() })
 }
 
+/// Whether it has the slots that are kept for what is new. A replay is never new: it must not hold up what is.
+fn is_first(delivery: &Delivery) -> bool {
+    delivery.attempts == 0 && delivery.origin != Origin::Replay
+}
+
 impl Board {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
@@ -159,7 +164,7 @@ impl Board {
     }
 
     fn push(&mut self, path: &Path, due: DueDelivery) {
-        let queue = if due.delivery.attempts == 0 { &mut self.first } else { &mut self.again };
+        let queue = if is_first(&due.delivery) { &mut self.first } else { &mut self.again };
         queue.push(path, due);
     }
 
@@ -262,7 +267,7 @@ impl Board {
         let due = self.take(now)?;
         self.is_agains_turn = !self.is_agains_turn;
         let path = path_of(&due.delivery)?;
-        let is_first = due.delivery.attempts == 0;
+        let is_first = is_first(&due.delivery);
         let ticket = self.begin(path, is_first, None, now, deadline);
         Some(Launch { due, ticket })
     }

@@ -41,6 +41,10 @@ impl<T: Clone + Debug> Growing<T> {
         self.0.send_modify(|seen| seen.closed = true);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().items.len()
+    }
+
     pub(crate) fn all(&self) -> Vec<T> {
         self.0.borrow().items.clone()
     }

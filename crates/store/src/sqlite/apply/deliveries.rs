@@ -33,7 +33,7 @@ const DUE_AGAIN: &str = "UPDATE due SET due_at = ?2, open = 0, step = ?3, interr
 const NOT_DUE: &str = "DELETE FROM due WHERE open = 1 AND id = ?1";
 
 const ENDED: &str = "UPDATE deliveries SET status = ?2, reason = ?3, ended_at = ?4, attempts = ?5, step = ?6,
-    interrupted = ?7 WHERE id = ?1";
+    interrupted = ?7, last_error = ?8 WHERE id = ?1";
 
 /// Most answers have no body, and a NULL takes no room.
 fn some(bytes: &[u8]) -> Option<&[u8]> {
@@ -114,7 +114,8 @@ impl Unit<'_> {
         }
         self.fenced(NOT_DUE, [s.delivery.0])?;
         let (status, reason, ended_at) = words::delivery_state(s.state);
-        self.fenced(ENDED, params![s.delivery.0, status, reason, ended_at, s.attempt, s.step, s.interrupted])
+        let error = s.end.error.map(|error| error.as_str());
+        self.fenced(ENDED, params![s.delivery.0, status, reason, ended_at, s.attempt, s.step, s.interrupted, error])
     }
 
     fn end_attempt(&mut self, id: DeliveryId, attempt: u32, end: &AttemptEnd) -> Result<(), Refusal> {

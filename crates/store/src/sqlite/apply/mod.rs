@@ -8,6 +8,7 @@ mod feed;
 pub(super) mod forget;
 mod generations;
 mod parking;
+mod replays;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -94,6 +95,9 @@ impl<'c> Unit<'c> {
                 self.start_attempt(*delivery, Start { attempt: *attempt, step: *step, at: *started_at })
             }
             Change::SettleAttempt(settlement) => self.settle_attempt(settlement),
+            Change::AddReplay(replay) => self.add_replay(replay),
+            Change::AdvanceReplay(step) => self.advance_replay(step),
+            Change::MarkReplayed { id, before, at } => self.mark_replayed(*id, *before, *at),
             Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, *seq, *at),
             Change::AddAsset(asset) => self.add_asset(asset),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(ids),

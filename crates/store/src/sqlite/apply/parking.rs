@@ -21,7 +21,8 @@ const UNPARK: &str = "INSERT INTO due (due_at, id, shard, open, attempts, step, 
 const NOT_PARKED: &str = "DELETE FROM parked WHERE id = ?1";
 
 const EXHAUSTED: &str = "UPDATE deliveries SET status = 'exhausted', reason = ?2, ended_at = ?3, attempts = p.attempts,
-    step = p.step, interrupted = p.interrupted FROM parked p WHERE deliveries.id = ?1 AND p.id = ?1";
+    step = p.step, interrupted = p.interrupted,
+    last_error = (SELECT error FROM attempts a WHERE a.delivery = p.id AND a.attempt = p.attempts) FROM parked p WHERE deliveries.id = ?1 AND p.id = ?1";
 
 impl Unit<'_> {
     pub(super) fn park(&mut self, p: &Parking) -> Result<(), Refusal> {

@@ -21,7 +21,7 @@ macro_rules! has_delivery {
 }
 pub(in crate::sqlite) use has_delivery;
 
-const DELIVERIES: &str = "SELECT id, status, 0, attempts FROM deliveries
+const DELIVERIES: &str = "SELECT id, status, replayed_at IS NOT NULL, attempts FROM deliveries
     WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
 const EVENTS: &str =

@@ -107,7 +107,8 @@ const IDS_PARKED: &str = "SELECT p.id FROM parked p INDEXED BY parked_by_org CRO
 
 const LAST_ID: &str = "SELECT max(
     (SELECT coalesce(max(id), 0) FROM events), (SELECT coalesce(max(id), 0) FROM deliveries),
-    (SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(id), 0) FROM secrets))";
+    (SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(id), 0) FROM secrets),
+    (SELECT coalesce(max(id), 0) FROM replays))";
 
 /// Those of lists that may be long, and by what each must find its rows: a filter that is only asked of each row reads past
 /// all that it does not want.

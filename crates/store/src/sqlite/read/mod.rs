@@ -5,6 +5,7 @@ pub(super) mod aged;
 pub(super) mod deliveries;
 pub(super) mod feed;
 pub(super) mod generations;
+pub(super) mod replays;
 mod rows;
 pub(super) mod secrets;
 
@@ -44,6 +45,7 @@ mod tests {
             feed::STATEMENTS,
             forget::STATEMENTS,
             generations::STATEMENTS,
+            replays::STATEMENTS,
             secrets::STATEMENTS,
         ]
         .concat();
@@ -56,7 +58,7 @@ mod tests {
                 assert!(!bad, "{step}: {sql}");
             }
         }
-        for (sql, by) in deliveries::SEARCHES {
+        for (sql, by) in deliveries::SEARCHES.iter().chain(replays::SEARCHES) {
             let steps = plan(&conn, sql);
             assert!(matches!(steps.as_slice(), [step] if step.ends_with(by)), "{by}: {steps:?}");
         }

@@ -11,9 +11,10 @@ use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
 use postsync_core::feed::Seq;
 use postsync_core::generation::{Ending, Failure, Generation, Output, Request, State, Status};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
 use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::ParkReason;
+use postsync_core::replay::{EndedAs, Filter, Original, Replay};
 use postsync_core::schedule::Schedule;
 use postsync_core::sent::Sent;
 use postsync_core::terms::Terms;
@@ -91,6 +92,20 @@ macro_rules! attempt_columns {
     };
 }
 
+/// Of a delivery in any state, with what a replay asks beside it: nothing of its event but whether it is there.
+macro_rules! original_columns {
+    () => {
+        concat!(any_columns!(), ", d.replayed_at, e.id IS NOT NULL")
+    };
+}
+
+macro_rules! replay_columns {
+    () => {
+        "id, org, created_at, ended_at, of_status, generation, endpoint, since, until, error, again, count, made, skipped, \
+         read_to"
+    };
+}
+
 macro_rules! key_columns {
     () => {
         "id, org, name, scopes, hash, created_at, revoked_at"
@@ -98,7 +113,8 @@ macro_rules! key_columns {
 }
 
 pub(super) use {
-    any_columns, attempt_columns, delivery_columns, due_columns, generation_columns, key_columns, parked_columns,
+    any_columns, attempt_columns, delivery_columns, due_columns, generation_columns, key_columns, original_columns,
+    parked_columns, replay_columns,
 };
 
 pub(super) fn generation(row: &Row<'_>) -> Result<Generation> {
@@ -262,6 +278,36 @@ fn bytes(row: &Row<'_>, column: usize) -> Result<Vec<u8>> {
     Ok(row.get::<_, Option<Vec<u8>>>(column)?.unwrap_or_default())
 }
 
+/// Where the body would stand.
+pub(super) fn original(row: &Row<'_>) -> Result<Original> {
+    Ok(Original { delivery: delivery(row)?, replayed_at: maybe_time(row, BODY)?, has_event: row.get(BODY + 1)? })
+}
+
+pub(super) fn replay(row: &Row<'_>) -> Result<Replay> {
+    let endpoint: Option<String> = row.get(6)?;
+    let filter = Filter {
+        status: maybe_word(row, 4, EndedAs::parse)?,
+        generation: maybe_generation(row, 5)?,
+        endpoint: endpoint.map(|id| EndpointId::new(&id)),
+        since: maybe_time(row, 7)?,
+        until: maybe_time(row, 8)?,
+        error: maybe_word(row, 9, SendError::parse)?,
+        again: row.get(10)?,
+    };
+    let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    Ok(Replay {
+        id: ReplayId(row.get(0)?),
+        org: org(row, 1)?,
+        filter,
+        created_at: time(row, 2)?,
+        count: micros(row, 11)?,
+        made: count(12)?,
+        skipped: count(13)?,
+        read_to: DeliveryId(row.get(14)?),
+        ended_at: maybe_time(row, 3)?,
+    })
+}
+
 pub(super) fn key(row: &Row<'_>) -> Result<ApiKey> {
     let revoked_at: Option<i64> = row.get(6)?;
     Ok(ApiKey {
@@ -313,8 +359,12 @@ fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
     row.get(column).map(Uuid::from_bytes)
 }
 
-fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
     row.get(column).map(Timestamp)
+}
+
+pub(super) fn maybe_time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
 }
 
 fn micros(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
@@ -326,7 +376,7 @@ fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> R
     parse(text).ok_or_else(|| unknown(column, text))
 }
 
-fn maybe_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
+pub(super) fn maybe_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
     match row.get_ref(column)?.as_str_or_null()? {
         None => Ok(None),
         Some(text) => parse(text).map(Some).ok_or_else(|| unknown(column, text)),

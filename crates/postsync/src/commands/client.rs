@@ -1,0 +1,129 @@
+//! For commands that speak to a running server: which one, with which key, and what its refusals say.
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use url::{Host, Url};
+
+/// Where the key is read from. Not an option: a list of processes would show it.
+const KEY: &str = "POSTSYNC_API_KEY";
+
+/// For one answer. A count on the server takes 2 seconds at most.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct ServerArgs {
+    /// The server's address. The key is read from POSTSYNC_API_KEY.
+    #[arg(long, env = "POSTSYNC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    server: Url,
+}
+
+/// A server and a key for it.
+pub(super) struct Client {
+    base: Url,
+    key: String,
+    http: reqwest::Client,
+}
+
+/// Why a request came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// It may be another story in a moment: nobody answers, or the server says that it can't right now.
+    #[error("{0:#}")]
+    Passing(anyhow::Error),
+    /// It will not.
+    #[error("{0:#}")]
+    Lasting(anyhow::Error),
+}
+
+impl Client {
+    /// Finds the key. Asks nobody.
+    ///
+    /// # Errors
+    /// There is no key, or no client can be made.
+    pub(super) fn new(args: &ServerArgs) -> anyhow::Result<Self> {
+        let key = std::env::var(KEY).unwrap_or_default();
+        if key.is_empty() {
+            bail!("{KEY} is not set: it wants an API key of the server, as `postsync keys create` prints it");
+        }
+        let builder = reqwest::Client::builder().timeout(ANSWER_MAX);
+        // A server on this machine: a proxy of the environment is not on the way to it.
+        let builder = if is_here(&args.server) { builder.no_proxy() } else { builder };
+        Ok(Self { base: args.server.clone(), key, http: builder.build().context("no HTTP client could be made")? })
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        let mut request = self.http.request(method, &url).header("x-api-key", &self.key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.with_context(|| format!("{} does not answer", self.base));
+        let answer = answer.map_err(Failure::Passing)?;
+        let status = answer.status();
+        let text = answer.text().await.context("the answer did not arrive whole").map_err(Failure::Passing)?;
+        if status.is_success() {
+            let not_json = || format!("{url} answers {status} without JSON: is it a postsync server?");
+            return serde_json::from_str(&text).with_context(not_json).map_err(Failure::Lasting);
+        }
+        let said = anyhow::anyhow!("the server says {}", sentence(status, &text));
+        Err(if passes(status) { Failure::Passing(said) } else { Failure::Lasting(said) })
+    }
+}
+
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn passes(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502..=504)
+}
+
+/// The message and the suggestion of a refusal.
+fn sentence(status: StatusCode, text: &str) -> String {
+    let body: Value = serde_json::from_str(text).unwrap_or_default();
+    let part = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let (message, suggestion) = (part("message"), part("suggestion"));
+    if status == StatusCode::UNAUTHORIZED {
+        return format!("{}: it does not know the key in {KEY}", status.as_u16());
+    }
+    format!("{}: {message} {suggestion}", status.as_u16()).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_with_what_to_do() {
+        let body = r#"{"message":"filter says nothing.","suggestion":"Say something.","statusCode":400}"#;
+        assert_eq!(sentence(StatusCode::BAD_REQUEST, body), "400: filter says nothing. Say something.");
+        assert_eq!(sentence(StatusCode::BAD_GATEWAY, "<html>"), "502:");
+        assert!(sentence(StatusCode::UNAUTHORIZED, "{}").contains(KEY));
+    }
+
+    #[test]
+    fn a_proxy_is_not_on_the_way_to_this_machine() {
+        for here in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://a.localhost:8080/x"] {
+            assert!(is_here(&here.parse().unwrap()), "{here}");
+        }
+        for elsewhere in ["https://lips.example.com", "http://10.0.0.1", "http://localhost.example.com"] {
+            assert!(!is_here(&elsewhere.parse().unwrap()), "{elsewhere}");
+        }
+    }
+}
