@@ -127,7 +127,8 @@ fn a_host_that_is_down_holds_back_all_of_its_endpoints() {
     unreachable_host(&play, URL);
     unreachable_host(&play, NEIGHBOUR);
     many(&mut play, URL, FAILURES + 4);
-    play.stage.advance(1_000);
+    // Longer than so many failures take one after the other, shorter than until the first probe.
+    play.stage.advance(2_800);
     let id = play.submit(INSTANT_MODEL, Some(NEIGHBOUR));
     play.stage.advance(1_000);
     assert_eq!(posts_to(&play, NEIGHBOUR), [0i64; 0], "it waits for the probe that another sends");
