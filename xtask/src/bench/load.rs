@@ -1,59 +1,119 @@
-//! Clients: each keeps one connection and posts one request after the other.
+//! Load of two kinds: as much as so many clients get through, and so many requests a second whatever becomes of them.
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::rc::Rc;
+use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::Context as _;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http_body_util::Full;
+use hyper::{HeaderMap, Request};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_rustls::TlsConnector;
 
-/// Where the requests go.
+use super::client::Client;
+use super::figures::Spread;
+use super::host;
+
+/// What is posted, again and again.
 #[derive(Clone)]
-pub(crate) struct Target {
-    pub(crate) address: SocketAddr,
+pub(crate) struct Shot {
     pub(crate) path: String,
-    pub(crate) api_key: Option<String>,
+    pub(crate) headers: HeaderMap,
+    /// In turn.
+    pub(crate) bodies: Rc<Vec<Bytes>>,
     /// What is right.
     pub(crate) status: u16,
 }
 
-/// Posts `body` so many times over `clients` connections; ends when all are answered.
-pub(crate) async fn post(target: &Target, clients: usize, count: usize, body: &Bytes) -> anyhow::Result<()> {
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut running = JoinSet::new();
-    for _ in 0..clients {
-        let (target, next, body) = (target.clone(), next.clone(), body.clone());
-        running.spawn(async move { client(&target, count, &next, &body).await });
+impl Shot {
+    fn request(&self, nth: usize) -> anyhow::Result<Request<Full<Bytes>>> {
+        let body = self.bodies[nth % self.bodies.len()].clone();
+        let mut request = Request::post(&self.path).body(Full::new(body))?;
+        request.headers_mut().clone_from(&self.headers);
+        Ok(request)
     }
-    while let Some(ended) = running.join_next().await {
-        ended??;
-    }
-    Ok(())
 }
 
-async fn client(target: &Target, count: usize, next: &AtomicUsize, body: &Bytes) -> anyhow::Result<()> {
-    let stream = TcpStream::connect(target.address).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    loop {
-        if next.fetch_add(1, Ordering::Relaxed) >= count {
-            return Ok(());
+/// Clients with open connections.
+pub(crate) struct Clients {
+    /// Of each: those that it uses in turn.
+    connections: Vec<Vec<Client>>,
+}
+
+impl Clients {
+    /// Each of `count` clients has at least one connection, and each of `targets` at least one that leads to it.
+    pub(crate) async fn open(targets: &[SocketAddr], tls: Option<&TlsConnector>, count: usize) -> anyhow::Result<Self> {
+        let mut connections: Vec<Vec<Client>> = (0..count).map(|_| Vec::new()).collect();
+        for nth in 0..count.max(targets.len()) {
+            connections[nth % count].push(Client::open(targets[nth % targets.len()], tls).await?);
         }
-        let mut request =
-            Request::post(&target.path).header("host", "127.0.0.1").header("content-type", "application/json");
-        if let Some(key) = &target.api_key {
-            request = request.header("x-api-key", key);
-        }
-        sender.ready().await?;
-        let answer = sender.send_request(request.body(Full::new(body.clone()))?).await?;
-        let status = answer.status().as_u16();
-        let text = answer.into_body().collect().await?.to_bytes();
-        ensure!(status == target.status, "{} answered {status}: {}", target.path, String::from_utf8_lossy(&text));
+        Ok(Self { connections })
     }
+
+    /// Posts `count` times; ends when all are answered.
+    pub(crate) async fn post(&mut self, shot: &Shot, count: usize) -> anyhow::Result<()> {
+        let next = Rc::new(Cell::new(0));
+        let mut running = JoinSet::new();
+        for mut own in self.connections.drain(..) {
+            let (shot, next) = (shot.clone(), next.clone());
+            running.spawn_local(async move {
+                let mut turn = 0;
+                while next.get() < count {
+                    let request = shot.request(next.replace(next.get() + 1))?;
+                    let place = turn % own.len();
+                    own[place].exchange(request, shot.status).await?;
+                    turn += 1;
+                }
+                anyhow::Ok(own)
+            });
+        }
+        while let Some(ended) = running.join_next().await {
+            self.connections.push(ended??);
+        }
+        Ok(())
+    }
+}
+
+/// Posts `per_s` times a second for so long, each on time however long the others take. `body` is given the request's number and
+/// the time at which it is sent, in nanoseconds of the machine's clock. Gives the time until each was answered.
+pub(crate) async fn paced(
+    target: SocketAddr,
+    shot: &Shot,
+    per_s: f64,
+    lasts: Duration,
+    body: impl Fn(usize, u64) -> Bytes,
+) -> anyhow::Result<Spread> {
+    let idle: Rc<RefCell<Vec<Client>>> = Rc::default();
+    let mut ticks = interval_at(Instant::now(), Duration::from_secs_f64(1.0 / per_s));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut running = JoinSet::new();
+    let mut spread = Spread::default();
+    let count = (per_s * lasts.as_secs_f64()).round() as usize;
+    for nth in 0..count {
+        ticks.tick().await;
+        let (shot, idle) = (shot.clone(), idle.clone());
+        let at_ns = host::now_ns();
+        let body = body(nth, at_ns);
+        running.spawn_local(async move {
+            let kept = idle.borrow_mut().pop();
+            let mut client = match kept {
+                Some(client) => client,
+                None => Client::open(target, None).await?,
+            };
+            let mut request = Request::post(&shot.path).body(Full::new(body))?;
+            request.headers_mut().clone_from(&shot.headers);
+            client.exchange(request, shot.status).await.with_context(|| format!("request {nth}"))?;
+            idle.borrow_mut().push(client);
+            anyhow::Ok(Duration::from_nanos(host::now_ns() - at_ns))
+        });
+        while let Some(ended) = running.try_join_next() {
+            spread.push(ended??);
+        }
+    }
+    while let Some(ended) = running.join_next().await {
+        spread.push(ended??);
+    }
+    Ok(spread)
 }

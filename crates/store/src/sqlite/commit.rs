@@ -29,6 +29,13 @@ pub(super) enum Work {
 }
 
 impl Work {
+    pub(super) fn changes(&self) -> &[Change] {
+        match self {
+            Self::Apply(changes) => changes,
+            Self::Touch => &[],
+        }
+    }
+
     /// How much of a commit it takes.
     pub(super) fn weight(&self) -> usize {
         match self {
