@@ -69,11 +69,11 @@ fn same_seed_same_trace() {
     assert_ne!(trace(7), trace(8));
 }
 
-/// The other store behind the same port. It answers the same, so the whole trace is the same.
+/// The other store behind the same port, with fewer crashes. It answers the same, so the whole trace is the same.
 #[test]
 fn sqlite_in_memory_gives_the_same_trace() {
-    for seed in [1, 2] {
-        let plan = Plan { seed, crashes: 150 };
+    for seed in 1..=20 {
+        let plan = Plan { seed, crashes: 60 };
         let (memory, sqlite) = (run(plan), run_on_sqlite(plan));
         hold(&sqlite, plan.crashes);
         assert_eq!((memory.trace_hash, memory.facts), (sqlite.trace_hash, sqlite.facts));
