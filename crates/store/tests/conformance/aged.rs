@@ -63,6 +63,9 @@ pub(crate) async fn old_deliveries_are_found_as_they_stand(store: &dyn Store) {
     assert_eq!(standings, [(1, Standing::Delivered), (2, Standing::Exhausted), (3, open), (4, open), (5, open)]);
     assert_eq!((all[0].2, all[1].2), (1, 1), "what goes with those that have ended");
     assert_eq!(found(Some(1), 4, 9).await.len(), 2);
+    done(store, vec![Change::MarkReplayed { id: DeliveryId(2), before: None, at: at(60) }]).await;
+    assert_eq!(found(None, 3, 9).await, [all[0], (2, Standing::Replayed, 1)]);
+    let all = found(None, 9, 9).await;
     assert_eq!(found(Some(1), 9, 1).await, [all[1]]);
     assert_eq!(found(None, 1, 9).await, []);
     assert_eq!(found(Some(7), 3, 9).await, []);
