@@ -7,6 +7,7 @@ use bytes::Bytes;
 use postsync_core::change::Change;
 use postsync_core::delivery::State;
 use postsync_core::endpoint_limits::EndpointRules;
+use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use postsync_core::outcome::Outcome;
@@ -140,6 +141,13 @@ pub enum Fact<'a> {
         /// What.
         rules: EndpointRules,
     },
+    /// Of a feed.
+    Feed {
+        /// Whose.
+        org: &'a OrgId,
+        /// What its reader saw.
+        saw: FeedFact,
+    },
     /// A long poll was answered.
     WaitEnded {
         /// Of which.
@@ -147,6 +155,29 @@ pub enum Fact<'a> {
         /// Whose.
         org: &'a OrgId,
     },
+}
+
+/// What the reader of a feed sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedFact {
+    /// It was told how far its consumer has committed.
+    Found {
+        /// Up to there.
+        seq: Seq,
+        /// When it had asked.
+        since_ms: i64,
+    },
+    /// It was given an event.
+    Read {
+        /// At this place.
+        seq: Seq,
+        /// Which.
+        event: EventId,
+        /// Since when it had asked for more than it had.
+        since_ms: i64,
+    },
+    /// Its commit was answered.
+    Committed(Seq),
 }
 
 /// One line of the trace.
@@ -165,6 +196,7 @@ impl fmt::Display for Fact<'_> {
                 write!(f, "post answered {delivery} attempt {attempt}: {outcome:?}")
             }
             Self::PostCut { delivery, attempt } => write!(f, "post cut {delivery} attempt {attempt}"),
+            Self::Feed { org, saw } => write!(f, "feed of {org}: {saw:?}"),
             Self::WaitEnded { generation, .. } => write!(f, "wait ended {generation}"),
             Self::RulesSet { endpoint, rules } => write!(f, "rules of {endpoint} set: {rules:?}"),
             Self::WallStepped { by_ms } => write!(f, "wall clock stepped by {by_ms} ms"),
@@ -208,6 +240,7 @@ impl fmt::Display for Short<'_> {
             Change::AdvanceReplay(step) => write!(f, "replay {} from {} to {}", step.id, step.from, step.to),
             Change::MarkReplayed { id, .. } => write!(f, "replayed {id}"),
             Change::SetSecrets { now, .. } => write!(f, "secrets of {}: {}", now.owner, now.current.id),
+            Change::CommitCursor { org, seq, .. } => write!(f, "cursor of {org} at {}", seq.0),
             _ => write!(f, "other"),
         }
     }

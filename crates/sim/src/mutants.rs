@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 48] = [
+pub const MUTANTS: [Mutant; 50] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -30,6 +30,8 @@ pub const MUTANTS: [Mutant; 48] = [
     mutant("the_first_point_counts", "schedule_respected"),
     mutant("the_end_is_fenced", "final_stays_final"),
     mutant("waits_are_told", "waits_are_told"),
+    mutant("feeds_are_told", "feeds_are_told"),
+    mutant("cursors_never_move_back", "cursors_never_fall"),
     mutant("attempts_in_flight_are_bounded", "in_flight_bounded"),
     mutant("slots_are_kept_for_first_attempts", "in_flight_bounded"),
     mutant("windows_are_kept", "windows_kept"),

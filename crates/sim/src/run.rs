@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
-use postsync_core::ids::OrgId;
+use postsync_core::ids::{ConsumerName, OrgId};
 use postsync_core::rotation::{SecretOwner, Step};
 use postsync_core::schedule::Schedule;
 use postsync_core::target::implicit_endpoint;
-use postsync_engine::ports::{Spawn as _, Store, StoreError};
-use postsync_engine::{Bounds, Engine, Settings};
+use postsync_engine::ports::{FedEvent, Spawn as _, Store, StoreError};
+use postsync_engine::{Bounds, Engine, Followed, Settings, Start};
 use postsync_store::MasterKey;
 use postsync_store::sqlite::{Options, Sqlite};
 
+use crate::clock::VirtualClock;
 use crate::dice::Dice;
-use crate::facts::Fact;
+use crate::facts::{Fact, FeedFact};
 use crate::stage::{INSTANT_MODEL, SLOW_MODEL, Stage};
 use crate::witness::{Violation, Witness};
 use crate::world::{Mood, Pace, Work, WorkResult};
@@ -44,6 +45,10 @@ const WALL_AHEAD_MS_MAX: i64 = 300_000;
 
 /// After the faults, everything ends within this: the schedule, the wall clock's worst step, and the queue.
 const SETTLE_MS_MAX: i64 = 3_600_000;
+
+/// Reads of a consumer, and how long it waits for each.
+const READS_MAX: usize = 6;
+const READ_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What one run is.
 #[derive(Clone, Copy, Debug)]
@@ -210,6 +215,7 @@ impl Run {
             30..=32 => self.stop(),
             33..=40 => self.set_rules(),
             41..=46 => self.rotate(),
+            47..=49 => self.read_a_feed(),
             _ => {}
         }
     }
@@ -278,6 +284,24 @@ impl Run {
         self.stage.spawner().spawn(Box::pin(client(engine, request, waits, self.stage.witness.clone())));
     }
 
+    /// A consumer reads the feed of its organization for a while. It may not be the only one under its name.
+    fn read_a_feed(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let org = OrgId::new(&org(self.lives / LIVES_PER_ORG + self.stage.dice.below(2)));
+        let reader = read_feed(engine, org, READS_MAX, self.stage.clock.clone(), self.stage.witness.clone());
+        self.stage.spawner().spawn(Box::pin(reader));
+    }
+
+    /// Every organization's feed is read to its end.
+    fn read_all_feeds(&mut self) {
+        for org in self.orgs() {
+            let Some(engine) = self.stage.engine() else { return };
+            let reader = read_feed(engine, org, usize::MAX, self.stage.clock.clone(), self.stage.witness.clone());
+            self.stage.spawner().spawn(Box::pin(reader));
+        }
+        self.stage.advance(60_000);
+    }
+
     fn stop(&self) {
         let Some(engine) = self.stage.engine() else { return };
         if self.stopping.swap(true, Ordering::SeqCst) {
@@ -323,6 +347,7 @@ impl Run {
         // What is on disk may be ahead of its acknowledgement by as much as that.
         self.stage.advance(1_000);
         let took_ms = self.stage.clock.mono_ms() - began_ms;
+        self.read_all_feeds();
         let end = self.stage.end(&self.orgs(), settled, took_ms);
         self.stage.witness.end(&end);
     }
@@ -348,6 +373,24 @@ impl Run {
 
 fn org(n: usize) -> String {
     format!("o{n}")
+}
+
+/// Follows a feed from what is committed on, and commits what it was given; until nothing more comes, or after some reads.
+async fn read_feed(engine: Arc<Engine>, org: OrgId, reads_max: usize, clock: VirtualClock, witness: Witness) {
+    let (feed, name) = (engine.feed(), ConsumerName::new("sim"));
+    let since_ms = clock.mono_ms();
+    let Ok(found) = feed.position(&org, Start::Consumer(name.clone())).await else { return };
+    witness.tell(&Fact::Feed { org: &org, saw: FeedFact::Found { seq: found, since_ms } });
+    let Ok(mut follower) = feed.follow(org.clone(), Start::After(found)).await else { return };
+    for _ in 0..reads_max {
+        let since_ms = clock.mono_ms();
+        let Ok(Followed::Events(events)) = follower.next(READ_PATIENCE).await else { return };
+        for FedEvent { seq, event } in events {
+            witness.tell(&Fact::Feed { org: &org, saw: FeedFact::Read { seq, event: event.id, since_ms } });
+        }
+        let Ok(committed) = feed.commit(&org, name.clone(), follower.at()).await else { return };
+        witness.tell(&Fact::Feed { org: &org, saw: FeedFact::Committed(committed) });
+    }
 }
 
 async fn client(engine: Arc<Engine>, new: postsync_core::generation::NewGeneration, waits: bool, witness: Witness) {

@@ -4,6 +4,7 @@
 //! written down here a second time.
 mod attempts;
 mod endings;
+mod feeds;
 mod levels;
 mod owners;
 mod posts;
@@ -95,6 +96,9 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<work::WorkEndsBeforeItsFolder>::default(),
         Box::<stops::StopHandsBack>::default(),
         Box::<stops::WaitsAreTold>::default(),
+        Box::<feeds::FeedIsWhole>::default(),
+        Box::<feeds::FeedsAreTold>::default(),
+        Box::<feeds::CursorsNeverFall>::default(),
     ]
 }
 

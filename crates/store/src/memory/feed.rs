@@ -6,6 +6,7 @@ use postsync_core::event::Event;
 use postsync_core::feed::{Seq, Span, has_place};
 use postsync_core::ids::{ConsumerName, EventId, OrgId};
 use postsync_core::limits::{CONSUMER_IDLE_MS, CONSUMERS_MAX};
+use postsync_core::rule;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{FedEvent, FeedFrom, FeedPage, FeedQuery};
 
@@ -49,7 +50,8 @@ impl Tables {
         committed_at: Timestamp,
     ) -> Result<(), Refusal> {
         let key = (org, name);
-        let moved = self.consumers.get(&key).map(|old| Consumer { seq: old.seq.max(seq), committed_at });
+        let behind = |old: Seq| if rule::holds("cursors_never_move_back") { old.max(seq) } else { seq };
+        let moved = self.consumers.get(&key).map(|old| Consumer { seq: behind(old.seq), committed_at });
         if moved.is_none() && !self.has_room_for_a_consumer(&key.0, committed_at) {
             return Err(Refusal::Stale);
         }
