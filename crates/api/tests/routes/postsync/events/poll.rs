@@ -147,3 +147,36 @@ async fn a_key_that_is_revoked_while_it_waits_is_told_nothing() {
     let (answer, ()) = tokio::join!(app.send(request(Method::GET, path, Some(READER), Body::empty())), revoked);
     assert_eq!(answer.status, 401);
 }
+
+#[tokio::test]
+async fn who_was_away_for_too_long_is_told_where_to_go_on() {
+    let app = App::start().await;
+    let made = happened(&app, 3).await;
+    let first = next(&poll(&app, "consumer=a&limit=1").await);
+    assert_eq!(commit(&app, "a", &first).await.status, 200);
+    let items = poll(&app, "consumer=b").await["items"].clone();
+    let old = items.as_array().unwrap()[..2].iter().map(|item| item["id"].as_str().unwrap().parse().unwrap());
+    assert_eq!(app.store.apply(vec![Change::ForgetEvents(old.collect())]).await, Ok(Applied::Done));
+
+    let answer = app.get("/postsync/v1/events/poll?consumer=a&wait=60").await;
+    assert_eq!(answer.refusal(), "410 cursor_expired consumer");
+    let oldest = answer.json()["oldestCursor"].as_str().unwrap().to_owned();
+    let after = app.get(&format!("/postsync/v1/events/poll?consumer=b&after={first}")).await;
+    assert_eq!((after.refusal().as_str(), &after.json()["oldestCursor"]), ("410 cursor_expired after", &json!(oldest)));
+    let back = commit(&app, "a", &first).await;
+    assert_eq!((back.refusal().as_str(), &back.json()["oldestCursor"]), ("410 cursor_expired cursor", &json!(oldest)));
+    let stream = request(Method::GET, "/postsync/v1/events/stream", Some(READER), Body::empty());
+    let (mut parts, body) = stream.into_parts();
+    parts.headers.insert("last-event-id", first.parse().unwrap());
+    let stream = app.send(http::Request::from_parts(parts, body)).await;
+    assert_eq!(
+        (stream.refusal().as_str(), &stream.json()["oldestCursor"]),
+        ("410 cursor_expired Last-Event-ID", &json!(oldest))
+    );
+
+    assert_eq!(ids(&poll(&app, "consumer=b").await), made[2..], "a new consumer starts at what is kept");
+    assert_eq!(commit(&app, "a", &oldest).await.status, 200);
+    assert_eq!(ids(&poll(&app, "consumer=a").await), made[2..]);
+    let listed = app.get("/postsync/v1/events").await.json();
+    assert_eq!((ids(&listed), &listed["nextCursor"]), (made[2..].to_vec(), &json!(null)));
+}
