@@ -29,6 +29,17 @@ pub(crate) struct Reader(pub(crate) OrgId);
 /// A caller whose key has the scope `generate`.
 pub(crate) struct Creator(pub(crate) OrgId);
 
+/// A caller whose key has the scope `admin`.
+pub(crate) struct Admin(pub(crate) OrgId);
+
+impl FromRequestParts<ApiState> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        authenticate(state, &parts.headers, Scope::Admin).await.map(Self)
+    }
+}
+
 /// A reader who stays for longer than a key is believed: ask again before something is told.
 pub(crate) struct Staying {
     pub(crate) org: OrgId,
@@ -48,17 +59,6 @@ impl FromRequestParts<ApiState> for Staying {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let key = key_hash(key_of(&parts.headers)?);
         Ok(Self { org: allowed(state, key, Scope::Read).await?, key })
-    }
-}
-
-/// A caller whose key has the scope `admin`.
-pub(crate) struct Admin(pub(crate) OrgId);
-
-impl FromRequestParts<ApiState> for Admin {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        authenticate(state, &parts.headers, Scope::Admin).await.map(Self)
     }
 }
 

@@ -13,7 +13,7 @@ use postsync_core::create::Refusal;
 use postsync_core::error_code::{self, ErrorCode};
 use postsync_core::limits::CONSUMERS_MAX;
 use postsync_engine::ports::{MediaError, StoreError};
-use postsync_engine::{ReplayError, SubmitError};
+use postsync_engine::{EndpointError, ReplayError, SubmitError};
 
 use crate::wire::ErrorBody;
 
@@ -247,6 +247,18 @@ impl From<ReplayError> for ApiError {
             }
             ReplayError::EventGone => Self::of(error_code::DELIVERY_EXPIRED),
             ReplayError::TooMany => Self::of(error_code::REPLAY_LIMIT_REACHED).retry_after(RETRY_AFTER_FULL_S),
+        }
+    }
+}
+
+impl From<EndpointError> for ApiError {
+    fn from(error: EndpointError) -> Self {
+        let conflict = |error: &EndpointError| Self::new(error_code::ENDPOINT_CONFLICT, error.to_string());
+        match error {
+            EndpointError::Unknown => Self::of(error_code::ENDPOINT_NOT_FOUND),
+            EndpointError::SameUrl(_) => conflict(&error).with_field("url"),
+            EndpointError::TooMany | EndpointError::Disabled => conflict(&error),
+            EndpointError::Store(error) => error.into(),
         }
     }
 }

@@ -14,6 +14,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         (name = "models", description = "What can be asked for"),
         (name = "deliveries", description = "What became of webhooks"),
         (name = "events", description = "What has happened, to be fetched instead of being told"),
+        (name = "endpoints", description = "Receivers that an organization has registered"),
         (name = "secrets", description = "What signs webhooks, and its rotation"),
         (name = "server", description = "The server itself"),
     )

@@ -3,10 +3,11 @@ use crate::access::{ApiKey, Organization};
 use crate::asset::Asset;
 use crate::attempt::AttemptEnd;
 use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
+use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::feed::Seq;
 use crate::generation::{Ending, Generation};
-use crate::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId, ReplayId};
+use crate::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId};
 use crate::parking::{Lane, ParkReason};
 use crate::replay::Replay;
 use crate::rotation::{Places, Signing};
@@ -68,6 +69,15 @@ pub enum Change {
         /// Why.
         reason: ExhaustedReason,
     },
+    /// A delivery ends without another attempt, wherever it waits. Fence: it is parked, or due and no attempt of it is open.
+    ExhaustPending {
+        /// Which.
+        id: DeliveryId,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: ExhaustedReason,
+    },
     /// A POST is about to go out for a delivery that is held back: it finds out whether it may stop being so, and is due
     /// with it. Fence: the delivery is parked, `attempt - 1` were started.
     StartProbe {
@@ -118,6 +128,17 @@ pub enum Change {
         seq: Seq,
         /// When.
         at: Timestamp,
+    },
+    /// An endpoint was registered. Fence: its id is new, and its URL is new in its organization.
+    AddEndpoint(Box<Endpoint>),
+    /// An endpoint changes. Fence: it stands at the version before this one, and no other has its URL.
+    ChangeEndpoint(Box<Endpoint>),
+    /// An endpoint is deleted, its secrets with it. Fence: it exists.
+    RemoveEndpoint {
+        /// Whose.
+        org: OrgId,
+        /// Which.
+        id: EndpointId,
     },
     /// A file was uploaded or registered.
     AddAsset(Box<Asset>),

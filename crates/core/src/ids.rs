@@ -146,6 +146,39 @@ text_id!(
     EndpointId
 );
 
+/// What a registered endpoint's id begins with; an implicit one's begins with `imp_`.
+const REGISTERED: &str = "ep_";
+
+impl EndpointId {
+    /// A registered endpoint's, of a number that rises with time.
+    #[must_use]
+    pub fn registered(number: i64) -> Self {
+        Self::new(&format!("{REGISTERED}{}", base32(number)))
+    }
+
+    /// Whether it is a registered endpoint's: only those are looked up before something is sent to them.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.0.starts_with(REGISTERED)
+    }
+
+    /// The number of a registered one's.
+    #[must_use]
+    pub fn number(&self) -> Option<i64> {
+        self.0.strip_prefix(REGISTERED).and_then(number)
+    }
+}
+
+impl FromStr for EndpointId {
+    type Err = NotAnId;
+
+    /// Reads a registered endpoint's.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let id = Self::new(text);
+        if id.number().is_some() { Ok(id) } else { Err(NotAnId) }
+    }
+}
+
 /// The text is not an id of this kind. To a caller that is the same as an unknown one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an id")]
@@ -248,6 +281,15 @@ mod tests {
             assert!(id > before, "{id} after {before}");
             before = id;
         }
+    }
+
+    #[test]
+    fn a_registered_endpoint_is_told_by_its_id() {
+        let id = EndpointId::registered(7);
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert_eq!((id.as_str(), id.number(), id.is_registered()), ("ep_0000000000007", Some(7), true));
+        let implicit = EndpointId::new("imp_0000000000007");
+        assert_eq!((implicit.number(), implicit.is_registered()), (None, false));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod curl;
 pub mod delivery;
 pub mod echo_url;
 pub mod egress_rules;
+pub mod endpoint;
 pub mod endpoint_limits;
 pub mod error_code;
 pub mod event;

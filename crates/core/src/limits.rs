@@ -92,3 +92,38 @@ pub const CONSUMER_IDLE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 /// A consumer's name, in characters.
 pub const CONSUMER_NAME_CHARS_MAX: usize = 64;
+
+/// Registered endpoints of one organization: an event's end is one commit that makes a delivery for each of them.
+pub const ENDPOINTS_MAX: usize = 64;
+
+/// An endpoint's description, in characters.
+pub const ENDPOINT_DESCRIPTION_CHARS_MAX: usize = 500;
+
+/// The highest rate that an endpoint may be given; without one it has none.
+pub const ENDPOINT_PER_SECOND_MAX: u32 = 10_000;
+
+/// The most attempts under way at once that an endpoint may be given.
+pub const ENDPOINT_CONCURRENCY_MAX: u32 = 256;
+
+/// Headers that an endpoint may add to each POST.
+pub const CUSTOM_HEADERS_MAX: usize = 20;
+
+/// Their names and values together.
+pub const CUSTOM_HEADERS_BYTES_MAX: usize = 8 * 1024;
+
+/// The name of one.
+pub const CUSTOM_HEADER_NAME_BYTES_MAX: usize = 128;
+
+/// Failures of an endpoint are kept in memory for so long before they are written down: one that fails now and then would
+/// else cost a write each time.
+pub const ENDPOINT_NOTED_AFTER_MS: i64 = 60 * 1000;
+
+/// After so long of only failures the others are told `endpoint.failing`.
+pub const ENDPOINT_FAILING_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// After so long of only failures an endpoint is disabled.
+pub const ENDPOINT_DISABLED_AFTER_MS: i64 = 5 * 24 * 60 * 60 * 1000;
+
+/// But not before so many failures that this process has seen: one failure before a week of silence, or before the clock was
+/// set, proves nothing.
+pub const ENDPOINT_FAILURES_MIN: u32 = 10;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use postsync_core::change::{Change, Settlement};
 use postsync_core::delivery::{self, Delivery, ExhaustedReason, State};
+use postsync_core::endpoint;
 use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{Status, TRANSITIONS};
@@ -18,7 +19,8 @@ use postsync_core::time::Timestamp;
 
 #[test]
 fn states() {
-    hold("STATES.md", &format!("{}{}{}", generation_states(), delivery_states(), secret_states()));
+    let machines = [generation_states(), delivery_states(), endpoint_states(), secret_states()];
+    hold("STATES.md", &machines.concat());
 }
 
 #[test]
@@ -122,6 +124,30 @@ fn secret_states() -> String {
         "\nAfter a switch the previous one signs for {} hours, or for as long as somebody says, {} days at most.",
         rotation::EXPIRY_DEFAULT.as_secs() / 3_600,
         rotation::EXPIRY_MAX.as_secs() / 86_400,
+    );
+    text
+}
+
+fn endpoint_states() -> String {
+    let mut text = String::from(
+        "\n## A registered endpoint\n\n\
+         While it is paused its deliveries are made and wait. While it is disabled none are made, and what was pending ends exhausted\n\
+         (`endpoint_disabled`).\n\n```mermaid\nstateDiagram-v2\n    [*] --> enabled: registered\n",
+    );
+    for (from, input, to) in endpoint::TRANSITIONS {
+        let _ = writeln!(text, "    {from} --> {to}: {input}");
+    }
+    text.push_str("```\n\n| from | what happens | to |\n|---|---|---|\n");
+    for (from, input, to) in endpoint::TRANSITIONS {
+        let _ = writeln!(text, "| {from} | {input} | {to} |");
+    }
+    let _ = writeln!(
+        text,
+        "\nAn endpoint that has only failed is told of after {} hours (`endpoint.failing`) and disabled after {} days (`endpoint.disabled`),\n\
+         where it has failed {} times at least since the server's start.",
+        limits::ENDPOINT_FAILING_AFTER_MS / 3_600_000,
+        limits::ENDPOINT_DISABLED_AFTER_MS / 86_400_000,
+        limits::ENDPOINT_FAILURES_MIN,
     );
     text
 }

@@ -16,6 +16,7 @@ use futures::future::{join_all, try_join_all};
 use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
 use postsync_core::egress_rules::{Allow, EgressRules};
+use postsync_core::endpoint::CustomHeaders;
 use postsync_core::event::EventType;
 use postsync_core::ids::{DeliveryId, EventId, OrgId, SecretId};
 use postsync_core::outcome::Outcome;
@@ -111,6 +112,7 @@ async fn send(egress: &Egress, urls: &[String], posts: usize, in_flight: usize) 
                 url: urls[nth % urls.len()].clone(),
                 body: body.clone(),
                 signing: signing.clone(),
+                custom_headers: CustomHeaders::default(),
                 at: Timestamp(1_795_422_077_123),
                 timeout: Duration::from_secs(15),
             };

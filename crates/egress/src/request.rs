@@ -1,5 +1,6 @@
 //! The requests: a signed webhook, a plain fetch. Header names are title-cased on the wire.
 use bytes::Bytes;
+use http::header::Entry;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
@@ -26,14 +27,29 @@ pub(crate) fn post(route: &Route, post: &Post) -> Result<(Parts, Sent), Trouble>
     let headers = &mut parts.headers;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    let sent = sign(headers, post)?;
+    let mut sent = sign(headers, post)?;
     headers.insert(HeaderName::from_static("postsync-event"), HeaderValue::from_static(post.kind.as_str()));
     headers.insert(HeaderName::from_static("postsync-delivery"), value(post.delivery.to_string())?);
     headers.insert(HeaderName::from_static("postsync-attempt"), HeaderValue::from(post.attempt));
     if post.is_replay {
         headers.insert(HeaderName::from_static("postsync-replay"), HeaderValue::from_static("true"));
     }
+    custom(headers, post, &mut sent)?;
     Ok((parts, sent))
+}
+
+/// What the endpoint's owner adds, behind our own; none of ours can be among them, and none of theirs replaces one.
+fn custom(headers: &mut HeaderMap, post: &Post, sent: &mut Sent) -> Result<(), Trouble> {
+    for (own, text) in post.custom_headers.as_slice() {
+        let name = HeaderName::from_bytes(own.as_bytes()).map_err(|_| unsendable())?;
+        let mut value = value(text.clone())?;
+        value.set_sensitive(true);
+        if let Entry::Vacant(place) = headers.entry(name) {
+            place.insert(value);
+            sent.mask(own);
+        }
+    }
+    Ok(())
 }
 
 /// The head of a fetch. Compression is declined: the file is wanted as it is, and its size is judged as it comes.

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postsync_core::delivery::{self, State};
-use postsync_core::endpoint_limits::EndpointRules;
+use postsync_core::endpoint::{Endpoint, State as EndpointState};
+use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
 use postsync_core::ids::{DeliveryId, EndpointId, OrgId};
 use postsync_core::outcome::Outcome;
 use postsync_core::parking::{Lane, ParkReason};
@@ -22,8 +23,9 @@ use postsync_core::terms::TIMEOUT_MAX;
 use postsync_core::time::Timestamp;
 use tokio::sync::Notify;
 
-use board::{Board, Limits, Offered, path_of};
+use board::{Board, Limits, Offered, operational_lane, path_of};
 pub(crate) use board::{Seen, Ticket};
+pub(crate) use parked::apply_all;
 use reading::Place;
 
 use crate::ports::{DueDelivery, StoreError};
@@ -117,6 +119,20 @@ pub(crate) fn offer(world: &Arc<World>, due: DueDelivery) {
         // The loop finds it on disk, and parks it or waits for it.
         Offered::Known | Offered::Park(..) => world.dispatcher.ring(due_at),
     }
+}
+
+/// What holds for a registered endpoint: for its deliveries, and for the lane beside them that operational ones have.
+pub(crate) fn rule_endpoint(world: &Arc<World>, endpoint: &Endpoint) {
+    let is_paused = endpoint.state == EndpointState::Paused;
+    let limits = EndpointLimits { per_second: endpoint.per_second, concurrency: endpoint.concurrency };
+    set_rules(world, &endpoint.id, EndpointRules { limits, is_paused });
+    set_rules(world, &operational_lane(&endpoint.id), EndpointRules { is_paused, ..EndpointRules::default() });
+}
+
+/// A registered endpoint is gone, and whatever held for it.
+pub(crate) fn forget_endpoint(world: &Arc<World>, id: &EndpointId) {
+    set_rules(world, id, EndpointRules::default());
+    set_rules(world, &operational_lane(id), EndpointRules::default());
 }
 
 /// The POST of a ticket is over, or was never sent: others may go. Gives the lane that this was the probe of, where it is

@@ -6,6 +6,7 @@ use std::time::Duration;
 use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
 use postsync_core::asset::Asset;
+use postsync_core::endpoint::{Draft, Endpoint};
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, MediaId, OrgId};
@@ -19,16 +20,18 @@ use postsync_core::time::Timestamp;
 
 use crate::backlog::Backlog;
 use crate::destinations::DestinationView;
+use crate::endpoints::{EndpointError, NewEndpoint};
 use crate::feed::Feed;
 use crate::ports::{
-    Clock, DeliveryRecord, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store, StoreError,
+    Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store,
+    StoreError,
 };
 use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
-use crate::{destinations, dispatch, generate, replay, retention, secrets, space, submit, sweep};
+use crate::{destinations, dispatch, endpoints, generate, replay, retention, secrets, space, submit, sweep};
 
 /// After the grace, for outcomes of what was cut to reach the disk.
 const HAND_BACK: Duration = Duration::from_secs(5);
@@ -88,6 +91,7 @@ impl Engine {
         let last_id = if rule::holds("ids_go_above_what_is_on_disk") { last_id } else { 0 };
         let world = World::new(ports, settings, bounds, last_id);
         sweep::recover(&world).await?;
+        endpoints::recover(&world).await?;
         // Before the first create can come.
         let _ = space::look(&world).await;
         for route in world.backlogs.keys() {
@@ -191,6 +195,43 @@ impl Engine {
     #[must_use]
     pub fn horizons(&self) -> Horizons {
         self.world.settings.retention.horizons(self.now())
+    }
+
+    /// Registers an endpoint: when this answers, it is on disk and gets what happens from now on.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn register_endpoint(&self, org: &OrgId, draft: Draft) -> Result<NewEndpoint, EndpointError> {
+        endpoints::register(&self.world, org, draft).await
+    }
+
+    /// Changes an endpoint; `change` gives it as it is to be, or why it can't be.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn change_endpoint(
+        &self,
+        org: &OrgId,
+        id: &EndpointId,
+        change: impl FnOnce(&Endpoint) -> Result<Endpoint, EndpointError> + Send,
+    ) -> Result<Endpoint, EndpointError> {
+        endpoints::change(&self.world, org, id, change).await
+    }
+
+    /// Deletes an endpoint. What is pending for it ends.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn remove_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<(), EndpointError> {
+        endpoints::remove(&self.world, org, id).await
+    }
+
+    /// Makes a test event and its delivery to that endpoint alone.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn test_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<DueDelivery, EndpointError> {
+        endpoints::test(&self.world, org, id).await
     }
 
     /// Takes no new work from now on; what is under way goes on.

@@ -1,45 +1,42 @@
-//! Room 5: final state, event with its frozen body, delivery: ONE commit. There is no moment at which a generation has
+//! Room 5: final state, event with its frozen body, a delivery for each that it goes to: ONE commit. There is no moment at which a generation has
 //! ended and its webhook is not on disk.
 //!
-//! The first attempt's start rides in the same commit where the dispatcher has a free slot for it; then the POST goes out
+//! A first attempt's start rides in the same commit where the dispatcher has a free slot for it; then the POST goes out
 //! right after the commit, and nothing is read back. A schedule whose first point is not 0 has it wait on disk instead.
 use std::sync::Arc;
 
-use postsync_core::generation::{self, Ending, Finished, Generation, Output, State};
+use postsync_core::change::Change;
+use postsync_core::delivery::Delivery;
+use postsync_core::generation::{self, Ending, Finished, Generation, Output, State, Surroundings};
 use postsync_core::ids::{GenerationId, MediaId};
+use postsync_core::time::Timestamp;
 use postsync_core::{moment, rule};
 
+use crate::dispatch::Ticket;
 use crate::ports::{Applied, DueDelivery};
 use crate::world::World;
-use crate::{dispatch, settle};
+use crate::{dispatch, endpoints, settle};
 
 pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending) {
     let (id, media) = (generation.id, stored_media(&ending));
-    let schedule = &world.settings.schedule;
-    let now = world.now();
-    let (event, delivery) = (world.new_event_id(), world.new_delivery_id());
-    let finished = generation::finish(&mut generation, ending, now, schedule, event, delivery);
-    let Some(Finished { mut changes, webhook }) = finished else {
+    let registered = endpoints::registered_for_sure(world, &generation.org).await;
+    let around = Surroundings { servers: &world.settings.schedule, registered: &registered };
+    let (now, event) = (world.now(), world.new_event_id());
+    let finished = generation::finish(&mut generation, ending, now, around, event, || world.new_delivery_id());
+    let Some(Finished { changes, event, deliveries }) = finished else {
         return drop_orphan(world, id, media).await;
     };
-    let due = webhook.map(|(event, mut delivery)| {
-        let ticket = dispatch::reserve(world, &delivery);
-        if ticket.is_some() && rule::holds("a_start_is_on_record_first") {
-            changes.push(delivery.start(now));
-        }
-        (DueDelivery { delivery, event }, ticket)
-    });
+    let (mut changes, ticketed) = with_starts(world, changes, deliveries, now);
     if !rule::holds("the_end_is_one_commit") {
         let _ = world.write(vec![changes.remove(0)]).await;
     }
     moment::passes("made");
     let written = world.write(changes).await;
     moment::passes("end told");
-    if written != Some(Applied::Done)
-        && let Some((due, Some(ticket))) = &due
-    {
-        dispatch::land(world, ticket, None);
-        world.dispatcher.forget(due.delivery.id);
+    if written != Some(Applied::Done) {
+        for (delivery, ticket) in &ticketed {
+            give_back(world, delivery, ticket.as_ref());
+        }
     }
     match written {
         Some(Applied::Done) => {}
@@ -57,10 +54,48 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     if rule::holds("feeds_are_told") {
         world.feeds.bells.tell(&generation.org);
     }
-    match due {
-        Some((due, Some(ticket))) => settle::spawn_started(world, due, ticket),
-        Some((due, None)) => dispatch::offer(world, due),
-        None => {}
+    for (delivery, ticket) in ticketed {
+        let due = DueDelivery { delivery, event: event.clone() };
+        match ticket {
+            Some(ticket) => settle::spawn_started(world, due, ticket),
+            None => dispatch::offer(world, due),
+        }
+    }
+}
+
+/// Puts the start of each attempt that may begin at once behind the delivery that it is of.
+fn with_starts(
+    world: &World,
+    changes: Vec<Change>,
+    deliveries: Vec<Delivery>,
+    now: Timestamp,
+) -> (Vec<Change>, Vec<(Delivery, Option<Ticket>)>) {
+    let mut ticketed: Vec<(Delivery, Option<Ticket>)> = deliveries
+        .into_iter()
+        .map(|delivery| {
+            let ticket = dispatch::reserve(world, &delivery);
+            (delivery, ticket)
+        })
+        .collect();
+    let mut all = Vec::with_capacity(changes.len() + ticketed.len());
+    let mut of = ticketed.iter_mut();
+    for change in changes {
+        let is_delivery = matches!(change, Change::AddDelivery(_));
+        all.push(change);
+        if is_delivery
+            && let Some((delivery, Some(_))) = of.next()
+            && rule::holds("a_start_is_on_record_first")
+        {
+            all.push(delivery.start(now));
+        }
+    }
+    (all, ticketed)
+}
+
+fn give_back(world: &Arc<World>, delivery: &Delivery, ticket: Option<&Ticket>) {
+    if let Some(ticket) = ticket {
+        dispatch::land(world, ticket, None);
+        world.dispatcher.forget(delivery.id);
     }
 }
 

@@ -10,6 +10,7 @@
 mod backlog;
 mod destinations;
 mod dispatch;
+mod endpoints;
 mod engine;
 mod feed;
 mod finish;
@@ -30,6 +31,7 @@ mod waiters;
 mod world;
 
 pub use destinations::DestinationView;
+pub use endpoints::{EndpointError, NewEndpoint};
 pub use engine::{Engine, Ports, StartError};
 pub use feed::{Feed, FeedError, Followed, Follower, Start};
 pub use replay::ReplayError;

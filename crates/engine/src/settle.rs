@@ -9,12 +9,12 @@ use postsync_core::delivery::{self, ExhaustedReason, Origin, State};
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::parking::Lane;
-use postsync_core::rotation::SecretOwner;
 use postsync_core::target::without_query;
 use postsync_core::time::Timestamp;
 use postsync_core::{moment, rule};
 
 use crate::dispatch::{self, Ticket};
+use crate::endpoints::{self, Notices};
 use crate::ports::{Applied, DueDelivery, Post};
 use crate::secrets;
 use crate::world::World;
@@ -60,6 +60,10 @@ pub(crate) fn spawn_probe(world: &Arc<World>, mut due: DueDelivery, ticket: Tick
     }
     world.ports.spawn.spawn(Box::pin(async move {
         let id = due.delivery.id;
+        if endpoints::ends_here(&task_world, &due).await {
+            dispatch::land(&task_world, &ticket, None);
+            return be_done(&task_world, id, None);
+        }
         let start = due.delivery.start_probe(task_world.now());
         let due_at = match task_world.ports.store.apply(vec![start]).await {
             Ok(Applied::Done) => send(&task_world, due, ticket).await,
@@ -86,6 +90,10 @@ fn be_done(world: &World, id: DeliveryId, due_at: Option<Timestamp>) {
 }
 
 async fn start_and_send(world: &Arc<World>, mut due: DueDelivery, ticket: Ticket) -> Option<Timestamp> {
+    if endpoints::ends_here(world, &due).await {
+        dispatch::land(world, &ticket, None);
+        return None;
+    }
     let now = world.now();
     let start = due.delivery.start(now);
     if !rule::holds("a_start_is_on_record_first") {
@@ -114,7 +122,7 @@ async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Ti
     moment::passes("answered");
     // The receiver is done with: the next POST may start while this outcome is on its way to disk.
     let still_down = dispatch::land(world, &ticket, Some(report.outcome));
-    let changes = if ticket.is_probe() {
+    let mut changes = if ticket.is_probe() {
         judge_probe(world, &due, &report, still_down.clone())
     } else {
         vec![judge(world, &due, &report)]
@@ -124,12 +132,16 @@ async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Ti
         Some(Change::SettleAttempt(s)) => (due_at(s.state), exhausted(s.state)),
         _ => (None, None),
     };
+    let notices = match exhausted {
+        Some(reason) => endpoints::of_exhausted(world, &due, reason).await,
+        None => Notices::default(),
+    };
+    changes.extend(notices.changes());
     let written = world.write(changes).await;
-    if written == Some(Applied::Done)
-        && let Some(reason) = exhausted
-    {
-        let (delivery, reason, url) = (due.delivery.id, reason.as_str(), without_query(&due.delivery.url));
-        tracing::warn!(%delivery, reason, url, attempts = due.delivery.attempts, "a delivery is exhausted");
+    if written == Some(Applied::Done) {
+        log(&due, exhausted);
+        notices.send(world);
+        endpoints::heard(world, &due, report.outcome).await;
     }
     metrics::counter!("postsync_attempts_total", "outcome" => report.outcome.word().as_str()).increment(1);
     if let (true, Some(lane)) = (is_back, still_down) {
@@ -137,6 +149,13 @@ async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Ti
         return None;
     }
     due_at.filter(|_| written == Some(Applied::Done))
+}
+
+fn log(due: &DueDelivery, exhausted: Option<ExhaustedReason>) {
+    if let Some(reason) = exhausted {
+        let (delivery, reason, url) = (due.delivery.id, reason.as_str(), without_query(&due.delivery.url));
+        tracing::warn!(%delivery, reason, url, attempts = due.delivery.attempts, "a delivery is exhausted");
+    }
 }
 
 fn exhausted(state: State) -> Option<ExhaustedReason> {
@@ -164,9 +183,9 @@ fn judge_probe(world: &World, due: &DueDelivery, report: &SendReport, still_down
     delivery::settle_probe(&due.delivery, report, &world.settings.schedule, now, jitter, still_down)
 }
 
-async fn post(world: &World, due: &DueDelivery) -> SendReport {
+async fn post(world: &Arc<World>, due: &DueDelivery) -> SendReport {
     let (delivery, event) = (&due.delivery, &due.event);
-    let owner = SecretOwner::org(&delivery.org);
+    let owner = endpoints::owner_of(delivery);
     let signing = loop {
         match secrets::signing(world, &owner).await {
             Ok(signing) => break signing,
@@ -183,6 +202,7 @@ async fn post(world: &World, due: &DueDelivery) -> SendReport {
         url: delivery.url.clone(),
         body,
         signing,
+        custom_headers: endpoints::headers(world, delivery).await,
         at: world.now(),
         timeout: delivery.terms.timeout_or(world.settings.delivery_timeout),
     };

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postsync_core::change::Change;
-use postsync_core::ids::{AssetId, DeliveryId, EventId, GenerationId, IdSequence, MediaId, ReplayId, SecretId};
+use postsync_core::ids::{
+    AssetId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, MediaId, ReplayId, SecretId,
+};
 use postsync_core::model::Route;
 use postsync_core::space::Shortage;
 use postsync_core::time::Timestamp;
@@ -12,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::backlog::Backlog;
 use crate::dispatch::Dispatcher;
+use crate::endpoints::Endpoints;
 use crate::engine::Ports;
 use crate::feed::Feeds;
 use crate::ports::{Applied, Cancel, Progress, StoreError};
@@ -32,6 +35,7 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) bounds: Bounds,
     pub(crate) secrets: Secrets,
+    pub(crate) endpoints: Endpoints,
     pub(crate) waiters: Waiters<GenerationId>,
     pub(crate) feeds: Feeds,
     pub(crate) dispatcher: Dispatcher,
@@ -65,6 +69,7 @@ impl World {
         Arc::new(Self {
             dispatcher: Dispatcher::new(settings.in_flight_max, bounds),
             secrets: Secrets::default(),
+            endpoints: Endpoints::default(),
             waiters: Waiters::default(),
             replays: Notify::new(),
             feeds: Feeds::default(),
@@ -105,6 +110,10 @@ impl World {
 
     pub(crate) fn new_secret_id(&self) -> SecretId {
         SecretId(self.next_id())
+    }
+
+    pub(crate) fn new_endpoint_id(&self) -> EndpointId {
+        EndpointId::registered(self.next_id())
     }
 
     pub(crate) fn new_generation_id(&self) -> GenerationId {

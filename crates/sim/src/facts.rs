@@ -227,7 +227,9 @@ impl fmt::Display for Short<'_> {
             }
             Change::Park(parking) => write!(f, "parked {} in {} {}", parking.id, parking.lane, parking.reason.as_str()),
             Change::Unpark { id } => write!(f, "unparked {id}"),
-            Change::Exhaust { id, reason, .. } => write!(f, "exhausted {id} {}", reason.as_str()),
+            Change::Exhaust { id, reason, .. } | Change::ExhaustPending { id, reason, .. } => {
+                write!(f, "exhausted {id} {}", reason.as_str())
+            }
             Change::SettleAttempt(s) => {
                 write!(f, "settled {} attempt {} {}: step {} ", s.delivery, s.attempt, s.end.outcome.as_str(), s.step)?;
                 match s.state {

@@ -14,6 +14,7 @@ pub mod memory;
 mod page;
 mod private_file;
 mod refusal;
+mod sealed_headers;
 pub mod sqlite;
 mod vault;
 

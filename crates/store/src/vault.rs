@@ -72,7 +72,7 @@ impl Vault {
         from.open_bound(bound, sealed).map(|text| self.seal_bound(bound, &text)).transpose()
     }
 
-    fn seal_bound(&self, bound: &[u8], text: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn seal_bound(&self, bound: &[u8], text: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut text = text.to_vec();
         let nonce = self.key.seal_in_place_append_tag(Aad::from(bound), &mut text);
         let nonce = nonce.map_err(|_| StoreError::Key("a secret could not be encrypted".to_owned()))?;
@@ -81,7 +81,7 @@ impl Vault {
         Ok(sealed)
     }
 
-    fn open_bound(&self, bound: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open_bound(&self, bound: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, rest) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut rest = rest.to_vec();

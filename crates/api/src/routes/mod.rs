@@ -53,6 +53,15 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(postsync::secret::switch_secret))
         .routes(routes!(postsync::secret::expire_secret))
         .routes(routes!(postsync::secret::import_secret))
+        .routes(routes!(postsync::endpoints::list_endpoints, postsync::endpoints::create_endpoint))
+        .routes(routes!(
+            postsync::endpoints::get_endpoint,
+            postsync::endpoints::update_endpoint,
+            postsync::endpoints::delete_endpoint
+        ))
+        .routes(routes!(postsync::endpoints::pause_endpoint))
+        .routes(routes!(postsync::endpoints::resume_endpoint))
+        .routes(routes!(postsync::endpoints::test_endpoint))
         .routes(routes!(server::get_api_json))
         .routes(routes!(server::get_health))
         .routes(routes!(server::get_readiness))

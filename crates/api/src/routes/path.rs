@@ -4,7 +4,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use postsync_core::error_code::{self, ErrorCode};
-use postsync_core::ids::{DeliveryId, GenerationId, ReplayId};
+use postsync_core::ids::{DeliveryId, EndpointId, GenerationId, ReplayId};
 
 use crate::error::ApiError;
 
@@ -26,6 +26,10 @@ impl Named for DeliveryId {
 
 impl Named for ReplayId {
     const UNKNOWN: ErrorCode = error_code::REPLAY_NOT_FOUND;
+}
+
+impl Named for EndpointId {
+    const UNKNOWN: ErrorCode = error_code::ENDPOINT_NOT_FOUND;
 }
 
 impl<T: Named, S: Send + Sync> FromRequestParts<S> for PathId<T> {

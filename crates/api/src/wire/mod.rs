@@ -2,6 +2,7 @@
 mod attempt;
 mod delivery;
 mod destination;
+mod endpoint;
 mod event;
 mod generation;
 mod replay;
@@ -10,6 +11,7 @@ mod secret;
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};
 pub use destination::{DestinationItem, DestinationPage};
+pub use endpoint::{CreateEndpoint, EndpointItem, EndpointPage, NewEndpointItem, UpdateEndpoint};
 pub(crate) use event::message;
 pub use event::{ConsumerCursor, EventBatch, EventItem, EventPage};
 pub use generation::{

@@ -31,7 +31,7 @@ fn judge_urls(input: &mut Value, rules: &Rules<'_>) -> Result<(), Refusal> {
         if let Some(Value::String(url)) = item.get_mut("url")
             && !url.is_empty()
         {
-            *url = judge_url(&format!("input[{i}].url"), url, rules)?;
+            *url = judge_url(&format!("input[{i}].url"), url, rules.egress)?;
         }
     }
     Ok(())

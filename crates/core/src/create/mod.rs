@@ -145,14 +145,14 @@ fn model_list() -> String {
 fn webhook_url(value: Option<&Value>, rules: &Rules<'_>) -> Result<Option<String>, Refusal> {
     match value {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(url)) => judge_url("webhookUrl", url, rules).map(Some),
+        Some(Value::String(url)) => judge_url("webhookUrl", url, rules.egress).map(Some),
         Some(_) => Err(Refusal::new("webhookUrl", "webhookUrl must be a string")),
     }
 }
 
 /// Judges a URL and gives it as it is echoed.
-fn judge_url(field: &str, url: &str, rules: &Rules<'_>) -> Result<String, Refusal> {
-    rules.egress.judge_url(url).map_err(|why| Refusal::new(field, format!("{field} {why}")))?;
+pub(crate) fn judge_url(field: &str, url: &str, rules: &EgressRules) -> Result<String, Refusal> {
+    rules.judge_url(url).map_err(|why| Refusal::new(field, format!("{field} {why}")))?;
     let echo = echo_url(url).into_owned();
     if echo.len() > limits::URL_BYTES_MAX {
         let message = format!("{field} is longer than {} bytes once it is percent-encoded", limits::URL_BYTES_MAX);

@@ -48,6 +48,8 @@ pub enum ExhaustedReason {
     OwnFault,
     /// It waited for a destination or an endpoint that did not come back before the schedule's last point.
     DestinationDown,
+    /// Its endpoint was disabled or deleted.
+    EndpointDisabled,
 }
 
 impl ExhaustedReason {
@@ -59,13 +61,14 @@ impl ExhaustedReason {
             Self::Gone => "gone",
             Self::OwnFault => "own_fault",
             Self::DestinationDown => "destination_down",
+            Self::EndpointDisabled => "endpoint_disabled",
         }
     }
 
     /// The reason of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::ScheduleEnded, Self::Gone, Self::OwnFault, Self::DestinationDown]
+        [Self::ScheduleEnded, Self::Gone, Self::OwnFault, Self::DestinationDown, Self::EndpointDisabled]
             .into_iter()
             .find(|r| r.as_str() == text)
     }

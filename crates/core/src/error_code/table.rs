@@ -228,6 +228,8 @@ codes! {
         "The endpoint does not exist.", "Check the endpoint's id; those of other organizations are not visible.";
     SECRET_CONFLICT = "secret_conflict", 409,
         "The signing secret is not in a stage that allows this.", "Do what the message says; GET /postsync/v1/secret shows the stage.";
+    ENDPOINT_CONFLICT = "endpoint_conflict", 409,
+        "The endpoint can't be made or changed like this.", "Do what the message says, then send the request again.";
     MEDIA_EXPIRED = "media_expired", 410,
         "The file has been removed, because its retention is over.", "Create the generation again.";
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", 416,

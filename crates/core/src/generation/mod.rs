@@ -7,15 +7,15 @@ mod body;
 use bytes::Bytes;
 
 use crate::change::Change;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Origin};
+use crate::endpoint::{Endpoint, Receiver};
 use crate::error_code::{self, ErrorCode};
 use crate::event::{Event, EventType};
 use crate::ids::{DeliveryId, EventId, GenerationId, MediaId, OrgId};
 use crate::schedule::Schedule;
-use crate::target::{Destination, implicit_endpoint};
 use crate::terms::Terms;
 use crate::time::Timestamp;
-use crate::{delivery, limits, rule};
+use crate::{endpoint, limits, rule};
 
 pub use body::{echo_bytes, wire};
 
@@ -268,23 +268,33 @@ pub fn release(generation: &mut Generation, now: Timestamp) -> Option<Change> {
 /// What [`finish`] gives: one list to be applied whole.
 #[derive(Debug)]
 pub struct Finished {
-    /// The final state, then the event and the delivery where a webhook is wanted.
+    /// The final state, then the event, then its deliveries.
     pub changes: Vec<Change>,
-    /// The event and its delivery, to be handed on once the changes are on disk.
-    pub webhook: Option<(Event, Delivery)>,
+    /// What happened.
+    pub event: Event,
+    /// Whom it goes to; handed on once the changes are on disk.
+    pub deliveries: Vec<Delivery>,
 }
 
-/// Ends a generation: final state, event with its body frozen, delivery, due at the schedule's first point. `None` where it
-/// has ended already: a second end would be a second webhook that says something else. `servers` is the schedule where the
-/// request has none of its own.
+/// What [`finish`] needs to know of the rest of the world.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The schedule where neither the request nor an endpoint has one of its own.
+    pub servers: &'a Schedule,
+    /// The endpoints of the generation's organization.
+    pub registered: &'a [Endpoint],
+}
+
+/// Ends a generation: final state, event with its body frozen, and a delivery for each that it goes to, due at the first
+/// point of its schedule. `None` where it has ended already: a second end would be a second webhook that says something else.
 #[must_use]
 pub fn finish(
     generation: &mut Generation,
     ending: Ending,
     now: Timestamp,
-    servers: &Schedule,
+    around: Surroundings<'_>,
     event: EventId,
-    delivery: DeliveryId,
+    mut next_delivery: impl FnMut() -> DeliveryId,
 ) -> Option<Finished> {
     if generation.is_final() {
         return None;
@@ -298,25 +308,14 @@ pub fn finish(
     let body = Bytes::from(body::frozen(generation));
     let event =
         Event { id: event, org: generation.org.clone(), kind, generation: Some(generation.id), created_at: now, body };
-    let mut changes = vec![
-        Change::EndGeneration { id: generation.id, tries: generation.tries, at: now, ending },
-        Change::AddEvent(Box::new(event.clone())),
-    ];
-    let webhook = delivery_of(generation, &event, delivery).map(|mut delivery| {
-        let schedule = delivery.terms.schedule_or(servers);
-        let first_ms = if rule::holds("the_first_point_counts") { schedule.point_ms(0).unwrap_or(0) } else { 0 };
-        delivery.state = delivery::State::Due(now.plus_ms(first_ms));
-        changes.push(Change::AddDelivery(Box::new(delivery.clone())));
-        (event, delivery)
-    });
-    Some(Finished { changes, webhook })
-}
-
-fn delivery_of(generation: &Generation, event: &Event, id: DeliveryId) -> Option<Delivery> {
-    let url = generation.request.webhook_url.clone()?;
-    let shard = Destination::of(&url).map_or(0, |destination| destination.shard());
-    let delivery = Delivery::new(id, event, implicit_endpoint(&generation.org, &url), url, shard);
-    Some(Delivery { terms: generation.request.terms.clone(), ..delivery })
+    let Request { webhook_url, terms, .. } = &generation.request;
+    let to = endpoint::receivers(around.registered, &event.org, kind, webhook_url.as_deref(), terms);
+    let make = |receiver: Receiver| receiver.delivery(next_delivery(), &event, Origin::Event, around.servers);
+    let deliveries: Vec<Delivery> = to.into_iter().map(make).collect();
+    let end = Change::EndGeneration { id: generation.id, tries: generation.tries, at: now, ending };
+    let made = deliveries.iter().map(|delivery| Change::AddDelivery(Box::new(delivery.clone())));
+    let changes = [end, Change::AddEvent(Box::new(event.clone()))].into_iter().chain(made).collect();
+    Some(Finished { changes, event, deliveries })
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ fn request() -> Request {
 fn end(g: &mut Generation, ending: Ending) -> Finished {
     let mut ids = IdSequence::after(0);
     let now = Timestamp(1_795_420_900_000);
-    let (event, delivery) = (EventId(ids.next(now)), DeliveryId(ids.next(now)));
-    finish(g, ending, now, &Schedule::default(), event, delivery).expect("the first end")
+    let around = Surroundings { servers: &Schedule::default(), registered: &[] };
+    finish(g, ending, now, around, EventId(ids.next(now)), || DeliveryId(ids.next(now))).expect("the first end")
 }
 
 fn completed() -> Ending {
@@ -33,7 +33,7 @@ fn completed() -> Ending {
 fn a_completed_body_reads_as_sync_writes_it() {
     let mut g = generation(request());
     let finished = end(&mut g, completed());
-    let (event, _) = finished.webhook.unwrap();
+    let event = finished.event;
     assert_eq!(
         std::str::from_utf8(&event.body).unwrap(),
         concat!(
@@ -65,8 +65,8 @@ fn an_end_is_one_list_of_state_event_and_delivery() {
         finished.changes.as_slice(),
         [Change::EndGeneration { .. }, Change::AddEvent(_), Change::AddDelivery(_)]
     ));
-    let (event, delivery) = finished.webhook.unwrap();
-    assert_eq!((delivery.event, delivery.generation), (event.id, Some(g.id)));
+    let [delivery] = finished.deliveries.as_slice() else { panic!("one delivery") };
+    assert_eq!((delivery.event, delivery.generation), (finished.event.id, Some(g.id)));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn without_a_webhook_url_there_is_an_event_and_no_delivery() {
     let mut g = generation(Request { webhook_url: None, ..request() });
     let finished = end(&mut g, completed());
     assert!(matches!(finished.changes.as_slice(), [Change::EndGeneration { .. }, Change::AddEvent(_)]));
-    assert!(finished.webhook.is_none());
+    assert!(finished.deliveries.is_empty());
 }
 
 #[test]
@@ -84,19 +84,19 @@ fn bodies_are_cut_in_order_until_they_fit() {
         "[1,2,3,4],".repeat(12_000)
     );
     let mut g = generation(Request { options: Some(boxes), ..request() });
-    let body = end(&mut g, completed()).webhook.unwrap().0.body;
+    let body = end(&mut g, completed()).event.body;
     let read: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(read["options"], json!({"active_speaker_detection":{},"sync_mode":"loop"}));
     assert!(body.len() < limits::WEBHOOK_BODY_BYTES_MAX);
 
     let big = |text: &str| Some(format!(r#"{{"prompt":"{text}"}}"#));
     let mut g = generation(Request { options: big(&"x".repeat(120_000)), segments: Some("[1]".into()), ..request() });
-    let read: Value = serde_json::from_slice(&end(&mut g, completed()).webhook.unwrap().0.body).unwrap();
+    let read: Value = serde_json::from_slice(&end(&mut g, completed()).event.body).unwrap();
     assert_eq!((&read["options"], &read["segments"]), (&Value::Null, &json!([1])));
 
     let long = format!("[\"{}\"]", "x".repeat(120_000));
     let mut g = generation(Request { segments: Some(long), ..request() });
-    let read: Value = serde_json::from_slice(&end(&mut g, completed()).webhook.unwrap().0.body).unwrap();
+    let read: Value = serde_json::from_slice(&end(&mut g, completed()).event.body).unwrap();
     assert_eq!((&read["options"], &read["segments"]), (&Value::Null, &Value::Null));
 }
 
@@ -115,8 +115,10 @@ fn a_generation_that_dies_three_times_is_given_up() {
 /// Puts a generation through one input. What it was called in the table, and whether anything was to be written.
 fn put_through(g: &mut Generation, input: &'static str) -> (&'static str, bool) {
     let (now, from) = (Timestamp(1_795_420_900_000), g.status());
-    let end =
-        |g: &mut Generation, ending| finish(g, ending, now, &Schedule::default(), EventId(1), DeliveryId(2)).is_some();
+    let end = |g: &mut Generation, ending| {
+        let around = Surroundings { servers: &Schedule::default(), registered: &[] };
+        finish(g, ending, now, around, EventId(1), || DeliveryId(2)).is_some()
+    };
     match input {
         "start" => match take(g, now) {
             Take::Work(_) if from == Status::Processing => ("start again", true),
@@ -201,7 +203,7 @@ proptest! {
         } else {
             Ending::Completed(Output { url, duration_ms: Some(ms), media: None })
         };
-        let body = end(&mut g, ending).webhook.unwrap().0.body;
+        let body = end(&mut g, ending).event.body;
         let again = crate::canonical::to_vec(&serde_json::from_slice(&body).unwrap());
         prop_assert_eq!(&again[..], &body[..]);
         prop_assert!(body.is_ascii());

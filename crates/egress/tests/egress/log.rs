@@ -3,6 +3,7 @@ use postsync_core::Secret;
 use postsync_core::attempt::Attempt;
 use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, Origin, settle};
+use postsync_core::endpoint::CustomHeaders;
 use postsync_core::event::Event;
 use postsync_core::ids::{EndpointId, OrgId};
 use postsync_core::outcome::SendReport;
@@ -33,6 +34,19 @@ async fn the_log_tells_the_head_as_it_went_out() {
             told(&post, report).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         assert_eq!(told.join("\r\n"), headers);
     }
+}
+
+#[tokio::test]
+async fn an_endpoints_own_headers_are_told_without_their_values() {
+    let mut server = plain(|_, _| say(OK)).await;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let own = CustomHeaders::stored(vec![pair("x-gateway-TOKEN", "geheim"), pair("Authorization", "Bearer geheim")]);
+    let post = Post { custom_headers: own, ..post(server.http("/")) };
+    let report = egress().send(post.clone()).await;
+    let (_, request) = server.request().await;
+    let (_, headers) = request.split_once("\r\n\r\n").unwrap().0.split_once("\r\n").unwrap();
+    let told: Vec<String> = told(&post, report).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    assert_eq!(told.join("\r\n"), headers.replace("Bearer geheim", "***").replace("geheim", "***"));
 }
 
 /// What the log makes of the rows: the event's, the delivery's, and the attempt's with this end.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::{Act, Names, OK, SHORT, SOON, Seen, plain, post, raw, rotating, say, settings, signing};
 use bytes::Bytes;
+use postsync_core::endpoint::CustomHeaders;
 use postsync_core::outcome::{Outcome, Phases, RetryAfter, SendError, SendReport};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Egress, EgressSettings, ResolveFailure};
@@ -91,6 +92,20 @@ async fn a_replay_says_so() {
     send(&egress(), Post { is_replay: true, ..post(server.http("/")) }).await;
     let (_, request) = server.request().await;
     assert!(request.contains("\r\nPostsync-Attempt: 3\r\nPostsync-Replay: true\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn an_endpoints_own_headers_follow_ours_in_title_case() {
+    let mut server = plain(|_, _| say(OK)).await;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    // The last one could not have been registered: ours stands all the same.
+    let own =
+        vec![pair("x-gateway-token", "a: b"), pair("AUTHORIZATION", "Bearer c"), pair("sync-signature", "forged")];
+    send(&egress(), Post { custom_headers: CustomHeaders::stored(own), ..post(server.http("/")) }).await;
+    let (_, request) = server.request().await;
+    let (_, behind) = request.split_once("Postsync-Attempt: 3\r\n").unwrap();
+    assert!(behind.starts_with("X-Gateway-Token: a: b\r\nAuthorization: Bearer c\r\n"), "{request}");
+    assert!(!request.contains("forged"), "{request}");
 }
 
 #[tokio::test]

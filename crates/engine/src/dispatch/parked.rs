@@ -11,6 +11,7 @@ use postsync_core::time::Timestamp;
 
 use super::board::{Call, Expired};
 use super::{PAGE, deadline, due_at, reading};
+use crate::endpoints::{self, Notices};
 use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::settle;
 use crate::world::{World, locked};
@@ -51,25 +52,40 @@ pub(super) async fn park_all(
 
 /// All at once; where one of them is stale, each alone. Says of each whether it was done: whoever goes on with what has not
 /// moved turns in a circle.
-async fn apply_all(world: &World, changes: Vec<Change>) -> Result<Vec<bool>, StoreError> {
-    if world.ports.store.apply(changes.clone()).await? == Applied::Done {
-        return Ok(vec![true; changes.len()]);
+pub(crate) async fn apply_all(world: &World, changes: Vec<Change>) -> Result<Vec<bool>, StoreError> {
+    apply_lists(world, changes.into_iter().map(|change| vec![change]).collect()).await
+}
+
+/// The same of lists, each of which is whole or not at all.
+async fn apply_lists(world: &World, lists: Vec<Vec<Change>>) -> Result<Vec<bool>, StoreError> {
+    if world.ports.store.apply(lists.concat()).await? == Applied::Done {
+        return Ok(vec![true; lists.len()]);
     }
-    let mut done = Vec::with_capacity(changes.len());
-    for change in changes {
-        done.push(world.ports.store.apply(vec![change]).await? == Applied::Done);
+    let mut done = Vec::with_capacity(lists.len());
+    for list in lists {
+        done.push(world.ports.store.apply(list).await? == Applied::Done);
     }
     Ok(done)
 }
 
 /// Parked deliveries whose schedule is over. Whether one has moved.
-pub(super) async fn end_expired(world: &World) -> Result<bool, StoreError> {
+pub(super) async fn end_expired(world: &Arc<World>) -> Result<bool, StoreError> {
     let now = world.now();
     let page = world.ports.store.parked_until(now, PAGE).await?;
-    let changes: Vec<Change> = page.iter().filter_map(|due| verdict(world, due, now)).collect();
-    if let (false, Some(due_at)) = (changes.is_empty(), page.iter().map(due_at).min())
-        && apply_all(world, changes).await?.contains(&true)
-    {
+    let Some(due_at) = page.iter().map(due_at).min() else { return Ok(false) };
+    let (mut lists, mut told) = (Vec::new(), Vec::new());
+    for due in &page {
+        let Some(change) = verdict(world, due, now) else { continue };
+        let notices = match change {
+            Change::Exhaust { reason, .. } => endpoints::of_exhausted(world, due, reason).await,
+            _ => Notices::default(),
+        };
+        lists.push([vec![change], notices.changes()].concat());
+        told.push(notices);
+    }
+    let done = apply_lists(world, lists).await?;
+    told.into_iter().zip(&done).filter(|(_, done)| **done).for_each(|(notices, _)| notices.send(world));
+    if done.contains(&true) {
         world.dispatcher.ring(due_at);
         return Ok(true);
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use postsync_core::endpoint::CustomHeaders;
 use postsync_core::event::EventType;
 use postsync_core::ids::{DeliveryId, EventId};
 use postsync_core::outcome::{SendError, SendReport};
@@ -30,6 +31,8 @@ pub struct Post {
     pub body: Bytes,
     /// What signs them. Ask [`Signing::signers`] with `at`.
     pub signing: Arc<Signing>,
+    /// What the endpoint's owner adds. Secrets: shown to nobody.
+    pub custom_headers: CustomHeaders,
     /// The `t` of the signature: the time of this attempt.
     pub at: Timestamp,
     /// For head and body of the answer together.

@@ -5,6 +5,7 @@ use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
 use postsync_core::change::Change;
 use postsync_core::delivery::Delivery;
+use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, Status};
@@ -467,6 +468,23 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError>;
+
+    /// An organization's registered endpoints, oldest first: at most
+    /// [`ENDPOINTS_MAX`](postsync_core::limits::ENDPOINTS_MAX), with their headers in the clear.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn endpoints(&self, org: &OrgId) -> Result<Vec<Endpoint>, StoreError>;
+
+    /// Every organization's, in the order of organizations and ids behind `after`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn all_endpoints(
+        &self,
+        after: Option<(OrgId, EndpointId)>,
+        limit: usize,
+    ) -> Result<Vec<Endpoint>, StoreError>;
 
     /// Whether it can write: a no-op that goes through a commit.
     ///

@@ -4,6 +4,7 @@ mod circuits;
 mod crashes;
 mod deliveries;
 mod disk;
+mod endpoints;
 mod failures;
 mod generations;
 mod limits;

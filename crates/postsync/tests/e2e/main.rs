@@ -5,6 +5,7 @@ mod backup;
 mod bad_input;
 mod commands;
 mod crash;
+mod endpoints;
 mod feed;
 mod flood;
 mod footage;

@@ -92,7 +92,7 @@ impl Checker for FinalStaysFinal {
             | Change::StartProbe { delivery: id, .. }
             | Change::Unpark { id } => open_delivery(id),
             Change::Park(parking) => open_delivery(&parking.id),
-            Change::Exhaust { id, .. } => {
+            Change::Exhaust { id, .. } | Change::ExhaustPending { id, .. } => {
                 open_delivery(id)?;
                 self.deliveries.insert(*id);
                 Ok(())

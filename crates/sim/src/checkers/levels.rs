@@ -236,7 +236,10 @@ impl Checker for CircuitsHold {
                 });
             }
             Fact::Committed(
-                Change::Unpark { id } | Change::Exhaust { id, .. } | Change::StartProbe { delivery: id, .. },
+                Change::Unpark { id }
+                | Change::Exhaust { id, .. }
+                | Change::ExhaustPending { id, .. }
+                | Change::StartProbe { delivery: id, .. },
             ) => _ = self.parked.remove(id),
             _ => {}
         }

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 
 use postsync_core::change::Change;
-use postsync_core::ids::{DeliveryId, OrgId};
-use postsync_core::rotation::Signing;
+use postsync_core::ids::DeliveryId;
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 
 use super::{Checker, ensure};
@@ -16,9 +16,9 @@ const STALE_MS_MAX: i64 = 3_000;
 /// current one, the next one, and the previous one until it expires. So no step of a rotation leaves a receiver behind.
 #[derive(Default)]
 pub(super) struct SignedAsOnDisk {
-    org_of: BTreeMap<DeliveryId, OrgId>,
+    owner_of: BTreeMap<DeliveryId, SecretOwner>,
     /// Since when what stands, for each organization.
-    stood: BTreeMap<OrgId, Vec<(i64, Signing)>>,
+    stood: BTreeMap<SecretOwner, Vec<(i64, Signing)>>,
     /// A process that stood still, or a wall clock that went back, makes a second longer: until when, and how far back.
     lenient: Option<(i64, i64)>,
 }
@@ -38,8 +38,8 @@ impl SignedAsOnDisk {
     }
 
     /// The secrets of each state that may be used now, as texts.
-    fn allowed(&self, org: &OrgId, at_ms: i64, t: Timestamp) -> Vec<[Option<String>; 3]> {
-        let states = self.stood.get(org).map_or(&[][..], Vec::as_slice);
+    fn allowed(&self, owner: &SecretOwner, at_ms: i64, t: Timestamp) -> Vec<[Option<String>; 3]> {
+        let states = self.stood.get(owner).map_or(&[][..], Vec::as_slice);
         let since = self.since(at_ms);
         let ended = states.iter().skip(1).map(|(from_ms, _)| *from_ms).chain([i64::MAX]);
         let usable = states.iter().zip(ended).filter(|(_, ended_ms)| *ended_ms >= since);
@@ -61,22 +61,26 @@ impl Checker for SignedAsOnDisk {
     fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
             Fact::Committed(Change::AddDelivery(delivery)) => {
-                self.org_of.insert(delivery.id, delivery.org.clone());
+                let owner = match delivery.endpoint.is_registered() {
+                    true => SecretOwner::endpoint(&delivery.org, &delivery.endpoint),
+                    false => SecretOwner::org(&delivery.org),
+                };
+                self.owner_of.insert(delivery.id, owner);
             }
-            Fact::Committed(Change::SetSecrets { now, .. }) if now.owner.endpoint.is_none() => {
-                let stood = self.stood.entry(now.owner.org.clone()).or_default();
+            Fact::Committed(Change::SetSecrets { now, .. }) => {
+                let stood = self.stood.entry(now.owner.clone()).or_default();
                 stood.push((at.mono_ms, Signing::clone(now)));
             }
             Fact::Paused { ms } => self.slow(at.mono_ms, *ms),
             Fact::WallStepped { by_ms } => self.slow(at.mono_ms, by_ms.abs()),
             Fact::PostBegan(post) => {
-                let Some(org) = self.org_of.get(&post.delivery) else { return Ok(()) };
+                let Some(owner) = self.owner_of.get(&post.delivery) else { return Ok(()) };
                 let signers = post.signing.signers(post.at);
                 let signed = [Some(signers.current), signers.next, signers.previous]
                     .map(|secret| secret.map(|secret| secret.expose().to_owned()));
-                return ensure(self.allowed(org, at.mono_ms, post.at).contains(&signed), || {
+                return ensure(self.allowed(owner, at.mono_ms, post.at).contains(&signed), || {
                     format!(
-                        "attempt {} of {} is signed otherwise than {org}'s secrets stand",
+                        "attempt {} of {} is signed otherwise than the secrets of {owner} stand",
                         post.attempt, post.delivery
                     )
                 });

@@ -12,10 +12,13 @@ use futures::FutureExt as _;
 use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
+use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
+use postsync_core::ids::{
+    AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
+};
 use postsync_core::parking::Lane;
 use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
@@ -238,5 +241,7 @@ reads! {
     key(id: KeyId) -> Option<ApiKey>;
     organizations() -> Vec<Organization>;
     signing(owner: &SecretOwner) -> Option<Signing>;
+    endpoints(org: &OrgId) -> Vec<Endpoint>;
+    all_endpoints(after: Option<(OrgId, EndpointId)>, limit: usize) -> Vec<Endpoint>;
     check() -> ();
 }

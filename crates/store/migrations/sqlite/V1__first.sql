@@ -42,6 +42,32 @@ CREATE TABLE secrets (
 CREATE UNIQUE INDEX secrets_by_owner ON secrets (org, coalesce(endpoint, ''), place);
 CREATE INDEX secrets_by_key ON secrets (key_id, id);
 
+-- Registered ones: an implicit endpoint has no row.
+CREATE TABLE endpoints (
+    org           TEXT NOT NULL,
+    id            TEXT NOT NULL,        -- ep_..., in the order in which they were registered
+    url           TEXT NOT NULL,
+    url_key       TEXT NOT NULL,        -- what two URLs that lead to the same place have in common
+    description   TEXT NOT NULL,
+    events        TEXT NOT NULL,        -- names with commas between them; empty: all but the operational ones
+    key_id        TEXT,                 -- of the master key that the next is sealed under
+    headers       BLOB,                 -- nonce, ciphertext, tag; bound to org and id; NULL: none
+    schedule      TEXT,                 -- NULL, as the next: as the server has it
+    timeout_ms    INTEGER,
+    per_second    INTEGER,
+    concurrency   INTEGER,
+    state         TEXT NOT NULL,        -- enabled, paused, disabled
+    reason        TEXT,                 -- of disabled
+    failing_since INTEGER,
+    failing_told  INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    version       INTEGER NOT NULL,     -- rises by one with each change
+    PRIMARY KEY (org, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX endpoints_by_url ON endpoints (org, url_key);
+CREATE UNIQUE INDEX endpoints_by_id ON endpoints (id);
+
 CREATE TABLE generations (
     number           INTEGER NOT NULL PRIMARY KEY,
     id               BLOB NOT NULL UNIQUE,

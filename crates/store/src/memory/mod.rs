@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: durability, bounds on memory, encryption of secrets.
 mod aged;
+mod endpoints;
 mod feed;
 mod read;
 mod replays;
@@ -18,10 +19,13 @@ use async_trait::async_trait;
 use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
+use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
+use postsync_core::ids::{
+    AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
+};
 use postsync_core::parking::Lane;
 use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
@@ -225,6 +229,18 @@ impl Store for Memory {
 
     async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
         Ok(self.tables().signing.get(owner).cloned())
+    }
+
+    async fn endpoints(&self, org: &OrgId) -> Result<Vec<Endpoint>, StoreError> {
+        Ok(self.tables().endpoints.values().filter(|endpoint| endpoint.org == *org).cloned().collect())
+    }
+
+    async fn all_endpoints(
+        &self,
+        after: Option<(OrgId, EndpointId)>,
+        limit: usize,
+    ) -> Result<Vec<Endpoint>, StoreError> {
+        Ok(self.tables().all_endpoints(after, limit))
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -105,6 +105,7 @@ impl Tables {
             self.keys.last_key().map(|id| id.0),
             self.secrets.last_key().map(|id| id.0),
             self.replays.last_key().map(|id| id.0),
+            self.endpoints.values().filter_map(|endpoint| endpoint.id.number()).max(),
         ];
         ids.into_iter().flatten().max().unwrap_or(0)
     }

@@ -7,10 +7,13 @@ use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
 use postsync_core::change::{Change, Parking, Settlement};
 use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
+use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, State};
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId};
+use postsync_core::ids::{
+    AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId,
+};
 use postsync_core::parking::Lane;
 use postsync_core::replay::Replay;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
@@ -43,6 +46,7 @@ pub(super) struct Tables {
     pub(super) replays: Table<ReplayId, Replay>,
     /// When each delivery was last replayed.
     pub(super) replayed: Table<DeliveryId, Timestamp>,
+    pub(super) endpoints: Table<(OrgId, EndpointId), Endpoint>,
     pub(super) assets: Table<AssetId, Asset>,
     pub(super) organizations: Table<OrgId, Organization>,
     pub(super) keys: Table<KeyId, ApiKey>,
@@ -68,6 +72,7 @@ macro_rules! each {
         $tables.attempts.$method();
         $tables.replays.$method();
         $tables.replayed.$method();
+        $tables.endpoints.$method();
         $tables.assets.$method();
         $tables.organizations.$method();
         $tables.keys.$method();
@@ -108,6 +113,7 @@ impl Tables {
             Change::Park(parking) => self.park(*parking),
             Change::Unpark { id } => self.unpark(id).map(|_| ()),
             Change::Exhaust { id, at, reason } => self.exhaust(id, at, reason),
+            Change::ExhaustPending { id, at, reason } => self.exhaust_pending(id, at, reason),
             Change::StartProbe { delivery, attempt, step, started_at } => {
                 let _ = self.unpark(delivery)?;
                 self.start_attempt(Attempt { delivery, attempt, step, started_at, end: None })
@@ -120,6 +126,9 @@ impl Tables {
             Change::AdvanceReplay(step) => self.advance_replay(&step),
             Change::MarkReplayed { id, before, at } => self.mark_replayed(id, before, at),
             Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, seq, at),
+            Change::AddEndpoint(endpoint) => self.add_endpoint(*endpoint),
+            Change::ChangeEndpoint(endpoint) => self.change_endpoint(*endpoint),
+            Change::RemoveEndpoint { org, id } => self.remove_endpoint(org, id),
             Change::AddAsset(asset) => self.add_asset(*asset),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(&ids),
             Change::ForgetEvents(ids) => self.forget_events(&ids),
@@ -203,9 +212,18 @@ impl Tables {
     }
 
     fn exhaust(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {
-        let due_at = self.unpark(id)?;
+        let _ = self.unpark(id)?;
+        self.exhaust_due(id, at, reason)
+    }
+
+    fn exhaust_pending(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {
+        if self.parked.contains(&id) { self.exhaust(id, at, reason) } else { self.exhaust_due(id, at, reason) }
+    }
+
+    fn exhaust_due(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {
+        let row = self.deliveries.get(&id).filter(|row| !row.open).ok_or(Refusal::Stale)?;
+        let DeliveryState::Due(due_at) = row.delivery.state else { return Err(Refusal::Stale) };
         self.due.remove(&(due_at, id));
-        let row = self.deliveries.get(&id).ok_or(Refusal::Stale)?;
         let delivery = Delivery { state: DeliveryState::Exhausted(at, reason), ..row.delivery.clone() };
         self.deliveries.put(id, Row { delivery, open: false });
         Ok(())

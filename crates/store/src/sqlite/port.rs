@@ -3,10 +3,13 @@ use async_trait::async_trait;
 use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::change::Change;
+use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{AssetId, ConsumerName, DeliveryId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
+use postsync_core::ids::{
+    AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
+};
 use postsync_core::parking::Lane;
 use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
@@ -19,7 +22,7 @@ use rusqlite::Connection;
 
 use super::commit::Work;
 use super::failure::store_error;
-use super::read::{access, aged, deliveries, feed, generations, replays, secrets};
+use super::read::{access, aged, deliveries, endpoints, feed, generations, replays, secrets};
 use super::{Reads, Side, Sqlite, lock, space};
 
 impl Sqlite {
@@ -227,6 +230,20 @@ impl Store for Sqlite {
     async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
         let (owner, vault) = (owner.clone(), self.vault.clone());
         self.read(Reads::ForTheEngine, move |conn| secrets::signing(conn, &vault, &owner)).await
+    }
+
+    async fn endpoints(&self, org: &OrgId) -> Result<Vec<Endpoint>, StoreError> {
+        let (org, vault) = (org.clone(), self.vault.clone());
+        self.read(Reads::ForTheEngine, move |conn| endpoints::of_org(conn, &vault, &org)).await
+    }
+
+    async fn all_endpoints(
+        &self,
+        after: Option<(OrgId, EndpointId)>,
+        limit: usize,
+    ) -> Result<Vec<Endpoint>, StoreError> {
+        let vault = self.vault.clone();
+        self.read(Reads::Lists, move |conn| endpoints::of_all(conn, &vault, after, limit)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use super::failure::store_error;
 use super::words::{CURRENT, NEXT};
 use super::{connect, owner, setup};
 use crate::vault::{Vault, bound};
-use crate::{Error, MasterKey};
+use crate::{Error, MasterKey, sealed_headers};
 
 /// Rows that one commit seals anew.
 const PAGE_ROWS: usize = 256;
@@ -30,11 +30,23 @@ struct Sealed {
     bound: fn(&[Value]) -> Option<Vec<u8>>,
 }
 
-const SEALED: &[Sealed] = &[Sealed {
-    read: "SELECT sealed, id, org, endpoint FROM secrets WHERE key_id = ?1 ORDER BY id LIMIT ?2",
-    write: "UPDATE secrets SET sealed = ?1, key_id = ?2 WHERE id = ?3 AND org = ?4 AND endpoint IS ?5",
-    bound: secret,
-}];
+const SEALED: &[Sealed] = &[
+    Sealed {
+        read: "SELECT sealed, id, org, endpoint FROM secrets WHERE key_id = ?1 ORDER BY id LIMIT ?2",
+        write: "UPDATE secrets SET sealed = ?1, key_id = ?2 WHERE id = ?3 AND org = ?4 AND endpoint IS ?5",
+        bound: secret,
+    },
+    Sealed {
+        read: "SELECT headers, org, id FROM endpoints WHERE key_id = ?1 ORDER BY org, id LIMIT ?2",
+        write: "UPDATE endpoints SET headers = ?1, key_id = ?2 WHERE org = ?3 AND id = ?4",
+        bound: headers,
+    },
+];
+
+fn headers(name: &[Value]) -> Option<Vec<u8>> {
+    let [Value::Text(org), Value::Text(id)] = name else { return None };
+    Some(sealed_headers::bound(&OrgId::new(org), &EndpointId::new(id)))
+}
 
 fn secret(name: &[Value]) -> Option<Vec<u8>> {
     let [Value::Integer(id), Value::Text(org), endpoint] = name else { return None };

@@ -134,3 +134,23 @@ pub(crate) async fn what_waited_too_long_ends(store: &dyn Store) {
     stale(store, vec![exhaust(2, 76)]).await;
     stale(store, vec![unpark(2)]).await;
 }
+
+pub(crate) async fn what_is_pending_can_be_ended_at_once(store: &dyn Store) {
+    for number in [1, 2, 3] {
+        deliver(store, number, 5).await;
+    }
+    done(store, vec![park(1, "https://app.example.com:443", 90)]).await;
+    done(store, vec![start_attempt(3, 1)]).await;
+    done(store, vec![end_pending(1, 40)]).await;
+    done(store, vec![end_pending(2, 41)]).await;
+    // What is under way ends by its own outcome.
+    stale(store, vec![end_pending(3, 42)]).await;
+    stale(store, vec![end_pending(2, 43)]).await;
+    for (number, ms) in [(1, 40), (2, 41)] {
+        let found = store.delivery(&org("default"), DeliveryId(number)).await.unwrap().unwrap();
+        assert_eq!(found.delivery.state, State::Exhausted(at(ms), ExhaustedReason::EndpointDisabled));
+    }
+    assert!(store.due(at(1_000), None, 9).await.unwrap().is_empty());
+    assert!(store.parked_lanes(None, 9).await.unwrap().is_empty());
+    assert_eq!(numbers(&store.open_attempts(None, 9).await.unwrap()), [3]);
+}

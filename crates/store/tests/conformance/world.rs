@@ -181,6 +181,10 @@ pub(crate) fn exhaust(delivery: i64, ms: i64) -> Change {
     Change::Exhaust { id: DeliveryId(delivery), at: at(ms), reason: ExhaustedReason::DestinationDown }
 }
 
+pub(crate) fn end_pending(delivery: i64, ms: i64) -> Change {
+    Change::ExhaustPending { id: DeliveryId(delivery), at: at(ms), reason: ExhaustedReason::EndpointDisabled }
+}
+
 pub(crate) fn start_probe(delivery: i64, attempt: u32) -> Change {
     Change::StartProbe { delivery: DeliveryId(delivery), attempt, step: 0, started_at: at(20) }
 }

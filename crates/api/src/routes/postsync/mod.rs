@@ -1,6 +1,7 @@
 //! `/postsync/v1`: what Sync's API has no place for.
 pub(super) mod deliveries;
 pub(super) mod destinations;
+pub(super) mod endpoints;
 pub(super) mod events;
 pub(super) mod replays;
 pub(super) mod secret;

@@ -1,5 +1,6 @@
 mod deliveries;
 mod destinations;
+mod endpoints;
 mod events;
 mod replays;
 mod secret;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
 use postsync_core::egress_rules::{Allow, EgressRules};
+use postsync_core::endpoint::CustomHeaders;
 use postsync_core::event::EventType;
 use postsync_core::ids::{DeliveryId, EventId, OrgId, SecretId};
 use postsync_core::rotation::{Previous, SecretOwner, Signing};
@@ -253,6 +254,7 @@ pub(crate) fn post(url: impl Into<String>) -> Post {
         url: url.into(),
         body: Bytes::from_static(b"{\"id\":\"b-1\"}"),
         signing: signing(Secret::generate([7; 32])),
+        custom_headers: CustomHeaders::default(),
         at: Timestamp(1_795_422_077_123),
         timeout: SOON,
     }

@@ -120,7 +120,15 @@ pub(crate) struct Board {
 /// Where a delivery waits. `None` where its URL has lost its host: that can't happen to one that was accepted.
 pub(crate) fn path_of(delivery: &Delivery) -> Option<Path> {
     let destination = Destination::of(&delivery.url)?;
-    Some(Path { destination, org: delivery.org.clone(), endpoint: delivery.endpoint.clone() })
+    let is_operational = delivery.generation.is_none() && delivery.endpoint.is_registered();
+    let endpoint = if is_operational { operational_lane(&delivery.endpoint) } else { delivery.endpoint.clone() };
+    Some(Path { destination, org: delivery.org.clone(), endpoint })
+}
+
+/// What is about no generation, operational events and tests, must not wait behind the deliveries that it may be about: it is
+/// queued, paced and judged as if it were for an endpoint of its own.
+pub(crate) fn operational_lane(endpoint: &EndpointId) -> EndpointId {
+    EndpointId::new(&format!("{endpoint}!"))
 }
 
 /// Whether it has the slots that are kept for what is new. A replay is never new: it must not hold up what is.

@@ -77,6 +77,12 @@ impl Api {
         request.header("x-api-key", &self.key).header("last-event-id", last_event_id).send().await
     }
 
+    /// Posts a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        let request = self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        self.try_send(request.body(body.to_string())).await.unwrap()
+    }
+
     /// A create whose answer may never come: the server may be killed meanwhile.
     pub(crate) async fn try_create(&self, body: &str) -> reqwest::Result<Answer> {
         let request = self.http.post(format!("{}/v2/generate", self.base));

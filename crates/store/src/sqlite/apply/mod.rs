@@ -4,6 +4,7 @@
 //! has written nothing and needs no savepoint.
 mod access;
 mod deliveries;
+mod endpoints;
 mod feed;
 pub(super) mod forget;
 mod generations;
@@ -87,6 +88,7 @@ impl<'c> Unit<'c> {
             Change::Park(parking) => self.park(parking),
             Change::Unpark { id } => self.unpark(*id),
             Change::Exhaust { id, at, reason } => self.exhaust(*id, *at, *reason),
+            Change::ExhaustPending { id, at, reason } => self.exhaust_pending(*id, *at, *reason),
             Change::StartProbe { delivery, attempt, step, started_at } => {
                 self.unpark(*delivery)?;
                 self.start_attempt(*delivery, Start { attempt: *attempt, step: *step, at: *started_at })
@@ -99,6 +101,9 @@ impl<'c> Unit<'c> {
             Change::AdvanceReplay(step) => self.advance_replay(step),
             Change::MarkReplayed { id, before, at } => self.mark_replayed(*id, *before, *at),
             Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, *seq, *at),
+            Change::AddEndpoint(endpoint) => self.add_endpoint(endpoint),
+            Change::ChangeEndpoint(endpoint) => self.change_endpoint(endpoint),
+            Change::RemoveEndpoint { org, id } => self.remove_endpoint(org, id),
             Change::AddAsset(asset) => self.add_asset(asset),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(ids),
             Change::ForgetEvents(ids) => self.forget_events(ids),

@@ -20,6 +20,10 @@ const UNPARK: &str = "INSERT INTO due (due_at, id, shard, open, attempts, step, 
 
 const NOT_PARKED: &str = "DELETE FROM parked WHERE id = ?1";
 
+const DUE_EXHAUSTED: &str =
+    "UPDATE deliveries SET status = 'exhausted', reason = ?2, ended_at = ?3, attempts = q.attempts,
+    step = q.step, interrupted = q.interrupted FROM due q WHERE deliveries.id = ?1 AND q.open = 0 AND q.id = ?1";
+
 const EXHAUSTED: &str = "UPDATE deliveries SET status = 'exhausted', reason = ?2, ended_at = ?3, attempts = p.attempts,
     step = p.step, interrupted = p.interrupted,
     last_error = (SELECT error FROM attempts a WHERE a.delivery = p.id AND a.attempt = p.attempts) FROM parked p WHERE deliveries.id = ?1 AND p.id = ?1";
@@ -41,5 +45,18 @@ impl Unit<'_> {
     pub(super) fn exhaust(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {
         self.fenced(EXHAUSTED, params![id.0, reason.as_str(), at.0])?;
         self.fenced(NOT_PARKED, [id.0])
+    }
+
+    pub(super) fn exhaust_pending(
+        &mut self,
+        id: DeliveryId,
+        at: Timestamp,
+        reason: ExhaustedReason,
+    ) -> Result<(), Refusal> {
+        if self.run(EXHAUSTED, params![id.0, reason.as_str(), at.0])? > 0 {
+            return self.fenced(NOT_PARKED, [id.0]);
+        }
+        self.fenced(DUE_EXHAUSTED, params![id.0, reason.as_str(), at.0])?;
+        self.fenced(NOT_DUE, [id.0])
     }
 }

@@ -1,6 +1,6 @@
 //! Deliveries: what is due, what is open, one with its attempts, a page.
 use postsync_core::event::Event;
-use postsync_core::ids::{DeliveryId, EventId};
+use postsync_core::ids::{DeliveryId, EndpointId, EventId};
 use postsync_core::limits::BACKLOG_COUNTED_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
@@ -110,6 +110,9 @@ const LAST_ID: &str = "SELECT max(
     (SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(id), 0) FROM secrets),
     (SELECT coalesce(max(id), 0) FROM replays))";
 
+/// Their ids are texts, whose order is that of the numbers in them.
+const LAST_ENDPOINT: &str = "SELECT coalesce(max(id), '') FROM endpoints";
+
 /// Those of lists that may be long, and by what each must find its rows: a filter that is only asked of each row reads past
 /// all that it does not want.
 #[cfg(test)]
@@ -141,6 +144,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     IDS_BY_ENDPOINT,
     IDS_PARKED,
     LAST_ID,
+    LAST_ENDPOINT,
 ];
 
 pub(in crate::sqlite) fn due(
@@ -212,7 +216,9 @@ pub(in crate::sqlite) fn open(conn: &Connection, after: Option<DeliveryId>, limi
 }
 
 pub(in crate::sqlite) fn last_id(conn: &Connection) -> Result<i64> {
-    conn.prepare_cached(LAST_ID)?.query_row([], |row| row.get(0))
+    let last: i64 = conn.prepare_cached(LAST_ID)?.query_row([], |row| row.get(0))?;
+    let endpoint: String = conn.prepare_cached(LAST_ENDPOINT)?.query_row([], |row| row.get(0))?;
+    Ok(EndpointId::new(&endpoint).number().map_or(last, |number| last.max(number)))
 }
 
 pub(in crate::sqlite) fn event(conn: &Connection, id: EventId) -> Result<Option<Event>> {

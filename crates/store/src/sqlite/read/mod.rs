@@ -3,6 +3,7 @@
 pub(super) mod access;
 pub(super) mod aged;
 pub(super) mod deliveries;
+pub(super) mod endpoints;
 pub(super) mod feed;
 pub(super) mod generations;
 pub(super) mod replays;
@@ -42,6 +43,7 @@ mod tests {
             access::STATEMENTS,
             aged::STATEMENTS,
             deliveries::STATEMENTS,
+            endpoints::STATEMENTS,
             feed::STATEMENTS,
             forget::STATEMENTS,
             generations::STATEMENTS,

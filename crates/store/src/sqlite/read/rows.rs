@@ -342,7 +342,7 @@ fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
 }
 
 /// `schedule` and `timeout_ms`, from that column on.
-fn terms(row: &Row<'_>, first: usize) -> Result<Terms> {
+pub(super) fn terms(row: &Row<'_>, first: usize) -> Result<Terms> {
     let timeout_ms: Option<i64> = row.get(first + 1)?;
     Ok(Terms {
         schedule: maybe_word(row, first, |text| Schedule::parse(text).ok())?.map(Arc::new),
@@ -383,7 +383,7 @@ pub(super) fn maybe_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -
     }
 }
 
-fn unknown(column: usize, text: &str) -> Error {
+pub(super) fn unknown(column: usize, text: &str) -> Error {
     Error::FromSqlConversionFailure(
         column,
         Type::Text,

@@ -1,0 +1,151 @@
+//! Registered endpoints, remembered for a second: what another process changes is honoured within that time, and what this
+//! one changes at once. An organization without any costs one small read a second.
+//!
+//! Promise: what is decided when an event happens is what was enabled then; what an endpoint has become since is asked once
+//! more before anything is sent to it.
+mod drain;
+mod manage;
+mod notices;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use postsync_core::change::Change;
+use postsync_core::delivery::{Delivery, ExhaustedReason};
+use postsync_core::endpoint::{CustomHeaders, Endpoint, Failing};
+use postsync_core::ids::{EndpointId, OrgId};
+use postsync_core::rotation::SecretOwner;
+use postsync_core::rule;
+use postsync_core::time::Timestamp;
+
+pub use manage::{EndpointError, NewEndpoint};
+pub(crate) use manage::{change, register, remove, test};
+pub(crate) use notices::{Notices, heard, of_exhausted};
+
+use crate::dispatch;
+use crate::ports::{Applied, DueDelivery, StoreError};
+use crate::world::{World, locked};
+
+/// How long a list is used before it is looked at again.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Organizations whose endpoints are kept in memory.
+const KEPT_MAX: usize = 10_000;
+
+/// Endpoints whose failures are counted in memory.
+const FAILING_MAX: usize = 100_000;
+
+/// Endpoints read at once at the start.
+const PAGE: usize = 256;
+
+/// When they were read, and what they were then.
+type Kept = (Timestamp, Arc<[Endpoint]>);
+
+#[derive(Default)]
+pub(crate) struct Endpoints {
+    kept: Mutex<BTreeMap<OrgId, Kept>>,
+    failing: Mutex<BTreeMap<EndpointId, Failing>>,
+    /// Held by who changes one: of two changes made at once the second must see what the first has made.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Endpoints {
+    fn fresh(&self, org: &OrgId, now: Timestamp) -> Option<Arc<[Endpoint]>> {
+        let kept = locked(&self.kept);
+        let (read_at, endpoints) = kept.get(org)?;
+        // A clock that stepped back makes an entry look new for ever: only the span since the reading counts.
+        let is_fresh = now >= *read_at && now.since(*read_at) < FRESH;
+        (is_fresh || !rule::holds("endpoints_are_read_again")).then(|| endpoints.clone())
+    }
+
+    fn keep(&self, org: &OrgId, now: Timestamp, endpoints: &Arc<[Endpoint]>) -> Option<Arc<[Endpoint]>> {
+        let mut kept = locked(&self.kept);
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(org.clone(), (now, endpoints.clone())).map(|(_, before)| before)
+    }
+}
+
+/// The organization's endpoints.
+pub(crate) async fn registered(world: &Arc<World>, org: &OrgId) -> Result<Arc<[Endpoint]>, StoreError> {
+    let now = world.now();
+    match world.endpoints.fresh(org, now) {
+        Some(endpoints) => Ok(endpoints),
+        None => read(world, org, now).await,
+    }
+}
+
+/// The same for who can't go on without: waits for a store that can't be read.
+pub(crate) async fn registered_for_sure(world: &Arc<World>, org: &OrgId) -> Arc<[Endpoint]> {
+    loop {
+        match registered(world, org).await {
+            Ok(endpoints) => return endpoints,
+            Err(error) => world.pause_after(&error, "an organization's endpoints").await,
+        }
+    }
+}
+
+async fn read(world: &Arc<World>, org: &OrgId, now: Timestamp) -> Result<Arc<[Endpoint]>, StoreError> {
+    let endpoints: Arc<[Endpoint]> = world.ports.store.endpoints(org).await?.into();
+    let before = world.endpoints.keep(org, now, &endpoints);
+    if before.as_deref().unwrap_or_default() != &*endpoints {
+        endpoints.iter().for_each(|endpoint| dispatch::rule_endpoint(world, endpoint));
+    }
+    Ok(endpoints)
+}
+
+/// Whether a delivery can't be sent any more because its endpoint was disabled or deleted since it was made: then it ends
+/// here. Asked before each start; an implicit endpoint costs nothing.
+pub(crate) async fn ends_here(world: &Arc<World>, due: &DueDelivery) -> bool {
+    let Delivery { id, org, endpoint, .. } = &due.delivery;
+    if !endpoint.is_registered() || !rule::holds("endpoints_are_asked_before_sending") {
+        return false;
+    }
+    let endpoints = registered_for_sure(world, org).await;
+    if endpoints.iter().any(|other| other.id == *endpoint && other.state.reason().is_none()) {
+        return false;
+    }
+    let (at, reason) = (world.now(), ExhaustedReason::EndpointDisabled);
+    if world.write(vec![Change::ExhaustPending { id: *id, at, reason }]).await == Some(Applied::Done) {
+        tracing::info!(delivery = %id, %endpoint, "a delivery has ended with its endpoint");
+    }
+    true
+}
+
+/// Whose secrets sign it.
+pub(crate) fn owner_of(delivery: &Delivery) -> SecretOwner {
+    let Delivery { org, endpoint, .. } = delivery;
+    match endpoint.is_registered() && rule::holds("endpoints_have_their_own_secrets") {
+        true => SecretOwner::endpoint(org, endpoint),
+        false => SecretOwner::org(org),
+    }
+}
+
+/// What its endpoint's owner adds to each POST.
+pub(crate) async fn headers(world: &Arc<World>, delivery: &Delivery) -> CustomHeaders {
+    if !delivery.endpoint.is_registered() {
+        return CustomHeaders::default();
+    }
+    let endpoints = registered_for_sure(world, &delivery.org).await;
+    let found = endpoints.iter().find(|endpoint| endpoint.id == delivery.endpoint);
+    found.map(|endpoint| endpoint.headers.clone()).unwrap_or_default()
+}
+
+/// At the start: tells the dispatcher what holds for each endpoint, and goes on ending what is pending for those that were
+/// disabled.
+pub(crate) async fn recover(world: &Arc<World>) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = world.ports.store.all_endpoints(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some((last.org.clone(), last.id.clone()));
+        for endpoint in page {
+            dispatch::rule_endpoint(world, &endpoint);
+            if endpoint.state.reason().is_some() {
+                drain::spawn(world, endpoint.org, endpoint.id);
+            }
+        }
+    }
+}

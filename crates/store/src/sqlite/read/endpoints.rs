@@ -1,0 +1,80 @@
+//! Registered endpoints. Their headers are decrypted here, on their way out.
+use postsync_core::endpoint::{CustomHeaders, Endpoint, EventFilter, State};
+use postsync_core::ids::{EndpointId, OrgId};
+use postsync_core::time::Timestamp;
+use postsync_engine::ports::StoreError;
+use rusqlite::{Connection, Params, Result as SqlResult, Row, params};
+
+use super::{all, at_most, rows};
+use crate::sqlite::failure::store_error;
+use crate::vault::Vault;
+
+macro_rules! endpoint_columns {
+    () => {
+        "id, org, url, description, events, key_id, headers, schedule, timeout_ms, per_second, concurrency, state, reason, \
+         failing_since, failing_told, created_at, updated_at, version"
+    };
+}
+
+const OF_ORG: &str = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE org = ?1 ORDER BY id");
+
+const OF_ALL: &str =
+    concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE (org, id) > (?1, ?2) ORDER BY org, id LIMIT ?3");
+
+/// For the test that none of them scans.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[OF_ORG, OF_ALL];
+
+/// A row, with its headers still encrypted.
+struct Sealed {
+    endpoint: Endpoint,
+    key_id: Option<String>,
+    headers: Option<Vec<u8>>,
+}
+
+pub(in crate::sqlite) fn of_org(conn: &Connection, vault: &Vault, org: &OrgId) -> Result<Vec<Endpoint>, StoreError> {
+    open(conn, vault, OF_ORG, [org.as_str()])
+}
+
+pub(in crate::sqlite) fn of_all(
+    conn: &Connection,
+    vault: &Vault,
+    after: Option<(OrgId, EndpointId)>,
+    limit: usize,
+) -> Result<Vec<Endpoint>, StoreError> {
+    let (org, id) = after.as_ref().map_or(("", ""), |(org, id)| (org.as_str(), id.as_str()));
+    open(conn, vault, OF_ALL, params![org, id, at_most(limit)])
+}
+
+fn open(conn: &Connection, vault: &Vault, sql: &'static str, params: impl Params) -> Result<Vec<Endpoint>, StoreError> {
+    let rows = all(conn, sql, params, sealed).map_err(|error| store_error(&error))?;
+    let opened = rows.into_iter().map(|row| {
+        let Sealed { endpoint, key_id, headers } = row;
+        let (Some(key_id), Some(sealed)) = (key_id, headers) else { return Ok(endpoint) };
+        let headers = vault.open_headers(&endpoint.org, &endpoint.id, &key_id, &sealed)?;
+        Ok(Endpoint { headers, ..endpoint })
+    });
+    opened.collect()
+}
+
+fn sealed(row: &Row<'_>) -> SqlResult<Sealed> {
+    let (events, state, reason): (String, String, Option<String>) = (row.get(4)?, row.get(11)?, row.get(12)?);
+    let endpoint = Endpoint {
+        id: EndpointId::new(&row.get::<_, String>(0)?),
+        org: OrgId::new(&row.get::<_, String>(1)?),
+        url: row.get(2)?,
+        description: row.get(3)?,
+        events: EventFilter::parse(&events).ok_or_else(|| rows::unknown(4, &events))?,
+        headers: CustomHeaders::default(),
+        terms: rows::terms(row, 7)?,
+        per_second: row.get(9)?,
+        concurrency: row.get(10)?,
+        state: State::parse(&state, reason.as_deref()).ok_or_else(|| rows::unknown(11, &state))?,
+        failing_since: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+        failing_told: row.get(14)?,
+        created_at: Timestamp(row.get(15)?),
+        updated_at: Timestamp(row.get(16)?),
+        version: row.get(17)?,
+    };
+    Ok(Sealed { endpoint, key_id: row.get(5)?, headers: row.get(6)? })
+}
