@@ -11,6 +11,7 @@
 use crate::attempt::{AttemptEnd, Word};
 use crate::change::{Change, Parking, Settlement};
 use crate::delivery::{Delivery, ExhaustedReason, State};
+use crate::health::PROBE_WAIT_MAX;
 use crate::limits;
 use crate::outcome::{Outcome, RetryAfter, SendReport};
 use crate::parking::{Lane, ParkReason};
@@ -109,7 +110,10 @@ pub fn settle_probe(
             let due_at = asked_for(report.outcome, now).map_or(was_due_at, |at| at.max(was_due_at));
             let back = Delivery { state: State::Due(due_at), ..delivery.clone() };
             let probe_at = if rule::holds("a_probe_waits_for_its_next_point") { next } else { now };
-            let parking = Parking { probe_at, ..back.parking(lane, ParkReason::Down, servers, now) };
+            let parking = back.parking(lane, ParkReason::Down, servers, now);
+            // Jitter may have moved its last point back behind its schedule: it must not end before its turn.
+            let expires_at = parking.expires_at.max(probe_at.plus(PROBE_WAIT_MAX * 2));
+            let parking = Parking { probe_at, expires_at, ..parking };
             let judged = Verdict { state: back.state, ..judged };
             vec![settlement(delivery, report, judged, now), Change::Park(Box::new(parking))]
         }

@@ -71,6 +71,20 @@ fn a_probe_that_fails_uses_no_step_and_comes_back_at_the_next_point() {
 }
 
 #[test]
+fn a_probe_that_waits_again_does_not_end_before_its_last_point_has_come() {
+    let schedule = Schedule::default();
+    let d = Delivery { step: 8, ..delivery() };
+    let now = d.created_at.plus_ms(schedule.point_ms(9).unwrap());
+    let (report, lane) = (SendReport::bare(Outcome::Failed(SendError::ConnectRefused), ""), Lane::stored("lane"));
+    // Late by as much as jitter allows: hours behind the schedule's own end.
+    for jitter in [-1.0, 0.0, 1.0] {
+        let changes = settle_probe(&d, &report, &schedule, now, jitter, Some(lane.clone()));
+        let [_, Change::Park(parking)] = &changes[..] else { panic!("{changes:?}") };
+        assert!(parking.expires_at > parking.probe_at, "{jitter}: {parking:?}");
+    }
+}
+
+#[test]
 fn a_probe_that_fails_where_all_is_down_waits_with_the_others_and_is_none_before_its_next_point() {
     let schedule = Schedule::parse("0s,5s,60s,1h").unwrap();
     let lane = Lane::stored("https://app.example.com:443");
