@@ -187,7 +187,7 @@ fn without_step(
 
 /// Again after a wait that grows, because what we could not mend within a minute we shall not have mended a second later.
 fn after_own_fault(d: &Delivery, schedule: &Schedule, now: Timestamp) -> State {
-    // What is neither a step nor an interruption. Skipped steps make it less, stops more: enough to grow a wait by.
+    // What is neither a step nor an interruption. Skipped steps make it less, stops and probes more: enough to grow a wait by.
     let times = d.attempts.saturating_sub(d.step.saturating_add(d.interrupted)).max(1);
     let ends_at = d.created_at.plus_ms(schedule.last_ms()).plus_ms(limits::OWN_FAULT_MS_MAX);
     if now > ends_at && times >= limits::OWN_FAULTS_MIN {

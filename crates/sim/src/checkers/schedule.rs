@@ -103,9 +103,10 @@ impl ScheduleRespected {
         let (id, word) = (s.delivery, word_of(outcome));
         ensure(s.end.outcome == word, || format!("{id} settled as {:?}, and it was {outcome:?}", s.end.outcome))?;
         let interrupted = place.interrupted + u32::from(outcome == Outcome::Interrupted);
-        // A stop counts as one, but only for the length of the next wait.
+        // A stop and a probe that failed count as one, but only for the length of the next wait.
         let is_stop = outcome == Outcome::Failed(SendError::ShuttingDown);
-        place.own_faults += u32::from(word == Word::OwnFault || is_stop);
+        let is_failed_probe = place.is_probe && word == Word::Failed;
+        place.own_faults += u32::from(word == Word::OwnFault || is_stop || is_failed_probe);
         ensure(s.interrupted == interrupted, || format!("{id} counts {} interruptions", s.interrupted))?;
         let wanted = place.wanted(&place.points_ms, outcome, interrupted, s.end.at.0);
         let fits = match (&wanted, s.state) {
