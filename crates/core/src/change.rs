@@ -103,7 +103,9 @@ pub enum Change {
     },
     /// A POST ended. Fence: that attempt is the delivery's open one.
     SettleAttempt(Box<Settlement>),
-    /// Many deliveries are to be made anew.
+    /// Many deliveries are to be made anew. Fence: fewer replays are running than
+    /// [`REPLAYS_RUNNING_MAX`](crate::limits::REPLAYS_RUNNING_MAX), and of its organization fewer than
+    /// [`REPLAYS_RUNNING_OF_ONE_MAX`](crate::limits::REPLAYS_RUNNING_OF_ONE_MAX).
     AddReplay(Box<Replay>),
     /// A replay has come further: in one list with what it makes. Fence: it is running, and its place is `from`.
     AdvanceReplay(Box<ReplayStep>),
@@ -147,6 +149,13 @@ pub enum Change {
     ForgetDeliveries(Vec<DeliveryId>),
     /// Events go that were never to be delivered: their retention is over. Fence: no delivery of them is left.
     ForgetEvents(Vec<EventId>),
+    /// The oldest replays below that id go, at most so many: they are done, and their retention is over. Fence: there is one.
+    ForgetReplays {
+        /// The first one that stays.
+        before: ReplayId,
+        /// How many go with one commit.
+        limit: usize,
+    },
     /// Uploads go, whose files are gone already. Fence: all of them are there.
     ForgetAssets(Vec<AssetId>),
     /// The videos that were kept before that time are gone. Fence: that was not on record yet.

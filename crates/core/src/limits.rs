@@ -84,6 +84,11 @@ pub const FEED_STREAMS_MAX: usize = 256;
 /// See [`FEED_STREAMS_MAX`].
 pub const FEED_STREAMS_OF_ONE_MAX: usize = 32;
 
+/// Replays that may be running at once, on one server and of one organization.
+pub const REPLAYS_RUNNING_MAX: usize = 256;
+/// See [`REPLAYS_RUNNING_MAX`].
+pub const REPLAYS_RUNNING_OF_ONE_MAX: usize = 16;
+
 /// Consumers of one organization.
 pub const CONSUMERS_MAX: usize = 100;
 

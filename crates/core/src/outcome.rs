@@ -99,7 +99,7 @@ send_errors! {
     ProxyFailed = "proxy_failed", Own;
     /// We have no descriptor, memory or local port left for a connection.
     OutOfSockets = "out_of_sockets", Own;
-    /// A bug of ours: the request can't be written as HTTP.
+    /// The request can't be signed, because its secret can't be read; or a bug of ours: it can't be written as HTTP.
     Unsendable = "unsendable", Own;
     /// We were asked to stop, and cut it: it may have been received.
     ShuttingDown = "shutting_down", Own;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::ids::{AssetId, DeliveryId, EventId, GenerationId, MediaId, first_number_at};
+use crate::ids::{AssetId, DeliveryId, EventId, GenerationId, MediaId, ReplayId, first_number_at};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
 
@@ -182,6 +182,12 @@ pub fn first_delivery_at(at: Timestamp) -> DeliveryId {
 #[must_use]
 pub fn first_event_at(at: Timestamp) -> EventId {
     EventId(first_number_at(at))
+}
+
+/// The first id that a replay of that time can have.
+#[must_use]
+pub fn first_replay_at(at: Timestamp) -> ReplayId {
+    ReplayId(first_number_at(at))
 }
 
 /// The first id that a file of that time can have.

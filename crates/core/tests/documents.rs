@@ -267,9 +267,10 @@ fn meaning(error: SendError) -> (&'static str, bool) {
         SendError::ResolverDown => ("No configured DNS resolver answers any name.", false),
         SendError::ProxyFailed => ("The egress proxy failed. (There is none in this version.)", false),
         SendError::OutOfSockets => ("The server has no descriptor, memory or local port left for a connection.", false),
-        SendError::Unsendable => {
-            ("The request can't be written as HTTP: a bug of the server, please report it.", false)
-        }
+        SendError::Unsendable => (
+            "The request can't be signed (the message says what to mend), or not be written as HTTP: a bug, please report it.",
+            false,
+        ),
         SendError::ShuttingDown => {
             ("The server was asked to stop, and the POST did not end within `shutdown.grace`.", true)
         }

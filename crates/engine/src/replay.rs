@@ -13,6 +13,7 @@ use std::time::Duration;
 use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, State};
 use postsync_core::ids::{DeliveryId, OrgId, ReplayId};
+use postsync_core::limits::{REPLAYS_RUNNING_MAX, REPLAYS_RUNNING_OF_ONE_MAX};
 use postsync_core::replay::{self, EndedAs, Filter, Replay};
 use postsync_core::rule;
 
@@ -30,12 +31,6 @@ const LOOK: usize = 2_048;
 
 /// Reads of one turn, where none of what is looked at is meant.
 const LOOKS_PER_TURN: usize = 16;
-
-/// Replays that may be running at once.
-const RUNNING_MAX: usize = 256;
-
-/// Of them, those of one organization.
-const RUNNING_OF_ONE_MAX: usize = 16;
 
 /// Deliveries looked at in one read of a count.
 const COUNT_LOOK: usize = 4_096;
@@ -99,7 +94,7 @@ pub(crate) async fn run(world: Arc<World>) {
 
 /// One turn of each walk; whether there is any.
 async fn go_round(world: &World, walks: &mut BTreeMap<ReplayId, Walk>) -> Result<bool, StoreError> {
-    let running = world.ports.store.running_replays(RUNNING_MAX).await?;
+    let running = world.ports.store.running_replays(REPLAYS_RUNNING_MAX).await?;
     walks.retain(|id, _| running.iter().any(|replay| replay.id == *id));
     // Together they leave no more waiting than one alone.
     let share = (world.bounds.replay_max / running.len().max(1)).max(1);
@@ -172,9 +167,10 @@ pub(crate) async fn begin(world: &World, org: OrgId, filter: Filter) -> Result<R
     if world.stopping.is_cancelled() {
         return Err(ReplayError::Stopping);
     }
-    let running = world.ports.store.running_replays(RUNNING_MAX).await?;
+    // The store decides: this only spares a count for nothing.
+    let running = world.ports.store.running_replays(REPLAYS_RUNNING_MAX).await?;
     let own = running.iter().filter(|replay| replay.org == org).count();
-    if running.len() >= RUNNING_MAX || own >= RUNNING_OF_ONE_MAX {
+    if running.len() >= REPLAYS_RUNNING_MAX || own >= REPLAYS_RUNNING_OF_ONE_MAX {
         return Err(ReplayError::TooMany);
     }
     let (id, now) = (world.new_replay_id(), world.now());
@@ -182,7 +178,8 @@ pub(crate) async fn begin(world: &World, org: OrgId, filter: Filter) -> Result<R
     replay.count = count(world, &replay).await?;
     match world.ports.store.apply(vec![Change::AddReplay(Box::new(replay.clone()))]).await? {
         Applied::Done => {}
-        Applied::Stale => return Err(StoreError::Failed("a new replay was refused as stale".to_owned()).into()),
+        // Others have begun meanwhile.
+        Applied::Stale => return Err(ReplayError::TooMany),
     }
     tracing::info!(replay = %id, count = replay.count, "a replay has begun");
     world.replays.notify_one();

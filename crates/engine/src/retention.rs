@@ -4,32 +4,37 @@
 //! to be delivered stays. Files go before the rows that name them: after a crash between the two a row names a file that is
 //! not there, which is answered with 410, and is found again; never is a file left that no row names any more.
 //!
-//! How it fails: a store or a disk that can't ends the round, and the next one begins where it stopped.
+//! How it fails: a file that can't be removed is passed over and tried again the next day; a store or a disk that can't ends
+//! its part of the round, and the next one begins where it stopped.
 use std::sync::Arc;
 use std::time::Duration;
 
 use postsync_core::change::Change;
-use postsync_core::ids::{DeliveryId, EventId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
 use postsync_core::model::MODELS;
 use postsync_core::retention::{self, Calendar, Horizons};
 use postsync_core::time::Timestamp;
 
 use crate::engine::StartError as Trouble;
-use crate::ports::{AgedDelivery, Applied};
+use crate::ports::Applied;
 use crate::world::World;
 
 /// How often it is looked for what is over.
 const ROUND_EVERY: Duration = Duration::from_secs(600);
 
-/// After so many rounds what was passed over is looked at again: dead letters whose time has come since, and what was still
-/// to be delivered when it was passed.
+/// After so many rounds what was passed over is looked at again: dead letters whose time has come since, what was still to be
+/// delivered when it was passed, and files that could not be removed.
 const ROUNDS_PER_PASS: u32 = 144;
 
 /// Rows read at once, and names of files.
 const PAGE: usize = 256;
 
-/// Rows that go in one commit: the writer is busy with them for some milliseconds.
+/// Rows that go in one commit, and what they come to: the writer is busy with them for some milliseconds.
 const ROWS_PER_COMMIT: usize = 256;
+const BYTES_PER_COMMIT: u64 = 1024 * 1024;
+
+/// Files that could not be removed are passed over, so many in a round: more say that it is the disk.
+const STUCK_FILES_MAX: u32 = 64;
 
 /// Between two commits.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -38,24 +43,34 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) async fn run(world: Arc<World>) {
     let mut keeper = Keeper::new(&world);
     while keeper.waits(ROUND_EVERY).await {
-        if let Err(error) = keeper.round().await {
-            tracing::warn!(%error, "what is over could not be removed; it is tried again in the next round");
-        }
+        keeper.round().await;
     }
 }
 
 struct Keeper<'a> {
     world: &'a World,
     calendar: Calendar,
+    /// When it was looked at, by the hand of the clock that never steps.
+    looked_at: Duration,
     rounds: u32,
-    /// How far this pass has come.
+    pass: Pass,
+}
+
+/// How far a pass has come.
+#[derive(Default)]
+struct Pass {
     deliveries: Option<DeliveryId>,
     events: Option<EventId>,
+    outputs: Option<MediaId>,
+    uploads: Option<AssetId>,
+    /// A video of it could not be removed: what is on record says no more than that what lies before it is gone.
+    has_stuck_output: bool,
 }
 
 impl<'a> Keeper<'a> {
     fn new(world: &'a World) -> Self {
-        Self { world, calendar: Calendar::starting(world.now()), rounds: 0, deliveries: None, events: None }
+        let (calendar, looked_at) = (Calendar::starting(world.now()), world.ports.clock.steady());
+        Self { world, calendar, looked_at, rounds: 0, pass: Pass::default() }
     }
 
     /// `false` once the server stops.
@@ -67,42 +82,50 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    async fn round(&mut self) -> Result<(), Trouble> {
+    /// Each part for itself: what can't be removed of one holds up no other.
+    async fn round(&mut self) {
         if self.rounds.is_multiple_of(ROUNDS_PER_PASS) {
-            (self.deliveries, self.events) = (None, None);
+            self.pass = Pass::default();
         }
         self.rounds = self.rounds.wrapping_add(1);
         let horizons = self.horizons();
-        self.deliveries(&horizons).await?;
-        self.events(&horizons).await?;
-        self.outputs(&horizons).await?;
-        self.uploads(&horizons).await?;
-        while self.world.ports.store.give_back().await? && self.waits(PAUSE).await {}
-        Ok(())
+        told("deliveries", self.deliveries(&horizons).await);
+        told("events", self.events(&horizons).await);
+        told("replays", self.replays(&horizons).await);
+        told("outputs", self.outputs(&horizons).await);
+        told("uploads", self.uploads(&horizons).await);
+        told("room", self.give_back().await);
     }
 
     fn horizons(&mut self) -> Horizons {
-        let now = self.calendar.look(self.world.now(), ROUND_EVERY).unwrap_or_else(|believed| {
-            let clock = self.world.now();
-            tracing::warn!(%clock, %believed, "the clock has jumped ahead; what is over by it alone is kept for now");
+        let (now, steady) = (self.world.now(), self.world.ports.clock.steady());
+        // A round may have taken hours.
+        let passed = steady.saturating_sub(std::mem::replace(&mut self.looked_at, steady));
+        let now = self.calendar.look(now, passed).unwrap_or_else(|believed| {
+            tracing::warn!(clock = %now, %believed, "the clock has jumped ahead; what is over by it alone is kept for now");
             believed
         });
         self.world.settings.retention.horizons(now)
     }
 
+    async fn give_back(&self) -> Result<(), Trouble> {
+        while self.world.ports.store.give_back().await? && self.waits(PAUSE).await {}
+        Ok(())
+    }
+
     async fn deliveries(&mut self, horizons: &Horizons) -> Result<(), Trouble> {
         let before = retention::first_delivery_at(horizons.events);
         loop {
-            let page = self.world.ports.store.aged_deliveries(self.deliveries, before, PAGE).await?;
+            let page = self.world.ports.store.aged_deliveries(self.pass.deliveries, before, PAGE).await?;
             let Some(last) = page.last().map(|aged| aged.id) else { return Ok(()) };
-            let over: Vec<_> = page.into_iter().filter(|aged| horizons.may_go(aged.id, aged.standing)).collect();
-            for list in commits(&over) {
+            let over = page.into_iter().filter(|aged| horizons.may_go(aged.id, aged.standing));
+            for list in commits(over.map(|aged| (aged.id, 1 + aged.attempts as usize, aged.bytes))) {
                 self.forget("deliveries", list.len(), Change::ForgetDeliveries(list)).await?;
                 if !self.waits(PAUSE).await {
                     return Ok(());
                 }
             }
-            self.deliveries = Some(last);
+            self.pass.deliveries = Some(last);
         }
     }
 
@@ -110,51 +133,91 @@ impl<'a> Keeper<'a> {
     async fn events(&mut self, horizons: &Horizons) -> Result<(), Trouble> {
         let before = retention::first_event_at(horizons.events);
         loop {
-            let page = self.world.ports.store.aged_events(self.events, before, PAGE).await?;
+            let page = self.world.ports.store.aged_events(self.pass.events, before, PAGE).await?;
             let Some(last) = page.last().map(|aged| aged.id) else { return Ok(()) };
-            let over: Vec<EventId> = page.iter().filter(|aged| !aged.has_delivery).map(|aged| aged.id).collect();
-            if !over.is_empty() {
-                self.forget("events", over.len(), Change::ForgetEvents(over)).await?;
+            let over = page.into_iter().filter(|aged| !aged.has_delivery);
+            for list in commits(over.map(|aged| (aged.id, 1, aged.bytes))) {
+                self.forget("events", list.len(), Change::ForgetEvents(list)).await?;
                 if !self.waits(PAUSE).await {
                     return Ok(());
                 }
             }
-            self.events = Some(last);
+            self.pass.events = Some(last);
         }
     }
 
+    /// Those that are done.
+    async fn replays(&self, horizons: &Horizons) -> Result<(), Trouble> {
+        let before = retention::first_replay_at(horizons.events);
+        let change = || Change::ForgetReplays { before, limit: ROWS_PER_COMMIT };
+        while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
+        Ok(())
+    }
+
     /// The row of a generation stays, and tells who asks for its video that it was there.
-    async fn outputs(&self, horizons: &Horizons) -> Result<(), Trouble> {
+    async fn outputs(&mut self, horizons: &Horizons) -> Result<(), Trouble> {
         let ports = &self.world.ports;
-        let mut after = retention::first_media_at(ports.store.removed_outputs().await?);
+        let recorded = retention::first_media_at(ports.store.removed_outputs().await?);
         let before = retention::first_media_at(horizons.media);
+        let mut stuck = 0;
         loop {
+            let after = self.pass.outputs.map_or(recorded, |at| at.max(recorded));
             let page = ports.store.aged_outputs(after, before, PAGE).await?;
             let Some(last) = page.last().copied() else { return Ok(()) };
             for id in &page {
-                ports.media.remove(*id).await?;
+                // Before anything else: the next round begins behind what this one stops at.
+                self.pass.outputs = Some(*id);
+                if !self.remove(*id, &mut stuck).await? && !self.pass.has_stuck_output {
+                    // From there on nothing more goes on record: the next pass, or the next start, tries it again.
+                    self.pass.has_stuck_output = true;
+                    self.put_on_record(*id, page.len()).await?;
+                }
             }
-            self.forget("outputs", page.len(), Change::RemovedOutputs { before: retention::kept_at(last) }).await?;
-            after = last;
+            if !self.pass.has_stuck_output {
+                self.put_on_record(last, page.len()).await?;
+            }
             if !self.waits(PAUSE).await {
                 return Ok(());
             }
         }
     }
 
-    async fn uploads(&self, horizons: &Horizons) -> Result<(), Trouble> {
-        let ports = &self.world.ports;
+    /// The videos before that one are gone.
+    async fn put_on_record(&self, gone_to: MediaId, count: usize) -> Result<(), Trouble> {
+        self.forget("outputs", count, Change::RemovedOutputs { before: retention::kept_at(gone_to) }).await
+    }
+
+    /// Whether the file is gone.
+    async fn remove(&self, id: MediaId, stuck: &mut u32) -> Result<bool, Trouble> {
+        match self.world.ports.media.remove(id).await {
+            Ok(()) => Ok(true),
+            Err(error) if *stuck < STUCK_FILES_MAX => {
+                *stuck += 1;
+                tracing::warn!(media = %id, %error, "a file whose time is over could not be removed; it is tried again tomorrow");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn uploads(&mut self, horizons: &Horizons) -> Result<(), Trouble> {
         let before = retention::first_asset_at(horizons.media.min(self.oldest_work().await?));
+        let mut stuck = 0;
         loop {
-            let page = ports.store.aged_assets(before, PAGE).await?;
+            let page = self.world.ports.store.aged_assets(self.pass.uploads, before, PAGE).await?;
             if page.is_empty() {
                 return Ok(());
             }
+            let mut gone = Vec::with_capacity(page.len());
             for asset in &page {
-                ports.media.remove(asset.media).await?;
+                self.pass.uploads = Some(asset.id);
+                if self.remove(asset.media, &mut stuck).await? {
+                    gone.push(asset.id);
+                }
             }
-            let ids = page.iter().map(|asset| asset.id).collect();
-            self.forget("uploads", page.len(), Change::ForgetAssets(ids)).await?;
+            if !gone.is_empty() {
+                self.forget("uploads", gone.len(), Change::ForgetAssets(gone)).await?;
+            }
             if !self.waits(PAUSE).await {
                 return Ok(());
             }
@@ -181,17 +244,22 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Lists of a commit's size, by the rows that go with each delivery; one with more rows than that has a commit of its own.
-fn commits(over: &[AgedDelivery]) -> Vec<Vec<DeliveryId>> {
-    let (mut lists, mut rows): (Vec<Vec<DeliveryId>>, usize) = (Vec::new(), usize::MAX);
-    for aged in over {
-        let weight = 1 + aged.attempts as usize;
-        rows = rows.saturating_add(weight);
+fn told(what: &'static str, done: Result<(), Trouble>) {
+    if let Err(error) = done {
+        tracing::warn!(what, %error, "what is over could not be removed; it is tried again in the next round");
+    }
+}
+
+/// Lists of a commit's size, by the rows and the bytes that go with each; what comes to more alone has a commit of its own.
+fn commits<T>(over: impl Iterator<Item = (T, usize, u64)>) -> Vec<Vec<T>> {
+    let (mut lists, mut rows, mut bytes): (Vec<Vec<T>>, usize, u64) = (Vec::new(), 0, 0);
+    for (id, its_rows, its_bytes) in over {
+        (rows, bytes) = (rows.saturating_add(its_rows), bytes.saturating_add(its_bytes));
         match lists.last_mut() {
-            Some(list) if rows <= ROWS_PER_COMMIT => list.push(aged.id),
+            Some(list) if rows <= ROWS_PER_COMMIT && bytes <= BYTES_PER_COMMIT => list.push(id),
             _ => {
-                lists.push(vec![aged.id]);
-                rows = weight;
+                lists.push(vec![id]);
+                (rows, bytes) = (its_rows, its_bytes);
             }
         }
     }
@@ -200,26 +268,21 @@ fn commits(over: &[AgedDelivery]) -> Vec<Vec<DeliveryId>> {
 
 #[cfg(test)]
 mod tests {
-    use postsync_core::retention::Standing;
-
     use super::*;
 
     #[test]
-    fn a_commit_has_so_many_rows_and_no_more() {
-        let aged = |attempts: &[u32]| -> Vec<AgedDelivery> {
-            let of = |(id, attempts): (i64, &u32)| AgedDelivery {
-                id: DeliveryId(id),
-                standing: Standing::Delivered,
-                attempts: *attempts,
-            };
-            (0..).zip(attempts).map(of).collect()
-        };
-        let sizes = |attempts: &[u32]| commits(&aged(attempts)).iter().map(Vec::len).collect::<Vec<_>>();
+    fn a_commit_has_so_many_rows_and_so_many_bytes_and_no_more() {
+        let lists =
+            |weights: &[(usize, u64)]| commits((0..).zip(weights).map(|(id, (rows, bytes))| (id, *rows, *bytes)));
+        let sizes = |weights: &[(usize, u64)]| lists(weights).iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes(&[]), [0usize; 0]);
-        assert_eq!(sizes(&[1; 128]), [128]);
-        assert_eq!(sizes(&[1; 129]), [128, 1]);
-        assert_eq!(sizes(&[10_000, 1, 1, 255, 1]), [1, 2, 1, 1]);
-        let all: Vec<DeliveryId> = commits(&aged(&[7; 200])).concat();
-        assert_eq!(all, (0..200).map(DeliveryId).collect::<Vec<_>>(), "each once, in their order");
+        assert_eq!(sizes(&[(2, 0); 128]), [128]);
+        assert_eq!(sizes(&[(2, 0); 129]), [128, 1]);
+        assert_eq!(sizes(&[(10_000, 0), (2, 0), (2, 0), (256, 0), (2, 0)]), [1, 2, 1, 1]);
+        let hundred_kb = (1, 100_000);
+        assert_eq!(sizes(&[hundred_kb; 25]), [10, 10, 5]);
+        assert_eq!(sizes(&[(1, BYTES_PER_COMMIT), (1, 0), (1, 1), (1, u64::MAX), (1, u64::MAX)]), [2, 1, 1, 1]);
+        let all: Vec<i32> = lists(&[(8, 40_000); 200]).concat();
+        assert_eq!(all, (0..200).collect::<Vec<_>>(), "each once, in their order");
     }
 }

@@ -9,13 +9,14 @@ use postsync_core::delivery::{self, ExhaustedReason, Origin, State};
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::parking::Lane;
+use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::target::without_query;
 use postsync_core::time::Timestamp;
 use postsync_core::{moment, rule};
 
 use crate::dispatch::{self, Ticket};
 use crate::endpoints::{self, Notices};
-use crate::ports::{Applied, DueDelivery, Post};
+use crate::ports::{Applied, DueDelivery, Post, StoreError};
 use crate::secrets;
 use crate::world::World;
 
@@ -185,12 +186,9 @@ fn judge_probe(world: &World, due: &DueDelivery, report: &SendReport, still_down
 
 async fn post(world: &Arc<World>, due: &DueDelivery) -> SendReport {
     let (delivery, event) = (&due.delivery, &due.event);
-    let owner = endpoints::owner_of(delivery);
-    let signing = loop {
-        match secrets::signing(world, &owner).await {
-            Ok(signing) => break signing,
-            Err(error) => world.pause_after(&error, "a signing secret").await,
-        }
+    let signing = match signing(world, &endpoints::owner_of(delivery)).await {
+        Ok(signing) => signing,
+        Err(error) => return unsigned(&error),
     };
     let body = if rule::holds("the_body_is_frozen") { event.body.clone() } else { rebuilt(event, world.now()) };
     let post = Post {
@@ -208,6 +206,33 @@ async fn post(world: &Arc<World>, due: &DueDelivery) -> SendReport {
     };
     moment::passes("post begins");
     world.ports.sender.send(post).await
+}
+
+/// What signs it. Asked twice at most: a slot that waits for a row that nobody can read is one that everybody lacks.
+async fn signing(world: &World, owner: &SecretOwner) -> Result<Arc<Signing>, StoreError> {
+    match secrets::signing(world, owner).await {
+        // No second look makes that readable.
+        Err(error @ StoreError::Key(_)) => Err(error),
+        Err(error) => {
+            world.pause_after(&error, "a signing secret").await;
+            secrets::signing(world, owner).await
+        }
+        signing => signing,
+    }
+}
+
+/// Nothing was sent, and that is ours: it uses no step, and comes again after a wait that grows.
+fn unsigned(error: &StoreError) -> SendReport {
+    let mend = match error {
+        StoreError::Key(_) => "; give the server the master key that the secret was kept under, or restore a backup",
+        StoreError::Failed(_) => "; see the server's log, and restore a backup if the database is damaged",
+        StoreError::Full | StoreError::Busy | StoreError::TooSlow | StoreError::Closed => "",
+    };
+    let message = format!(
+        "the signing secret could not be read: {error}{mend}; nothing was sent, and it is tried again by itself"
+    );
+    tracing::error!(%error, "a webhook could not be signed; it is tried again after a wait");
+    SendReport::bare(Outcome::Failed(SendError::Unsendable), message)
 }
 
 /// What a body made anew for each attempt would be: another one each time. Only a mutant comes here.

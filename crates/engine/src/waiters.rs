@@ -11,12 +11,18 @@ const WAITERS_MAX: usize = 10_000;
 
 /// The waits, by what they are for.
 pub(crate) struct Waiters<K> {
-    waiting: Mutex<BTreeMap<(K, u64), oneshot::Sender<()>>>,
+    waiting: Mutex<Waiting<K>>,
+}
+
+struct Waiting<K> {
+    /// No number is given twice: who leaves takes away its own wait, and never that of one who came after.
+    next: u64,
+    waits: BTreeMap<(K, u64), oneshot::Sender<()>>,
 }
 
 impl<K> Default for Waiters<K> {
     fn default() -> Self {
-        Self { waiting: Mutex::default() }
+        Self { waiting: Mutex::new(Waiting { next: 0, waits: BTreeMap::new() }) }
     }
 }
 
@@ -24,21 +30,21 @@ impl<K: Ord + Clone> Waiters<K> {
     /// Registers a wait. Register before reading the state, or an end between the two is missed.
     pub(crate) fn register(&self, of: &K) -> Option<Wait<'_, K>> {
         let mut waiting = locked(&self.waiting);
-        if waiting.len() >= WAITERS_MAX {
+        if waiting.waits.len() >= WAITERS_MAX {
             return None;
         }
-        let next = waiting.range(all_of(of)).next_back().map_or(0, |((_, n), _)| n + 1);
         let (tell, told) = oneshot::channel();
-        let key = (of.clone(), next);
-        waiting.insert(key.clone(), tell);
+        let key = (of.clone(), waiting.next);
+        waiting.next += 1;
+        waiting.waits.insert(key.clone(), tell);
         Some(Wait { waiters: self, key, told })
     }
 
     /// Tells everybody who waits for it.
     pub(crate) fn tell(&self, of: &K) {
-        let mut waiting = locked(&self.waiting);
-        let keys: Vec<_> = waiting.range(all_of(of)).map(|(key, _)| key.clone()).collect();
-        for tell in keys.iter().filter_map(|key| waiting.remove(key)) {
+        let waits = &mut locked(&self.waiting).waits;
+        let keys: Vec<_> = waits.range(all_of(of)).map(|(key, _)| key.clone()).collect();
+        for tell in keys.iter().filter_map(|key| waits.remove(key)) {
             // Who has hung up meanwhile is no loss.
             let _ = tell.send(());
         }
@@ -64,23 +70,39 @@ impl<K: Ord> Wait<'_, K> {
 
 impl<K: Ord> Drop for Wait<'_, K> {
     fn drop(&mut self) {
-        locked(&self.waiters.waiting).remove(&self.key);
+        locked(&self.waiters.waiting).waits.remove(&self.key);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[test]
     fn a_dropped_wait_leaves_nothing() {
         let waiters = Waiters::default();
         let (a, b, other) = (waiters.register(&"a"), waiters.register(&"a"), waiters.register(&"b"));
-        assert_eq!(locked(&waiters.waiting).len(), 3);
+        assert_eq!(locked(&waiters.waiting).waits.len(), 3);
         drop(a);
         waiters.tell(&"a");
-        assert_eq!(locked(&waiters.waiting).len(), 1);
+        assert_eq!(locked(&waiters.waiting).waits.len(), 1);
         drop((b, other));
-        assert_eq!(locked(&waiters.waiting).len(), 0);
+        assert_eq!(locked(&waiters.waiting).waits.len(), 0);
+    }
+
+    #[test]
+    fn who_was_told_takes_nobody_else_along() {
+        let waiters = Waiters::default();
+        let told = waiters.register(&"a");
+        waiters.tell(&"a");
+        let mut after = waiters.register(&"a");
+        drop(told);
+        assert_eq!(locked(&waiters.waiting).waits.len(), 1, "the later wait is still there");
+        let mut late = after.as_mut().expect("a wait").told().boxed();
+        assert!(late.as_mut().now_or_never().is_none(), "and nothing has ended it");
+        waiters.tell(&"a");
+        assert!(late.now_or_never().is_some());
     }
 }

@@ -77,6 +77,10 @@ impl Clock for VirtualClock {
         Timestamp(WALL_START_MS + state.mono_ms + state.wall_ahead_ms)
     }
 
+    fn steady(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.mono_ms()).unwrap_or(0))
+    }
+
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         // Rounded up: a sleep that ends early would be a fault of the clock, not of who sleeps.
         let ms = i64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(i64::MAX / 4);

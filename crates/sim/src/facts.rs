@@ -238,6 +238,7 @@ impl fmt::Display for Short<'_> {
                     State::Exhausted(_, reason) => write!(f, "exhausted {}", reason.as_str()),
                 }
             }
+            Change::ForgetReplays { before, .. } => write!(f, "replays below {before} are forgotten"),
             Change::AddReplay(replay) => write!(f, "replay {} begins", replay.id),
             Change::AdvanceReplay(step) => write!(f, "replay {} from {} to {}", step.id, step.from, step.to),
             Change::MarkReplayed { id, .. } => write!(f, "replayed {id}"),

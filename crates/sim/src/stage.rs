@@ -86,7 +86,7 @@ impl Stage {
             |instant, works_max| SimGenerator::new(instant, works_max, clock.clone(), dice.clone(), witness.clone());
         Self {
             receivers: Receivers::new(clock.clone(), dice.clone(), witness.clone()),
-            media: SimMedia::new(dice.clone(), witness.clone()),
+            media: SimMedia::new(clock.clone(), dice.clone(), witness.clone()),
             fetch: SimFetch::new(dice.clone()),
             instant: generator(true, INSTANT_WORKS_MAX),
             slow: generator(false, SLOW_WORKS_MAX),

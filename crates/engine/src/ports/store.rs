@@ -207,6 +207,8 @@ pub struct AgedDelivery {
     pub standing: Standing,
     /// How many attempts go with it.
     pub attempts: u32,
+    /// What it, its attempts and its event come to, about.
+    pub bytes: u64,
 }
 
 /// An event that is old enough.
@@ -216,6 +218,8 @@ pub struct AgedEvent {
     pub id: EventId,
     /// Whether a delivery of it is left: it goes with the last of them.
     pub has_delivery: bool,
+    /// What it comes to, about.
+    pub bytes: u64,
 }
 
 /// An upload that is old enough.
@@ -426,11 +430,16 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     async fn removed_outputs(&self) -> Result<Timestamp, StoreError>;
 
-    /// Uploads with ids below `before`, in that order.
+    /// Uploads with ids behind `after` and below `before`, in that order.
     ///
     /// # Errors
     /// See [`StoreError`].
-    async fn aged_assets(&self, before: AssetId, limit: usize) -> Result<Vec<AgedAsset>, StoreError>;
+    async fn aged_assets(
+        &self,
+        after: Option<AssetId>,
+        before: AssetId,
+        limit: usize,
+    ) -> Result<Vec<AgedAsset>, StoreError>;
 
     /// Gives the disk back a little of what deleted rows have left, and says whether there is more of it. A share is kept:
     /// what is written next goes there.

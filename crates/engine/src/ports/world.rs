@@ -9,6 +9,10 @@ pub trait Clock: Send + Sync {
     /// Now, by the wall clock: it may step in both directions.
     fn now(&self) -> Timestamp;
 
+    /// How long this clock has run: it never steps, whatever the wall clock does. Only the span between two looks means
+    /// anything.
+    fn steady(&self) -> Duration;
+
     /// Resolves once `duration` has passed, whatever the wall clock does meanwhile.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }

@@ -9,7 +9,8 @@ use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::event::{Event, EventType};
 use postsync_core::generation::{Ending, Output};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, MediaId, OrgId};
-use postsync_core::retention::{Retention, first_delivery_at, first_event_at};
+use postsync_core::replay::{Filter, Replay};
+use postsync_core::retention::{Retention, first_delivery_at, first_event_at, first_replay_at};
 use postsync_core::schedule::Schedule;
 use postsync_core::space::Space;
 use postsync_core::time::Timestamp;
@@ -162,6 +163,90 @@ fn videos_and_uploads_go_and_what_still_waits_keeps_its_own() {
     assert!(play.generation(GenerationId::new(old, [1; 10])).is_final(), "what was made is still on record");
     play.stage.advance(2 * DAY_MS);
     assert_eq!(play.stage.media.kept(), [media(waits, 4)]);
+}
+
+/// A video with its row, and an upload with its, as old as that.
+fn plant_files(play: &Play, n: u8, at: Timestamp) -> [MediaId; 2] {
+    let [video, upload] = [n, n + 100].map(|n| MediaId::new(at, [n; 10]));
+    let id = GenerationId::new(at, [n; 10]);
+    let generation = postsync_core::generation::accept(Stage::request(ORG, SLOW_MODEL, None), id, at);
+    let output = Output { url: "https://lips.example/r".to_owned(), duration_ms: None, media: Some(video) };
+    let end = Change::EndGeneration { id, tries: 0, at, ending: Ending::Completed(output) };
+    let asset = Asset {
+        id: AssetId::new(at, [n; 10]),
+        org: OrgId::new(ORG),
+        kind: AssetKind::Audio,
+        name: "a.wav".to_owned(),
+        media: upload,
+        bytes: 1,
+        created_at: at,
+    };
+    write(play, vec![Change::AddGeneration(Box::new(generation)), end, Change::AddAsset(Box::new(asset))]);
+    [video, upload].iter().for_each(|id| play.stage.media.put(*id));
+    [video, upload]
+}
+
+#[test]
+fn a_file_that_cant_be_removed_is_passed_over_and_tried_again() {
+    let mut play = Play::new("0s");
+    let first = plant_files(&play, 1, days_ago(&play, 40));
+    let second = plant_files(&play, 2, days_ago(&play, 39));
+    first.iter().for_each(|id| play.stage.media.set_stuck(*id, true));
+    play.stage.advance(ROUND_MS);
+    let left = |play: &Play| second.iter().filter(|id| play.stage.media.kept().contains(id)).count();
+    assert_eq!((left(&play), play.stage.media.kept().len()), (0, 2), "what can be removed is");
+    let third = plant_files(&play, 3, days_ago(&play, 38));
+    play.stage.advance(ROUND_MS);
+    assert!(third.iter().all(|id| !play.stage.media.kept().contains(id)), "and in the next round, too");
+    first.iter().for_each(|id| play.stage.media.set_stuck(*id, false));
+    play.stage.advance(DAY_MS + ROUND_MS);
+    assert_eq!(play.stage.media.kept(), [], "a day later it is tried again");
+}
+
+#[test]
+fn what_a_restart_finds_stuck_it_tries_again() {
+    let mut play = Play::new("0s");
+    let files: Vec<_> = (1..=90).map(|n| plant_files(&play, n, days_ago(&play, 100 - i64::from(n) / 2))).collect();
+    files[..80].iter().flatten().for_each(|id| play.stage.media.set_stuck(*id, true));
+    // A disk's worth of them ends a round, and the next begins behind them.
+    play.stage.advance(2 * ROUND_MS);
+    assert_eq!(play.stage.media.kept().len(), 160);
+    files.iter().flatten().for_each(|id| play.stage.media.set_stuck(*id, false));
+    play.crash_and_restart();
+    play.stage.advance(ROUND_MS);
+    assert_eq!(play.stage.media.kept(), []);
+}
+
+#[test]
+fn a_round_that_takes_hours_makes_no_clock_run_ahead() {
+    let mut play = Play::new("0s");
+    plant_files(&play, 1, days_ago(&play, 40));
+    let soon = plant(&play, 30, delivered);
+    let later = days_ago(&play, 30).plus_ms(5 * HOUR_MS);
+    let files = plant_files(&play, 2, later);
+    play.stage.media.set_removal_ms(u64::try_from(3 * HOUR_MS).unwrap());
+    // The first round removes two files, and ends after ten minutes and six hours.
+    play.stage.advance(6 * HOUR_MS + 15 * MINUTE_MS);
+    play.stage.media.set_removal_ms(0);
+    play.stage.advance(10 * MINUTE_MS);
+    assert!(!is_there(&play, soon));
+    assert!(files.iter().all(|id| !play.stage.media.kept().contains(id)), "their time has been over for an hour");
+}
+
+#[test]
+fn replays_that_are_done_go_with_their_time() {
+    let mut play = Play::new("0s");
+    let (old, young) = (days_ago(&play, 31), days_ago(&play, 29));
+    let ids = [old, young].map(|at| {
+        let id = first_replay_at(at);
+        let replay = Replay::new(id, OrgId::new(ORG), Filter::default(), at, None);
+        write(&play, vec![Change::AddReplay(Box::new(Replay { ended_at: Some(at), ..replay }))]);
+        id
+    });
+    play.stage.advance(ROUND_MS);
+    let is_there =
+        |id| play.stage.store.inner().replay(&OrgId::new(ORG), id).now_or_never().unwrap().unwrap().is_some();
+    assert_eq!(ids.map(is_there), [false, true]);
 }
 
 #[test]

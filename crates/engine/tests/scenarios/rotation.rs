@@ -1,7 +1,10 @@
 //! A secret is rotated beside the running engine, as the command does it.
 use postsync_core::ids::OrgId;
+use postsync_core::outcome::SendError;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
-use postsync_sim::INSTANT_MODEL;
+use postsync_engine::ports::StoreError;
+use postsync_engine::{Bounds, Settings};
+use postsync_sim::{INSTANT_MODEL, Stage};
 
 use crate::play::{ORG, Play, URL};
 
@@ -43,4 +46,30 @@ fn a_rotation_is_honoured_within_a_second_and_ends_by_the_clock() {
     play.stage.advance(DAY_MS);
     play.crash_and_restart();
     assert_eq!(signed(&mut play), [new, None, None]);
+}
+
+#[test]
+fn a_secret_that_nobody_can_read_holds_up_nobody_else_and_uses_no_step() {
+    let broken = StoreError::Failed("malformed".to_owned());
+    for (error, mend, tries_at) in
+        [(StoreError::Key("sealed under another master key".to_owned()), "master key", 0), (broken, "backup", 500)]
+    {
+        let settings = Settings { in_flight_max: 8, ..Settings::default() };
+        let mut play = Play::with(settings, Bounds::default());
+        play.stage.store.set_damaged(SecretOwner::org(&OrgId::new(ORG)), Some(error));
+        let held: Vec<_> = (0..20).map(|_| play.submit(INSTANT_MODEL, Some(URL))).collect();
+        play.stage.advance(tries_at);
+        play.stage.run_ready();
+        let end = play.delivery(held[0]).attempts[0].end.clone().expect("an end");
+        assert_eq!((end.outcome.as_str(), end.error), ("own_fault", Some(SendError::Unsendable)));
+        assert!(end.message.contains(mend), "{}", end.message);
+        // Longer than the wait that one of ours has after its first fault: another organization is not in the queue with them.
+        let other = play.submit_this(Stage::request("acme", INSTANT_MODEL, Some("https://other.example/")));
+        play.stage.advance(6 * SECOND_MS);
+        assert!(play.is_delivered(other));
+        play.stage.store.set_damaged(SecretOwner::org(&OrgId::new(ORG)), None);
+        play.stage.advance(600 * SECOND_MS);
+        assert!(held.iter().all(|id| play.is_delivered(*id)));
+        assert!(held.iter().all(|id| play.log(*id).iter().all(|(_, step)| *step == 0)), "{:?}", play.log(held[0]));
+    }
 }

@@ -52,6 +52,8 @@ struct Place {
     /// And nothing else may become of it first.
     must_be_parked: bool,
     heard: Option<(u32, Outcome, u32)>,
+    /// The last attempt of which a POST was seen.
+    posted: u32,
 }
 
 /// What may stand in a settlement.
@@ -96,6 +98,10 @@ impl ScheduleRespected {
         let heard = place.heard.take().filter(|(attempt, _, life)| *attempt == s.attempt && *life == at.life);
         // Nothing was heard: a crash cut it in an earlier life, or a stop has in this one.
         let cut = match place.started_in_life == at.life {
+            // What was never sent has only one excuse.
+            true if place.posted < s.attempt && s.end.outcome == Word::OwnFault => {
+                Outcome::Failed(SendError::Unsendable)
+            }
             true => Outcome::Failed(SendError::ShuttingDown),
             false => Outcome::Interrupted,
         };
@@ -200,7 +206,7 @@ fn earliest_ms(outcome: Outcome, now_ms: i64) -> Option<i64> {
 fn word_of(outcome: Outcome) -> Word {
     match outcome {
         Outcome::Delivered { .. } => Word::Delivered,
-        Outcome::Failed(SendError::ResolverDown | SendError::ProxyFailed) => Word::OwnFault,
+        Outcome::Failed(SendError::ResolverDown | SendError::ProxyFailed | SendError::Unsendable) => Word::OwnFault,
         Outcome::Failed(SendError::ShuttingDown) => Word::Interrupted,
         Outcome::Failed(_) | Outcome::Refused { .. } => Word::Failed,
         Outcome::Interrupted => Word::Interrupted,
@@ -216,6 +222,11 @@ impl Checker for ScheduleRespected {
         match fact {
             Fact::WallStepped { by_ms } => self.stepped_back_ms += by_ms.min(&0).abs(),
             Fact::LifeBegan => self.stepped_back_ms = 0,
+            Fact::PostBegan(post) => {
+                if let Some(place) = self.of.get_mut(&post.delivery) {
+                    place.posted = post.attempt;
+                }
+            }
             Fact::PostAnswered { delivery, attempt, outcome } => {
                 if let Some(place) = self.of.get_mut(delivery) {
                     place.heard = Some((*attempt, *outcome, at.life));

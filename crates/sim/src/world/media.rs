@@ -3,16 +3,18 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::outcome::SendError;
 use postsync_core::space::Space;
 use postsync_engine::ports::{
-    Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore, Resolved,
+    Clock as _, Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore, Resolved,
 };
 
 use super::Yield;
+use crate::clock::VirtualClock;
 use crate::dice::Dice;
 use crate::executor::locked;
 use crate::facts::Fact;
@@ -20,6 +22,7 @@ use crate::witness::Witness;
 
 /// A media store in memory; it survives crashes as a disk does.
 pub struct SimMedia {
+    clock: VirtualClock,
     dice: Dice,
     witness: Witness,
     state: Mutex<Files>,
@@ -29,6 +32,8 @@ pub struct SimMedia {
 struct Files {
     folders: BTreeSet<GenerationId>,
     kept: BTreeSet<MediaId>,
+    stuck: BTreeSet<MediaId>,
+    removal_ms: u64,
     faulty: bool,
     space: Option<Space>,
 }
@@ -36,8 +41,8 @@ struct Files {
 impl SimMedia {
     /// An empty one that works.
     #[must_use]
-    pub fn new(dice: Dice, witness: Witness) -> Arc<Self> {
-        Arc::new(Self { dice, witness, state: Mutex::default() })
+    pub fn new(clock: VirtualClock, dice: Dice, witness: Witness) -> Arc<Self> {
+        Arc::new(Self { clock, dice, witness, state: Mutex::default() })
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
@@ -52,6 +57,21 @@ impl SimMedia {
     /// Puts a file there, as an upload would.
     pub fn put(&self, id: MediaId) {
         self.files().kept.insert(id);
+    }
+
+    /// Whether a file can't be removed.
+    pub fn set_stuck(&self, id: MediaId, stuck: bool) {
+        let mut files = self.files();
+        if stuck {
+            files.stuck.insert(id)
+        } else {
+            files.stuck.remove(&id)
+        };
+    }
+
+    /// How long the removal of a file takes.
+    pub fn set_removal_ms(&self, ms: u64) {
+        self.files().removal_ms = ms;
     }
 
     /// How much room there is from now on; nobody knows it before.
@@ -120,7 +140,13 @@ impl MediaStore for SimMedia {
     }
 
     async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
-        self.files().kept.remove(&id);
+        let removal_ms = self.files().removal_ms;
+        self.clock.sleep(Duration::from_millis(removal_ms)).await;
+        let mut files = self.files();
+        if files.stuck.contains(&id) {
+            return Err(MediaError::Io(std::io::ErrorKind::PermissionDenied.into()));
+        }
+        files.kept.remove(&id);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! A write takes its time on the way there and on the way back. Dropped on the way there it either happened or did not;
 //! dropped on the way back it happened and nobody was told. For a while everything may be refused as busy or full, and
 //! then nothing of it was written. And who is not the owner any more may write late what it wrote before.
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -52,6 +52,7 @@ pub struct FaultyStore {
 struct State {
     faulty: bool,
     refusing: Option<(i64, StoreError)>,
+    damaged: BTreeMap<SecretOwner, StoreError>,
     old: VecDeque<Change>,
 }
 
@@ -74,6 +75,15 @@ impl FaultyStore {
     /// Refuses everything for so long.
     pub fn refuse_for(&self, ms: i64, error: StoreError) {
         self.state().refusing = Some((self.clock.mono_ms() + ms, error));
+    }
+
+    /// The row of an owner's secrets can't be read any more; `None`: it can again.
+    pub fn set_damaged(&self, owner: SecretOwner, error: Option<StoreError>) {
+        let damaged = &mut self.state().damaged;
+        match error {
+            Some(error) => damaged.insert(owner, error),
+            None => damaged.remove(&owner),
+        };
     }
 
     /// Works again.
@@ -129,6 +139,11 @@ impl FaultyStore {
 
     async fn sleep(&self, ms: i64) {
         self.clock.sleep(Duration::from_millis(u64::try_from(ms).unwrap_or(0))).await;
+    }
+
+    /// Secrets are the only rows that may be unreadable while their neighbours are not.
+    fn damage(&self, owner: &SecretOwner) -> Result<(), StoreError> {
+        self.state().damaged.get(owner).map_or(Ok(()), |error| Err(error.clone()))
     }
 
     async fn look(&self) -> Result<(), StoreError> {
@@ -193,6 +208,14 @@ macro_rules! reads {
                 done
             }
 
+            async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
+                self.look().await?;
+                self.damage(owner)?;
+                let answer = self.inner.signing(owner).await;
+                self.pass().await;
+                answer
+            }
+
             $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
                 self.look().await?;
                 let answer = self.inner.$name($($arg),*).await;
@@ -234,13 +257,12 @@ reads! {
     aged_events(after: Option<EventId>, before: EventId, limit: usize) -> Vec<AgedEvent>;
     aged_outputs(after: MediaId, before: MediaId, limit: usize) -> Vec<MediaId>;
     removed_outputs() -> Timestamp;
-    aged_assets(before: AssetId, limit: usize) -> Vec<AgedAsset>;
+    aged_assets(after: Option<AssetId>, before: AssetId, limit: usize) -> Vec<AgedAsset>;
     give_back() -> bool;
     key_by_hash(hash: [u8; 32]) -> Option<ApiKey>;
     keys(org: &OrgId) -> Vec<ApiKey>;
     key(id: KeyId) -> Option<ApiKey>;
     organizations() -> Vec<Organization>;
-    signing(owner: &SecretOwner) -> Option<Signing>;
     endpoints(org: &OrgId) -> Vec<Endpoint>;
     all_endpoints(after: Option<(OrgId, EndpointId)>, limit: usize) -> Vec<Endpoint>;
     check() -> ();

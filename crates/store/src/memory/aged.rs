@@ -23,8 +23,19 @@ impl Tables {
             id: *id,
             standing: self.standing(row),
             attempts: row.delivery.attempts,
+            bytes: self.attempt_bytes(*id) + self.event_bytes(row.delivery.event),
         };
         self.deliveries.range(rows).take(limit).map(aged).collect()
+    }
+
+    fn event_bytes(&self, id: EventId) -> u64 {
+        self.events.get(&id).map_or(0, |event| event.body.len() as u64)
+    }
+
+    fn attempt_bytes(&self, id: DeliveryId) -> u64 {
+        let ends = self.attempts.range((id, 0)..=(id, u32::MAX)).filter_map(|(_, attempt)| attempt.end.as_ref());
+        let answers = ends.filter_map(|end| end.answer.as_ref());
+        answers.map(|answer| (answer.headers.len() + answer.body.len()) as u64).sum()
     }
 
     fn standing(&self, row: &Row) -> Standing {
@@ -39,7 +50,7 @@ impl Tables {
     pub(super) fn aged_events(&self, after: Option<EventId>, before: EventId, limit: usize) -> Vec<AgedEvent> {
         let Some(rows) = between(after, before) else { return Vec::new() };
         let ids = self.events.range(rows).take(limit).map(|(id, _)| *id);
-        ids.map(|id| AgedEvent { id, has_delivery: self.has_delivery(id) }).collect()
+        ids.map(|id| AgedEvent { id, has_delivery: self.has_delivery(id), bytes: self.event_bytes(id) }).collect()
     }
 
     fn has_delivery(&self, event: EventId) -> bool {
@@ -57,8 +68,9 @@ impl Tables {
         old
     }
 
-    pub(super) fn aged_assets(&self, before: AssetId, limit: usize) -> Vec<AgedAsset> {
-        let old = self.assets.range(..before).take(limit);
+    pub(super) fn aged_assets(&self, after: Option<AssetId>, before: AssetId, limit: usize) -> Vec<AgedAsset> {
+        let Some(rows) = between(after, before) else { return Vec::new() };
+        let old = self.assets.range(rows).take(limit);
         old.map(|(id, asset)| AgedAsset { id: *id, media: asset.media }).collect()
     }
 

@@ -203,8 +203,13 @@ impl Store for Memory {
         Ok(self.tables().removed_outputs())
     }
 
-    async fn aged_assets(&self, before: AssetId, limit: usize) -> Result<Vec<AgedAsset>, StoreError> {
-        Ok(self.tables().aged_assets(before, limit))
+    async fn aged_assets(
+        &self,
+        after: Option<AssetId>,
+        before: AssetId,
+        limit: usize,
+    ) -> Result<Vec<AgedAsset>, StoreError> {
+        Ok(self.tables().aged_assets(after, before, limit))
     }
 
     async fn give_back(&self) -> Result<bool, StoreError> {

@@ -3,7 +3,8 @@ use std::ops::Bound;
 
 use postsync_core::change::ReplayStep;
 use postsync_core::delivery::State;
-use postsync_core::ids::{DeliveryId, OrgId};
+use postsync_core::ids::{DeliveryId, OrgId, ReplayId};
+use postsync_core::limits::{REPLAYS_RUNNING_MAX, REPLAYS_RUNNING_OF_ONE_MAX};
 use postsync_core::parking::ParkReason;
 use postsync_core::replay::{Ended, EndedAs, Original, Replay};
 use postsync_core::time::Timestamp;
@@ -17,6 +18,11 @@ impl Tables {
         if self.replays.contains(&replay.id) {
             return Err(duplicate("replay"));
         }
+        let running = || self.replays.values().filter(|replay| replay.ended_at.is_none());
+        let of_one = running().filter(|other| other.org == replay.org).count();
+        if running().count() >= REPLAYS_RUNNING_MAX || of_one >= REPLAYS_RUNNING_OF_ONE_MAX {
+            return Err(Refusal::Stale);
+        }
         self.replays.put(replay.id, replay);
         Ok(())
     }
@@ -29,6 +35,13 @@ impl Tables {
         let moved = Replay { read_to: step.to, made, skipped, count, ended_at: step.ended_at, ..found.clone() };
         self.replays.put(step.id, moved);
         Ok(())
+    }
+
+    pub(super) fn forget_replays(&mut self, before: ReplayId, limit: usize) -> Result<(), Refusal> {
+        let old = self.replays.range(..before).filter(|(_, replay)| replay.ended_at.is_some());
+        let ids: Vec<ReplayId> = old.map(|(id, _)| *id).take(limit).collect();
+        ids.iter().for_each(|id| self.replays.remove(id));
+        if ids.is_empty() { Err(Refusal::Stale) } else { Ok(()) }
     }
 
     pub(super) fn mark_replayed(

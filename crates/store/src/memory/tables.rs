@@ -122,6 +122,7 @@ impl Tables {
                 self.start_attempt(Attempt { delivery, attempt, step, started_at, end: None })
             }
             Change::SettleAttempt(settlement) => self.settle_attempt(*settlement),
+            Change::ForgetReplays { before, limit } => self.forget_replays(before, limit),
             Change::AddReplay(replay) => self.add_replay(*replay),
             Change::AdvanceReplay(step) => self.advance_replay(&step),
             Change::MarkReplayed { id, before, at } => self.mark_replayed(id, before, at),

@@ -199,8 +199,13 @@ impl Store for Sqlite {
         self.query(|conn| aged::removed_outputs(conn)).await
     }
 
-    async fn aged_assets(&self, before: AssetId, limit: usize) -> Result<Vec<AgedAsset>, StoreError> {
-        self.query(move |conn| aged::assets(conn, before, limit)).await
+    async fn aged_assets(
+        &self,
+        after: Option<AssetId>,
+        before: AssetId,
+        limit: usize,
+    ) -> Result<Vec<AgedAsset>, StoreError> {
+        self.query(move |conn| aged::assets(conn, after, before, limit)).await
     }
 
     async fn give_back(&self) -> Result<bool, StoreError> {

@@ -118,7 +118,7 @@ pub(crate) async fn an_event_goes_with_the_last_of_its_deliveries(store: &dyn St
         assert!(has_event(store, event.id.0).await, "the other may be replayed");
         stale(store, vec![forget_events(&[event.id.0])]).await;
         let aged = store.aged_events(Some(EventId(event.id.0 - 1)), EventId(200), 9).await.unwrap();
-        assert_eq!(aged, [AgedEvent { id: event.id, has_delivery: true }]);
+        assert_eq!(aged, [AgedEvent { id: event.id, has_delivery: true, bytes: event.body.len() as u64 }]);
         done(store, vec![forget(&[first])]).await;
         assert!(!has_event(store, event.id.0).await);
         stale(store, vec![forget_events(&[event.id.0])]).await;
@@ -175,17 +175,21 @@ pub(crate) async fn old_uploads_are_found_and_go(store: &dyn Store) {
         created_at: at(1),
     };
     done(store, [3, 1, 2].map(|number| Change::AddAsset(Box::new(asset(number)))).to_vec()).await;
-    let found = async |before, limit| {
-        let page = store.aged_assets(AssetId(Uuid::from_u128(before)), limit).await.unwrap();
+    let found = async |after: Option<u128>, before, limit| {
+        let after = after.map(|after| AssetId(Uuid::from_u128(after)));
+        let page = store.aged_assets(after, AssetId(Uuid::from_u128(before)), limit).await.unwrap();
         page.into_iter().map(|AgedAsset { id, media }| (id.0.as_u128(), media.0.as_u128())).collect::<Vec<_>>()
     };
-    assert_eq!(found(3, 9).await, [(1, 101), (2, 102)]);
-    assert_eq!(found(9, 1).await, [(1, 101)]);
+    assert_eq!(found(None, 3, 9).await, [(1, 101), (2, 102)]);
+    assert_eq!(found(None, 9, 1).await, [(1, 101)]);
+    assert_eq!(found(Some(1), 9, 1).await, [(2, 102)]);
+    assert_eq!(found(Some(3), 9, 9).await, []);
+    assert_eq!(found(Some(3), 3, 9).await, []);
     let forget =
         |numbers: &[u128]| Change::ForgetAssets(numbers.iter().map(|n| AssetId(Uuid::from_u128(*n))).collect());
     stale(store, vec![forget(&[1, 7])]).await;
     done(store, vec![forget(&[1, 2])]).await;
-    assert_eq!(found(9, 9).await, [(3, 103)]);
+    assert_eq!(found(None, 9, 9).await, [(3, 103)]);
     assert_eq!(store.asset(&org("default"), AssetId(Uuid::from_u128(1))).await, Ok(None));
     assert!(!store.give_back().await.unwrap(), "so little is not worth it");
 }
@@ -195,11 +199,16 @@ pub(crate) async fn many_attempts_go_with_their_delivery(store: &dyn Store) {
     deliver(store, 1, 10).await;
     for attempt in 1..=300 {
         done(store, vec![start_attempt(1, attempt)]).await;
-        let state = if attempt == 300 { exhausted() } else { State::Due(at(10)) };
+        let state = if attempt == 300 { State::Delivered(at(50)) } else { State::Due(at(10)) };
         done(store, vec![settle(1, attempt, state)]).await;
     }
     let aged = store.aged_deliveries(None, DeliveryId(9), 9).await.unwrap();
-    assert_eq!(aged, [AgedDelivery { id: DeliveryId(1), standing: Standing::Exhausted, attempts: 300 }]);
+    let record = store.delivery(&org("default"), DeliveryId(1)).await.unwrap().unwrap();
+    let ends = record.attempts.iter().filter_map(|attempt| attempt.end.as_ref()?.answer.as_ref());
+    let answers: usize = ends.map(|answer| answer.headers.len() + answer.body.len()).sum();
+    assert!(answers > 0, "the last one was answered");
+    let bytes = (answers + record.event.body.len()) as u64;
+    assert_eq!(aged, [AgedDelivery { id: DeliveryId(1), standing: Standing::Delivered, attempts: 300, bytes }]);
     done(store, vec![forget(&[1])]).await;
     deliver(store, 1, 10).await;
     done(store, vec![start_attempt(1, 1)]).await;

@@ -170,6 +170,46 @@ pub(crate) async fn what_was_replayed_is_remembered(store: &dyn Store) {
     assert_eq!(store.original(&org("default"), DeliveryId(99)).await.unwrap(), None);
 }
 
+pub(crate) async fn so_many_run_at_once_and_no_more(store: &dyn Store) {
+    let of = |number, whose: &str| Replay { org: org(whose), ..replay(number, Filter::default()) };
+    for number in 1..=16 {
+        done(store, vec![add_replay(&of(number, "default"))]).await;
+    }
+    stale(store, vec![add_replay(&of(17, "default"))]).await;
+    for number in 17..=256 {
+        done(store, vec![add_replay(&of(number, &format!("o{}", number / 16)))]).await;
+    }
+    stale(store, vec![add_replay(&of(300, "acme"))]).await;
+    done(store, vec![step(1, 0, 20, Some(5))]).await;
+    done(store, vec![add_replay(&of(300, "acme"))]).await;
+    stale(store, vec![add_replay(&of(301, "default"))]).await;
+}
+
+pub(crate) async fn old_replays_go_once_they_are_done(store: &dyn Store) {
+    for number in 1..=5 {
+        done(store, vec![add_replay(&replay(number, Filter::default()))]).await;
+        if number != 2 {
+            done(store, vec![step(number, 0, 20, Some(5))]).await;
+        }
+    }
+    let forget = |before, limit| Change::ForgetReplays { before: ReplayId(before), limit };
+    let left = async || {
+        let mut left = Vec::new();
+        for number in 1..=5 {
+            if store.replay(&org("default"), ReplayId(number)).await.unwrap().is_some() {
+                left.push(number);
+            }
+        }
+        left
+    };
+    stale(store, vec![forget(1, 9)]).await;
+    done(store, vec![forget(5, 2)]).await;
+    assert_eq!(left().await, [2, 4, 5], "the oldest first, and none that is running");
+    done(store, vec![forget(5, 2)]).await;
+    stale(store, vec![forget(5, 2)]).await;
+    assert_eq!(left().await, [2, 5]);
+}
+
 pub(crate) async fn a_replays_delivery_is_one_like_any_other(store: &dyn Store) {
     fill(store).await;
     let original = store.original(&org("default"), DeliveryId(3)).await.unwrap().unwrap();

@@ -39,6 +39,10 @@ impl Clock for TestClock {
         Timestamp(*self.0.borrow())
     }
 
+    fn steady(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.now().0).unwrap())
+    }
+
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let until = self.now().plus(duration).0;
         let mut time = self.0.subscribe();

@@ -1,6 +1,6 @@
 //! What goes after its retention. Rows are deleted one by one by their keys, a bounded number in a list: a statement that
 //! deletes by age would hold the writer for as long as there is something old.
-use postsync_core::ids::{AssetId, DeliveryId, EventId};
+use postsync_core::ids::{AssetId, DeliveryId, EventId, ReplayId};
 use postsync_core::time::Timestamp;
 use rusqlite::params;
 
@@ -18,11 +18,16 @@ const EVENT: &str = concat!("DELETE FROM events AS e WHERE id = ?1 AND NOT ", ha
 
 const ASSET: &str = "DELETE FROM assets WHERE id = ?1";
 
+/// What is not done is stepped over: there are never many.
+const REPLAYS: &str = "DELETE FROM replays WHERE id IN (
+    SELECT id FROM replays WHERE id > 0 AND id < ?1 AND status = 'done' ORDER BY id LIMIT ?2)";
+
 const REMOVED_OUTPUTS: &str = "UPDATE counters SET value = ?1 WHERE name = 'outputs' AND value < ?1";
 
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
-pub(in crate::sqlite) const STATEMENTS: &[&str] = &[EVENT_OF, DELIVERY, ATTEMPTS, EVENT, ASSET, REMOVED_OUTPUTS];
+pub(in crate::sqlite) const STATEMENTS: &[&str] =
+    &[EVENT_OF, DELIVERY, ATTEMPTS, EVENT, REPLAYS, ASSET, REMOVED_OUTPUTS];
 
 impl Unit<'_> {
     /// With their attempts, and with each event whose last delivery it is.
@@ -46,6 +51,10 @@ impl Unit<'_> {
             self.fenced(EVENT, [id.0])?;
         }
         Ok(())
+    }
+
+    pub(super) fn forget_replays(&mut self, before: ReplayId, limit: usize) -> Result<(), Refusal> {
+        self.fenced(REPLAYS, params![before.0, i64::try_from(limit).unwrap_or(i64::MAX)])
     }
 
     pub(super) fn forget_assets(&mut self, ids: &[AssetId]) -> Result<(), Refusal> {

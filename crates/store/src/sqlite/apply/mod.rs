@@ -107,6 +107,7 @@ impl<'c> Unit<'c> {
             Change::AddAsset(asset) => self.add_asset(asset),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(ids),
             Change::ForgetEvents(ids) => self.forget_events(ids),
+            Change::ForgetReplays { before, limit } => self.forget_replays(*before, *limit),
             Change::ForgetAssets(ids) => self.forget_assets(ids),
             Change::RemovedOutputs { before } => self.removed_outputs(*before),
             Change::AddOrganization(organization) => self.add_organization(organization),

@@ -1,6 +1,7 @@
 //! Replays: the place of a walk is its fence, and moves in the commit that makes the deliveries of a page.
 use postsync_core::change::ReplayStep;
 use postsync_core::ids::DeliveryId;
+use postsync_core::limits::{REPLAYS_RUNNING_MAX, REPLAYS_RUNNING_OF_ONE_MAX};
 use postsync_core::replay::Replay;
 use postsync_core::time::Timestamp;
 use rusqlite::params;
@@ -11,7 +12,9 @@ use crate::refusal::Refusal;
 const ADD: &str =
     "INSERT INTO replays (id, org, status, created_at, ended_at, of_status, generation, endpoint, since, until,
     error, again, count, made, skipped, read_to)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
+    WHERE (SELECT count(*) FROM replays INDEXED BY replays_running WHERE status = 'running' AND id > 0) < ?17
+    AND (SELECT count(*) FROM replays INDEXED BY replays_running WHERE status = 'running' AND id > 0 AND org = ?2) < ?18";
 
 /// With the end the count is what it came to.
 const ADVANCE: &str = "UPDATE replays SET read_to = ?3, made = made + ?4, skipped = skipped + ?5, ended_at = ?6,
@@ -24,7 +27,8 @@ const MARK: &str = "UPDATE deliveries SET replayed_at = ?3 WHERE id = ?1 AND rep
 impl Unit<'_> {
     pub(super) fn add_replay(&mut self, r: &Replay) -> Result<(), Refusal> {
         let f = &r.filter;
-        self.run(
+        let max = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
+        self.fenced(
             ADD,
             params![
                 r.id.0,
@@ -42,10 +46,11 @@ impl Unit<'_> {
                 r.count.map(u64::cast_signed),
                 r.made.cast_signed(),
                 r.skipped.cast_signed(),
-                r.read_to.0
+                r.read_to.0,
+                max(REPLAYS_RUNNING_MAX),
+                max(REPLAYS_RUNNING_OF_ONE_MAX)
             ],
-        )?;
-        Ok(())
+        )
     }
 
     pub(super) fn advance_replay(&mut self, s: &ReplayStep) -> Result<(), Refusal> {

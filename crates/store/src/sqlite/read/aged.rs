@@ -21,16 +21,22 @@ macro_rules! has_delivery {
 }
 pub(in crate::sqlite) use has_delivery;
 
-const DELIVERIES: &str = "SELECT id, status, replayed_at IS NOT NULL, attempts FROM deliveries
-    WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
+/// The length of a blob is read without the blob.
+const DELIVERIES: &str = "SELECT id, status, replayed_at IS NOT NULL, attempts,
+    coalesce((SELECT length(e.body) FROM events e WHERE e.id = d.event), 0)
+    + (SELECT coalesce(sum(coalesce(length(a.headers), 0) + coalesce(length(a.body), 0)), 0) FROM attempts a WHERE a.delivery = d.id)
+    FROM deliveries d WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
-const EVENTS: &str =
-    concat!("SELECT e.id, ", has_delivery!(), " FROM events e WHERE e.id > ?1 AND e.id < ?2 ORDER BY e.id LIMIT ?3");
+const EVENTS: &str = concat!(
+    "SELECT e.id, ",
+    has_delivery!(),
+    ", length(e.body) FROM events e WHERE e.id > ?1 AND e.id < ?2 ORDER BY e.id LIMIT ?3"
+);
 
 const OUTPUTS: &str = "SELECT output_media FROM generations INDEXED BY generations_by_media
     WHERE output_media > ?1 AND output_media < ?2 ORDER BY output_media LIMIT ?3";
 
-const ASSETS: &str = "SELECT id, media FROM assets WHERE id < ?1 ORDER BY id LIMIT ?2";
+const ASSETS: &str = "SELECT id, media FROM assets WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
 const REMOVED_OUTPUTS: &str = "SELECT value FROM counters WHERE name = 'outputs'";
 
@@ -46,8 +52,17 @@ pub(in crate::sqlite) fn deliveries(
 ) -> Result<Vec<AgedDelivery>> {
     let after = after.map_or(i64::MIN, |id| id.0);
     all(conn, DELIVERIES, params![after, before.0, at_most(limit)], |row| {
-        Ok(AgedDelivery { id: DeliveryId(row.get(0)?), standing: standing(row)?, attempts: row.get(3)? })
+        Ok(AgedDelivery {
+            id: DeliveryId(row.get(0)?),
+            standing: standing(row)?,
+            attempts: row.get(3)?,
+            bytes: bytes(row, 4)?,
+        })
     })
+}
+
+fn bytes(row: &Row<'_>, column: usize) -> Result<u64> {
+    row.get(column).map(i64::cast_unsigned)
 }
 
 fn standing(row: &Row<'_>) -> Result<Standing> {
@@ -68,7 +83,7 @@ pub(in crate::sqlite) fn events(
 ) -> Result<Vec<AgedEvent>> {
     let after = after.map_or(i64::MIN, |id| id.0);
     all(conn, EVENTS, params![after, before.0, at_most(limit)], |row| {
-        Ok(AgedEvent { id: EventId(row.get(0)?), has_delivery: row.get(1)? })
+        Ok(AgedEvent { id: EventId(row.get(0)?), has_delivery: row.get(1)?, bytes: bytes(row, 2)? })
     })
 }
 
@@ -82,8 +97,15 @@ pub(in crate::sqlite) fn outputs(
     all(conn, OUTPUTS, params, |row| row.get(0).map(|id| MediaId(Uuid::from_bytes(id))))
 }
 
-pub(in crate::sqlite) fn assets(conn: &Connection, before: AssetId, limit: usize) -> Result<Vec<AgedAsset>> {
-    all(conn, ASSETS, params![before.0.as_bytes(), at_most(limit)], |row| {
+pub(in crate::sqlite) fn assets(
+    conn: &Connection,
+    after: Option<AssetId>,
+    before: AssetId,
+    limit: usize,
+) -> Result<Vec<AgedAsset>> {
+    // Below every id there is.
+    let after = after.map_or(Uuid::nil(), |id| id.0);
+    all(conn, ASSETS, params![after.as_bytes(), before.0.as_bytes(), at_most(limit)], |row| {
         let id = |column| row.get(column).map(Uuid::from_bytes);
         Ok(AgedAsset { id: AssetId(id(0)?), media: MediaId(id(1)?) })
     })
