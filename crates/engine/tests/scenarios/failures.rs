@@ -60,6 +60,8 @@ fn who_only_waits_for_a_place_dies_of_no_ones_death() {
     let mut play = Play::new("0s");
     play.stage.slow.script([works(0, WorkResult::Hangs); 6]);
     let poisonous = [(); 2].map(|()| play.submit(SLOW_MODEL, None));
+    // After a restart they are taken up in the order of their ids, which rise with time.
+    play.stage.advance(10);
     let waiting = play.submit(SLOW_MODEL, Some(URL));
     for _ in 0..3 {
         play.stage.advance(1_000);
