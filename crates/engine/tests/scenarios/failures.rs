@@ -10,7 +10,7 @@ use postsync_core::generation::Status;
 use postsync_core::outcome::SendError;
 use postsync_engine::ports::FetchFailure;
 use postsync_engine::{Bounds, Settings};
-use postsync_sim::world::{Work, WorkResult};
+use postsync_sim::world::{DRIPPING_HOST, Work, WorkResult};
 use postsync_sim::{SLOW_MODEL, Stage};
 
 use crate::play::{ORG, Play, URL, body};
@@ -56,21 +56,25 @@ fn work_that_takes_its_server_down_three_times_is_given_up() {
 }
 
 #[test]
-fn who_only_waits_for_a_place_dies_of_no_ones_death() {
+fn who_is_not_at_work_dies_of_no_ones_death() {
     let mut play = Play::new("0s");
     play.stage.slow.script([works(0, WorkResult::Hangs); 6]);
+    play.stage.fetch.set_host_drips(true);
+    let mut new = Stage::request(ORG, SLOW_MODEL, Some(URL));
+    new.request.input = new.request.input.replace("in.example", DRIPPING_HOST);
+    let fetching = play.submit_this(new);
     let poisonous = [(); 2].map(|()| play.submit(SLOW_MODEL, None));
-    // After a restart they are taken up in the order of their ids, which rise with time.
-    play.stage.advance(10);
-    let waiting = play.submit(SLOW_MODEL, Some(URL));
-    for _ in 0..3 {
+    for life in 1..=3 {
         play.stage.advance(1_000);
-        assert_eq!(play.generation(waiting).tries, 0, "its inputs are here, and it has no place yet");
+        assert_eq!(play.generation(fetching).tries, 0, "its inputs are on their way");
+        assert_eq!(poisonous.map(|id| play.generation(id).tries), [life; 2]);
         play.crash_and_restart();
     }
+    play.stage.fetch.set_host_drips(false);
+    play.crash_and_restart();
     play.stage.advance(2_000);
     assert_eq!(poisonous.map(|id| play.failed_with(id)), [GENERATION_PIPELINE_FAILED; 2]);
-    assert_eq!(play.generation(waiting).status(), Status::Completed);
+    assert_eq!(play.generation(fetching).status(), Status::Completed);
 }
 
 #[test]

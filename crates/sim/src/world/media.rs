@@ -1,7 +1,7 @@
 //! Files, and where inputs come from. Nothing touches a real disk.
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -174,13 +174,22 @@ pub struct SimFetch {
     dice: Dice,
     state: Mutex<(VecDeque<Option<FetchFailure>>, bool)>,
     dripping: AtomicUsize,
+    host_drips: AtomicBool,
 }
+
+/// The host whose answers may be made never to end.
+pub const DRIPPING_HOST: &str = "drips.example";
 
 impl SimFetch {
     /// One that finds everything.
     #[must_use]
     pub fn new(dice: Dice) -> Arc<Self> {
-        Arc::new(Self { dice, state: Mutex::default(), dripping: AtomicUsize::new(0) })
+        Arc::new(Self {
+            dice,
+            state: Mutex::default(),
+            dripping: AtomicUsize::new(0),
+            host_drips: AtomicBool::new(false),
+        })
     }
 
     /// So many of the next fetches never end.
@@ -188,7 +197,15 @@ impl SimFetch {
         self.dripping.store(fetches, Ordering::Relaxed);
     }
 
-    fn drips(&self) -> bool {
+    /// Whether fetches from [`DRIPPING_HOST`] never end.
+    pub fn set_host_drips(&self, drips: bool) {
+        self.host_drips.store(drips, Ordering::Relaxed);
+    }
+
+    fn drips(&self, url: &str) -> bool {
+        if self.host_drips.load(Ordering::Relaxed) && url.contains(DRIPPING_HOST) {
+            return true;
+        }
         let one_less = |left: usize| left.checked_sub(1);
         self.dripping.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
@@ -216,9 +233,9 @@ impl SimFetch {
 
 #[async_trait]
 impl Fetch for SimFetch {
-    async fn fetch(&self, _request: FetchRequest) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError> {
         Yield::default().await;
-        if self.drips() {
+        if self.drips(&request.url) {
             std::future::pending::<()>().await;
         }
         match self.failure() {
