@@ -33,7 +33,7 @@ async fn drain(world: &Arc<World>, org: OrgId, id: EndpointId) {
     let mut ended = 0;
     loop {
         let after = Some(older_than);
-        let status = Some(DeliveryFilter::Due);
+        let status = Some(DeliveryFilter::Pending);
         let query = DeliveryQuery {
             org: org.clone(),
             status,

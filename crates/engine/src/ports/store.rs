@@ -100,9 +100,11 @@ pub struct GenerationQuery {
 /// The states of deliveries that a filter may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryFilter {
-    /// To be attempted, or being attempted, or held back.
+    /// Due or parked: all that has not ended.
+    Pending,
+    /// To be attempted, or being attempted.
     Due,
-    /// Those of them that are held back.
+    /// Held back.
     Parked,
     /// Delivered.
     Delivered,

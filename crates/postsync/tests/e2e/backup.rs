@@ -68,7 +68,7 @@ async fn what_was_acknowledged_before_a_backup_is_in_it() {
     let deliveries = api.deliveries("").await;
     let of: BTreeSet<&str> = deliveries.iter().map(|delivery| delivery["generationId"].as_str().unwrap()).collect();
     assert!(before.iter().all(|id| of.contains(id.as_str())), "each has its delivery");
-    poll("every delivery has ended", async || api.deliveries("status=due").await.is_empty().then_some(())).await;
+    poll("every delivery has ended", async || api.pending().await.is_empty().then_some(())).await;
     let log = api.delivery_details().await;
     let interrupted = log.iter().filter(|delivery| outcomes(delivery).contains(&"interrupted")).count();
     assert!(interrupted > 0, "what was being sent when the backup was taken reads interrupted");

@@ -130,10 +130,7 @@ async fn told_of_all(receiver: &Receiver, ids: &[String]) {
 /// Each POST that the receiver saw stands in the log, and each attempt in the log that claims an answer was seen.
 async fn log_is_true(server: &Server, receiver: &Receiver) -> usize {
     let api = server.api();
-    crate::harness::poll("every delivery has ended", async || {
-        api.deliveries("status=due").await.is_empty().then_some(())
-    })
-    .await;
+    crate::harness::poll("every delivery has ended", async || api.pending().await.is_empty().then_some(())).await;
     let mut outcomes = BTreeMap::new();
     for delivery in api.delivery_details().await {
         assert_eq!(delivery["status"], "delivered", "{delivery}");

@@ -70,7 +70,7 @@ async fn given_up(api: &Api, receiver: &Receiver, count: usize) {
     let made = futures::stream::iter(0..count).map(|_| api.create(&body)).buffer_unordered(AT_ONCE);
     assert_eq!(made.count().await, count);
     in_parts("given up", count, async || receiver.requests.len()).await;
-    poll("all are exhausted", async || api.deliveries("status=due").await.is_empty().then_some(())).await;
+    poll("all are exhausted", async || api.pending().await.is_empty().then_some(())).await;
 }
 
 async fn in_parts(what: &str, count: usize, seen: impl AsyncFn() -> usize) {
@@ -102,7 +102,7 @@ async fn a_replay_outlives_kill_9() {
         replays[count..].iter().map(|request| request.header("webhook-id").to_owned()).collect::<BTreeSet<_>>().len()
     })
     .await;
-    poll("everything has ended", async || api.deliveries("status=due").await.is_empty().then_some(())).await;
+    poll("everything has ended", async || api.pending().await.is_empty().then_some(())).await;
 
     let output = looking_on.wait_with_output().await.unwrap();
     let done: Value = serde_json::from_str(line(&output)).unwrap();

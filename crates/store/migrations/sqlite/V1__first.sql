@@ -135,7 +135,8 @@ CREATE TABLE consumers (
     PRIMARY KEY (org, name)
 ) STRICT, WITHOUT ROWID;
 
--- History: written when the delivery is made and once more when it has ended. What moves in between is in due.
+-- History: written when the delivery is made and once more when it has ended. What moves in between is in due; only that one is
+-- held back is said here, too, because lists are read by it.
 CREATE TABLE deliveries (
     id          INTEGER NOT NULL PRIMARY KEY,
     event       INTEGER NOT NULL,
@@ -144,7 +145,7 @@ CREATE TABLE deliveries (
     origin      TEXT NOT NULL,          -- event, replay, test
     endpoint    TEXT NOT NULL,
     shard       INTEGER NOT NULL,
-    status      TEXT NOT NULL,          -- due, delivered, exhausted
+    status      TEXT NOT NULL,          -- due, parked (while its row is there), delivered, exhausted
     reason      TEXT,                   -- of exhausted
     created_at  INTEGER NOT NULL,
     ended_at    INTEGER,
@@ -197,7 +198,6 @@ CREATE TABLE parked (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX parked_by_delivery ON parked (id);
 CREATE INDEX parked_by_expiry ON parked (expires_at, id);
-CREATE INDEX parked_by_org ON parked (org, id);
 CREATE INDEX parked_by_destination ON parked (org, destination);
 
 -- History: an attempt's row is written when it has ended. Until then its start is on record in due.

@@ -182,10 +182,10 @@ fn without_body(found: DueDelivery) -> DueDelivery {
     DueDelivery { event: Event { body: Bytes::new(), ..found.event }, ..found }
 }
 
-/// What is held back is due as well.
 fn fits(filter: DeliveryFilter, state: DeliveryState) -> bool {
     match filter {
-        DeliveryFilter::Due => matches!(state, DeliveryState::Due(_) | DeliveryState::Parked(..)),
+        DeliveryFilter::Pending => matches!(state, DeliveryState::Due(_) | DeliveryState::Parked(..)),
+        DeliveryFilter::Due => matches!(state, DeliveryState::Due(_)),
         DeliveryFilter::Parked => matches!(state, DeliveryState::Parked(..)),
         DeliveryFilter::Delivered => matches!(state, DeliveryState::Delivered(_)),
         DeliveryFilter::Exhausted => matches!(state, DeliveryState::Exhausted(..)),

@@ -4,6 +4,7 @@ use postsync_core::terms::Terms;
 use postsync_engine::ports::DeliveryFilter;
 
 pub(super) const DUE: &str = "due";
+pub(super) const PARKED: &str = "parked";
 pub(super) const DELIVERED: &str = "delivered";
 pub(super) const EXHAUSTED: &str = "exhausted";
 
@@ -14,17 +15,22 @@ pub(super) const PREVIOUS: &str = "previous";
 /// Status, reason and end, as a row of `deliveries` holds them. When a due one is due stands in `due`.
 pub(super) fn delivery_state(state: State) -> (&'static str, Option<&'static str>, Option<i64>) {
     match state {
-        State::Due(_) | State::Parked(..) => (DUE, None, None),
+        State::Due(_) => (DUE, None, None),
+        State::Parked(..) => (PARKED, None, None),
         State::Delivered(at) => (DELIVERED, None, Some(at.0)),
         State::Exhausted(at, reason) => (EXHAUSTED, Some(reason.as_str()), Some(at.0)),
     }
 }
 
-pub(super) fn delivery_filter(filter: DeliveryFilter) -> &'static str {
+/// The words of the rows that a filter means.
+pub(super) fn delivery_filter(filter: Option<DeliveryFilter>) -> &'static [&'static str] {
     match filter {
-        DeliveryFilter::Due | DeliveryFilter::Parked => DUE,
-        DeliveryFilter::Delivered => DELIVERED,
-        DeliveryFilter::Exhausted => EXHAUSTED,
+        None => &[DUE, PARKED, DELIVERED, EXHAUSTED],
+        Some(DeliveryFilter::Pending) => &[DUE, PARKED],
+        Some(DeliveryFilter::Due) => &[DUE],
+        Some(DeliveryFilter::Parked) => &[PARKED],
+        Some(DeliveryFilter::Delivered) => &[DELIVERED],
+        Some(DeliveryFilter::Exhausted) => &[EXHAUSTED],
     }
 }
 

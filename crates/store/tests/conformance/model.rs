@@ -21,8 +21,13 @@ const ORGS: [&str; 2] = ["default", "acme"];
 const MODELS: [&str; 2] = ["mesh-1", "react-1"];
 const LANES: [&str; 2] = ["https://a.example:443", "imp_1"];
 const STATUSES: [Status; 4] = [Status::Pending, Status::Processing, Status::Completed, Status::Failed];
-const FILTERS: [DeliveryFilter; 4] =
-    [DeliveryFilter::Due, DeliveryFilter::Parked, DeliveryFilter::Delivered, DeliveryFilter::Exhausted];
+const FILTERS: [DeliveryFilter; 5] = [
+    DeliveryFilter::Pending,
+    DeliveryFilter::Due,
+    DeliveryFilter::Parked,
+    DeliveryFilter::Delivered,
+    DeliveryFilter::Exhausted,
+];
 
 fn change() -> impl Strategy<Value = Change> {
     let (g, tries) = (1u128..5, 0u32..3);

@@ -3,7 +3,7 @@ use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::ids::DeliveryId;
 use postsync_core::parking::{Lane, ParkReason};
-use postsync_engine::ports::{BacklogQuery, Store};
+use postsync_engine::ports::{BacklogQuery, DeliveryFilter, DeliveryQuery, Store};
 
 use super::world::*;
 
@@ -53,6 +53,45 @@ pub(crate) async fn what_comes_back_is_as_it_was(store: &dyn Store) {
     assert_eq!(store.due(at(99), None, 9).await.unwrap(), before);
     assert_eq!((in_lane(store, A, 9).await, store.parked_lanes(None, 9).await.unwrap()), (vec![], vec![]));
     assert_eq!(numbers(&store.parked_until(at(99), 9).await.unwrap()), [0i64; 0]);
+}
+
+/// By every filter, at each of its stations.
+pub(crate) async fn what_is_parked_is_listed_as_that_and_not_as_due(store: &dyn Store) {
+    for number in 1..=4 {
+        deliver(store, number, 10).await;
+    }
+    let endpoint = store.delivery(&org("default"), DeliveryId(1)).await.unwrap().unwrap().delivery.endpoint;
+    let listed = async |status, limit| {
+        let base = DeliveryQuery {
+            org: org("default"),
+            status: Some(status),
+            generation: None,
+            endpoint: None,
+            after: None,
+            limit,
+        };
+        let by_endpoint = DeliveryQuery { endpoint: Some(endpoint.clone()), ..base.clone() };
+        let by_generation = DeliveryQuery { generation: Some(gen_id(1)), ..base.clone() };
+        let found = numbers(&store.deliveries(base).await.unwrap());
+        for query in [by_endpoint, by_generation] {
+            assert_eq!(numbers(&store.deliveries(query).await.unwrap()), found, "{status:?}");
+        }
+        found
+    };
+    let (due, parked, pending) = (DeliveryFilter::Due, DeliveryFilter::Parked, DeliveryFilter::Pending);
+    done(store, vec![park(2, A, 90), park(3, B, 90), park(4, A, 90)]).await;
+    assert_eq!((listed(due, 9).await, listed(parked, 9).await), (vec![1], vec![4, 3, 2]));
+    assert_eq!((listed(pending, 9).await, listed(pending, 2).await), (vec![4, 3, 2, 1], vec![4, 3]));
+    done(store, vec![unpark(4)]).await;
+    assert_eq!((listed(due, 9).await, listed(parked, 9).await), (vec![4, 1], vec![3, 2]));
+    done(store, vec![start_probe(2, 1)]).await;
+    assert_eq!((listed(due, 9).await, listed(parked, 9).await), (vec![4, 2, 1], vec![3]));
+    done(store, vec![settle(2, 1, State::Due(at(10))), park(2, A, 90)]).await;
+    assert_eq!((listed(due, 9).await, listed(parked, 9).await), (vec![4, 1], vec![3, 2]));
+    done(store, vec![exhaust(2, 75), end_pending(3, 75)]).await;
+    assert_eq!((listed(parked, 9).await, listed(DeliveryFilter::Exhausted, 9).await), (vec![], vec![3, 2]));
+    stale(store, vec![park(1, A, 90), unpark(3)]).await;
+    assert_eq!(listed(due, 9).await, [4, 1], "what is refused is listed as it was");
 }
 
 pub(crate) async fn parking_is_fenced(store: &dyn Store) {

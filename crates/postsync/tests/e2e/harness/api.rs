@@ -122,6 +122,15 @@ impl Api {
         futures::stream::iter(ids).map(|id| self.ended(id)).buffered(AT_ONCE).collect().await
     }
 
+    /// What has not ended. What is held back is looked for twice: it may be so only since the first look.
+    pub(crate) async fn pending(&self) -> Vec<Value> {
+        let mut pending = Vec::new();
+        for status in ["status=parked", "status=due", "status=parked"] {
+            pending.extend(self.deliveries(status).await);
+        }
+        pending
+    }
+
     /// Every delivery that the key may see, newest first.
     pub(crate) async fn deliveries(&self, filter: &str) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), String::new());

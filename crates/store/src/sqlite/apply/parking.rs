@@ -1,4 +1,4 @@
-//! What is held back. A row moves between `due` and `parked` whole; its history row does not know of it.
+//! What is held back. A row moves between `due` and `parked` whole; its history row says where it is, for who lists it.
 use postsync_core::change::Parking;
 use postsync_core::delivery::ExhaustedReason;
 use postsync_core::ids::DeliveryId;
@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::Unit;
 use crate::refusal::Refusal;
+use crate::sqlite::words;
 
 const PARK: &str = "INSERT INTO parked (lane, id, org, destination, reason, due_at, shard, attempts, step, interrupted,
     expires_at, probe_at)
@@ -17,6 +18,8 @@ const NOT_DUE: &str = "DELETE FROM due WHERE open = 0 AND id = ?1";
 
 const UNPARK: &str = "INSERT INTO due (due_at, id, shard, open, attempts, step, interrupted)
     SELECT due_at, id, shard, 0, attempts, step, interrupted FROM parked WHERE id = ?1";
+
+const STATUS: &str = "UPDATE deliveries SET status = ?2 WHERE id = ?1";
 
 const NOT_PARKED: &str = "DELETE FROM parked WHERE id = ?1";
 
@@ -34,12 +37,14 @@ impl Unit<'_> {
             PARK,
             params![p.id.0, p.lane.as_str(), p.reason.as_str(), p.expires_at.0, p.probe_at.0, p.destination],
         )?;
-        self.fenced(NOT_DUE, [p.id.0])
+        self.fenced(NOT_DUE, [p.id.0])?;
+        self.fenced(STATUS, params![p.id.0, words::PARKED])
     }
 
     pub(super) fn unpark(&mut self, id: DeliveryId) -> Result<(), Refusal> {
         self.fenced(UNPARK, [id.0])?;
-        self.fenced(NOT_PARKED, [id.0])
+        self.fenced(NOT_PARKED, [id.0])?;
+        self.fenced(STATUS, params![id.0, words::DUE])
     }
 
     pub(super) fn exhaust(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {

@@ -67,7 +67,7 @@ fn bytes(row: &Row<'_>, column: usize) -> Result<u64> {
 
 fn standing(row: &Row<'_>) -> Result<Standing> {
     match (row.get_ref(1)?.as_str()?, row.get(2)?) {
-        (words::DUE, _) => Ok(Standing::Open),
+        (words::DUE | words::PARKED, _) => Ok(Standing::Open),
         (words::DELIVERED, _) => Ok(Standing::Delivered),
         (words::EXHAUSTED, false) => Ok(Standing::Exhausted),
         (words::EXHAUSTED, true) => Ok(Standing::Replayed),

@@ -4,9 +4,7 @@ use postsync_core::ids::{DeliveryId, EndpointId, EventId};
 use postsync_core::limits::BACKLOG_COUNTED_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{
-    Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery,
-};
+use postsync_engine::ports::{Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::rows::{self, any_columns, attempt_columns, delivery_columns, due_columns, parked_columns};
@@ -100,11 +98,6 @@ const IDS_BY_STATUS: &str = ids_by!("deliveries_by_status", "status = ?4");
 const IDS_BY_GENERATION: &str = ids_by!("deliveries_by_generation", "generation = ?5");
 const IDS_BY_ENDPOINT: &str = ids_by!("deliveries_by_endpoint", "endpoint = ?6 AND status = ?4");
 
-/// The same parameters. What is held back for one endpoint among many is asked of each row of its organization.
-const IDS_PARKED: &str = "SELECT p.id FROM parked p INDEXED BY parked_by_org CROSS JOIN deliveries d ON d.id = p.id
-    WHERE p.org = ?1 AND p.id <= ?2 AND (?5 IS NULL OR d.generation = ?5) AND (?6 IS NULL OR d.endpoint = ?6)
-    ORDER BY p.id DESC LIMIT ?3";
-
 const LAST_ID: &str = "SELECT max(
     (SELECT coalesce(max(id), 0) FROM events), (SELECT coalesce(max(id), 0) FROM deliveries),
     (SELECT coalesce(max(id), 0) FROM keys), (SELECT coalesce(max(id), 0) FROM secrets),
@@ -142,7 +135,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     IDS_BY_STATUS,
     IDS_BY_GENERATION,
     IDS_BY_ENDPOINT,
-    IDS_PARKED,
     LAST_ID,
     LAST_ENDPOINT,
 ];
@@ -248,13 +240,11 @@ pub(in crate::sqlite) fn page(conn: &mut Connection, query: &DeliveryQuery) -> R
     };
     match query.status {
         None if query.generation.is_some() => ids.extend(find(&snapshot, sql, query, None)?),
-        None => {
-            for status in [DeliveryFilter::Due, DeliveryFilter::Delivered, DeliveryFilter::Exhausted] {
-                ids.extend(find(&snapshot, sql, query, Some(status))?);
+        status => {
+            for word in words::delivery_filter(status) {
+                ids.extend(find(&snapshot, sql, query, Some(word))?);
             }
         }
-        Some(DeliveryFilter::Parked) => ids.extend(find(&snapshot, IDS_PARKED, query, query.status)?),
-        status => ids.extend(find(&snapshot, sql, query, status)?),
     }
     ids.sort_unstable_by(|a, b| b.cmp(a));
     ids.truncate(query.limit);
@@ -262,18 +252,13 @@ pub(in crate::sqlite) fn page(conn: &mut Connection, query: &DeliveryQuery) -> R
     ids.iter().filter_map(|id| listed.query_row([id], rows::listed_delivery).optional().transpose()).collect()
 }
 
-fn find(
-    conn: &Connection,
-    sql: &'static str,
-    query: &DeliveryQuery,
-    status: Option<DeliveryFilter>,
-) -> Result<Vec<i64>> {
+fn find(conn: &Connection, sql: &'static str, query: &DeliveryQuery, status: Option<&'static str>) -> Result<Vec<i64>> {
     let newest = query.after.map_or(i64::MAX, |id| id.0.saturating_sub(1));
     let params = params![
         query.org.as_str(),
         newest,
         at_most(query.limit),
-        status.map(words::delivery_filter),
+        status,
         query.generation.map(|id| id.0.into_bytes()),
         query.endpoint.as_ref().map(|id| id.as_str()),
     ];

@@ -217,7 +217,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
 
 fn delivery_state(row: &Row<'_>) -> Result<DeliveryState> {
     match row.get_ref(11)?.as_str()? {
-        words::DUE => {
+        words::DUE | words::PARKED => {
             let at = time(row, 14)?;
             let parked = maybe_word(row, PARKED, ParkReason::parse)?;
             Ok(parked.map_or(DeliveryState::Due(at), |reason| DeliveryState::Parked(at, reason)))
