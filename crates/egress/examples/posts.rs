@@ -23,7 +23,7 @@ use postsync_core::outcome::Outcome;
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Answer, Egress, EgressSettings, Resolve, ResolveFailure};
-use postsync_engine::ports::{Post, Sender as _};
+use postsync_engine::ports::{Heard, Post, Sender as _};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::time::{ClockId, clock_gettime};
 use rustls::ServerConfig;
@@ -115,6 +115,7 @@ async fn send(egress: &Egress, urls: &[String], posts: usize, in_flight: usize) 
                 custom_headers: CustomHeaders::default(),
                 at: Timestamp(1_795_422_077_123),
                 timeout: Duration::from_secs(15),
+                heard: Heard::default(),
             };
             let report = egress.send(post).await;
             if report.outcome != (Outcome::Delivered { status: 200 }) {

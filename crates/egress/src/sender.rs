@@ -2,7 +2,7 @@
 //!
 //! Promise: one request on the wire per call at most. A connection from the pool that turns out dead is replaced only where
 //! nothing of the request was written; whatever may have been received is reported, never repeated. Dropping the future closes
-//! the connection.
+//! the connection; a head that was complete by then is told in the post.
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -132,6 +132,7 @@ impl Inner {
         name_sent(post, connection.meter.sent_at());
         let (head, body) = answer.map_err(|no_head| self.unanswered(no_head, &connection, post))?.into_parts();
         let outcome = judge(&head);
+        post.heard.tell(outcome);
         let body = drain(&mut connection, body, &mut patience).await;
         if body.fault.is_none() {
             self.pool.put(route.key.clone(), connection, idle_for(&head.headers));

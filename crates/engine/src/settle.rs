@@ -16,7 +16,7 @@ use postsync_core::{moment, rule};
 
 use crate::dispatch::{self, Ticket};
 use crate::endpoints::{self, Notices};
-use crate::ports::{Applied, DueDelivery, Post, StoreError};
+use crate::ports::{Applied, DueDelivery, Heard, Post, StoreError};
 use crate::secrets;
 use crate::world::World;
 
@@ -26,6 +26,10 @@ pub(crate) const INTERRUPTED: &str = "interrupted, may have been received; it is
 /// And of one that a stop has cut.
 const SHUTTING_DOWN: &str =
     "cut because the server was asked to stop, may have been received; it is sent again with the same event id";
+
+/// And of one of which the answer was cut behind its head.
+const CUT_IN_THE_BODY: &str =
+    "the server was asked to stop while the body of the answer was still coming; its head decides";
 
 /// Attempts a delivery that was read as due: its start goes to disk first.
 pub(crate) fn spawn_due(world: &Arc<World>, due: DueDelivery, ticket: Ticket) {
@@ -115,10 +119,11 @@ async fn start_and_send(world: &Arc<World>, mut due: DueDelivery, ticket: Ticket
 }
 
 async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Timestamp> {
+    let heard = Heard::default();
     let report = tokio::select! {
         biased;
-        report = post(world, &due) => report,
-        _ = world.cut.cancelled() => SendReport::bare(Outcome::Failed(SendError::ShuttingDown), SHUTTING_DOWN),
+        report = post(world, &due, heard.clone()) => report,
+        _ = world.cut.cancelled() => cut(&heard),
     };
     moment::passes("answered");
     // The receiver is done with: the next POST may start while this outcome is on its way to disk.
@@ -150,6 +155,14 @@ async fn send(world: &Arc<World>, due: DueDelivery, ticket: Ticket) -> Option<Ti
         return None;
     }
     due_at.filter(|_| written == Some(Applied::Done))
+}
+
+/// What a stop leaves of an attempt: its answer, where the head of one was complete.
+fn cut(heard: &Heard) -> SendReport {
+    match heard.outcome().filter(|_| rule::holds("a_complete_head_decides")) {
+        Some(outcome) => SendReport::bare(outcome, CUT_IN_THE_BODY),
+        None => SendReport::bare(Outcome::Failed(SendError::ShuttingDown), SHUTTING_DOWN),
+    }
 }
 
 fn log(due: &DueDelivery, exhausted: Option<ExhaustedReason>) {
@@ -184,7 +197,7 @@ fn judge_probe(world: &World, due: &DueDelivery, report: &SendReport, still_down
     delivery::settle_probe(&due.delivery, report, &world.settings.schedule, now, jitter, still_down)
 }
 
-async fn post(world: &Arc<World>, due: &DueDelivery) -> SendReport {
+async fn post(world: &Arc<World>, due: &DueDelivery, heard: Heard) -> SendReport {
     let (delivery, event) = (&due.delivery, &due.event);
     let signing = match signing(world, &endpoints::owner_of(delivery)).await {
         Ok(signing) => signing,
@@ -203,6 +216,7 @@ async fn post(world: &Arc<World>, due: &DueDelivery) -> SendReport {
         custom_headers: endpoints::headers(world, delivery).await,
         at: world.now(),
         timeout: delivery.terms.timeout_or(world.settings.delivery_timeout),
+        heard,
     };
     moment::passes("post begins");
     world.ports.sender.send(post).await

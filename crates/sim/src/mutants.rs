@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 50] = [
+pub const MUTANTS: [Mutant; 51] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -61,6 +61,7 @@ pub const MUTANTS: [Mutant; 50] = [
     mutant("only_our_own_faults_are_ours", "post_has_start"),
     mutant("interruptions_are_free_at_first", "schedule_respected"),
     mutant("stops_use_no_step", "schedule_respected"),
+    mutant("a_complete_head_decides", "delivered_implies_2xx"),
     mutant("retry_after_is_honoured", "schedule_respected"),
     mutant("jitter_is_a_tenth", "schedule_respected"),
     mutant("an_outcome_is_fenced", "one_owner"),

@@ -2,6 +2,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::support::{Act, Names, OK, SHORT, SOON, Seen, plain, post, raw, rotating, say, settings, signing};
@@ -244,6 +245,31 @@ async fn an_early_answer_counts_although_not_all_was_taken() {
     let body = Bytes::from(vec![b'x'; 64 << 20]);
     let report = send(&egress(), Post { body, ..post(format!("http://{address}/")) }).await;
     assert_eq!(report.outcome, Outcome::Refused { status: 413, retry_after: None }, "{}", report.message);
+}
+
+/// What is dropped in the middle of the body has told its outcome; one whose head is not whole has none.
+#[tokio::test]
+async fn a_head_is_told_before_its_body_has_come() {
+    let head = "HTTP/1.1 204 No\r\nContent-Type: text/plain\r\n";
+    for (status, rest) in [(200, "Content-Length: 10\r\n\r\nabc"), (503, "Transfer-Encoding: chunked\r\n\r\n3\r\nabc")]
+    {
+        let says = head.replace("204", &status.to_string()) + rest;
+        let server = plain(move |_, _| Act::SayAndHang(says.clone().into_bytes())).await;
+        let (egress, post) = (egress(), post(server.http("/")));
+        let heard = post.heard.clone();
+        let mut sending = egress.send(post);
+        let told = std::future::poll_fn(|cx| match (sending.as_mut().poll(cx), heard.outcome()) {
+            (Poll::Ready(report), _) => panic!("the body never ends: {report:?}"),
+            (Poll::Pending, Some(outcome)) => Poll::Ready(outcome),
+            (Poll::Pending, None) => Poll::Pending,
+        });
+        assert_eq!(timeout(SOON, told).await.expect("a head").status(), Some(status));
+    }
+    let server = plain(move |_, _| Act::SayAndHang(head.as_bytes().to_vec())).await;
+    let post = Post { timeout: SHORT, ..post(server.http("/")) };
+    let heard = post.heard.clone();
+    let report = send(&egress(), post).await;
+    assert_eq!((report.outcome, heard.outcome()), (Outcome::Failed(SendError::ResponseTimeout), None));
 }
 
 #[tokio::test]

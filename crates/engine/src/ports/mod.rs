@@ -11,7 +11,7 @@ mod world;
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
 pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
-pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Post, Sender};
+pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender};
 pub use store::{
     AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord,
     DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery, Store,

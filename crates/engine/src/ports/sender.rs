@@ -1,6 +1,6 @@
 //! Outgoing HTTP: one POST of a webhook, one fetch of an input.
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use postsync_core::endpoint::CustomHeaders;
 use postsync_core::event::EventType;
 use postsync_core::ids::{DeliveryId, EventId};
-use postsync_core::outcome::{SendError, SendReport};
+use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::rotation::Signing;
 use postsync_core::time::Timestamp;
 
@@ -37,9 +37,29 @@ pub struct Post {
     pub at: Timestamp,
     /// For head and body of the answer together.
     pub timeout: Duration,
+    /// Told what the head of the answer says, as soon as it is complete.
+    pub heard: Heard,
 }
 
-/// Sends webhooks. Never errs: whatever happens is a report. Dropping the future cuts the attempt.
+/// What an answer's head says. It decides, whatever becomes of the body behind it: also where a stop cuts that.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Arc<OnceLock<Outcome>>);
+
+impl Heard {
+    /// The head is complete. Only the first counts: there is one head.
+    pub fn tell(&self, outcome: Outcome) {
+        let _ = self.0.set(outcome);
+    }
+
+    /// What it says; `None` as long as none has come.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.get().copied()
+    }
+}
+
+/// Sends webhooks. Never errs: whatever happens is a report. Dropping the future cuts the attempt; what was heard of its answer by
+/// then stands in [`Post::heard`].
 #[async_trait]
 pub trait Sender: Send + Sync {
     /// Signs and POSTs once. Bounded: resolves by its phase deadlines at the latest.

@@ -74,6 +74,25 @@ fn an_attempt_that_outlasts_the_grace_is_cut_and_made_again() {
 }
 
 #[test]
+fn an_answer_counts_once_its_head_is_complete() {
+    for (status, log) in [(200, ("delivered", 0)), (500, ("failed", 0))] {
+        let settings = Settings { shutdown_grace: Duration::from_secs(2), ..Settings::default() };
+        let mut play = Play::with(settings, Bounds::default());
+        play.stage.receivers.script(URL, [Reply::status(status).after_ms(500).with_body_ms(10_000)]);
+        let id = play.submit(INSTANT_MODEL, Some(URL));
+        play.stage.run_ready();
+        assert_eq!(stop(&mut play), 2_000);
+        assert_eq!(play.log(id), [log]);
+        let end = play.delivery(id).attempts[0].end.clone().unwrap();
+        assert_eq!(end.http_status, Some(status));
+        assert!(end.message.contains("its head decides"), "{}", end.message);
+        play.start();
+        play.stage.run_ready();
+        assert_eq!(play.posts().len(), 1, "nothing is sent again at once");
+    }
+}
+
+#[test]
 fn stops_use_no_step_however_many_there_are() {
     let settings = Settings { shutdown_grace: Duration::from_secs(2), ..Settings::default() };
     let mut play = Play::with(settings, Bounds::default());

@@ -45,8 +45,10 @@ pub struct Reply {
     pub way_there_ms: i64,
     /// Whether the receiver gets it.
     pub received: bool,
-    /// From there until the engine knows.
+    /// From there until the engine knows, where that ends with the head of the answer.
     pub way_back_ms: i64,
+    /// How long its body takes behind the head.
+    pub body_ms: i64,
     /// What the engine is told.
     pub outcome: Outcome,
 }
@@ -61,13 +63,19 @@ impl Reply {
     /// Received, and this at once.
     #[must_use]
     pub fn of(outcome: Outcome) -> Self {
-        Self { way_there_ms: 0, received: true, way_back_ms: 0, outcome }
+        Self { way_there_ms: 0, received: true, way_back_ms: 0, body_ms: 0, outcome }
     }
 
     /// The same, later.
     #[must_use]
     pub fn after_ms(self, way_back_ms: i64) -> Self {
         Self { way_back_ms, ..self }
+    }
+
+    /// The same with a body that takes so long.
+    #[must_use]
+    pub fn with_body_ms(self, body_ms: i64) -> Self {
+        Self { body_ms, ..self }
     }
 }
 
@@ -136,6 +144,7 @@ impl Receivers {
             way_there_ms: dice.between(0, 40),
             received: true,
             way_back_ms: dice.between(0, 300),
+            body_ms: 0,
             outcome,
         };
         let unreached = |outcome| Reply { received: false, ..quick(outcome) };
@@ -152,7 +161,7 @@ impl Receivers {
             Mood::Silent => {
                 let way_there_ms = dice.between(0, 40);
                 let outcome = Outcome::Failed(SendError::ResponseTimeout);
-                Reply { way_there_ms, received: true, way_back_ms: timeout_ms - way_there_ms, outcome }
+                Reply { way_there_ms, received: true, way_back_ms: timeout_ms - way_there_ms, body_ms: 0, outcome }
             }
             Mood::Down => unreached(Outcome::Failed(SendError::ConnectRefused)),
             Mood::Unresolved => unreached(Outcome::Failed(SendError::ResolverDown)),
@@ -165,6 +174,11 @@ impl Receivers {
                 5 => quick(answer([301, 400, 404, 502][dice.below(4)], None)),
                 // Received and believed, and the answer is lost on the way back.
                 6 | 7 => quick(Outcome::Failed(SendError::ResponseReset)),
+                // The head comes soon, and its body drips until the time is over.
+                8 => {
+                    let reply = self.in_mood(Mood::Healthy, timeout_ms);
+                    reply.with_body_ms(timeout_ms - reply.way_there_ms - reply.way_back_ms)
+                }
                 _ => self.in_mood(Mood::Healthy, timeout_ms),
             },
         }
@@ -184,7 +198,8 @@ struct UnderWay<'a> {
     delivery: DeliveryId,
     attempt: u32,
     on_its_way: bool,
-    ended: bool,
+    /// What the head of its answer said, which counts also where the body is cut.
+    heard: Option<Outcome>,
 }
 
 impl UnderWay<'_> {
@@ -193,23 +208,17 @@ impl UnderWay<'_> {
         let (delivery, attempt) = (self.delivery, self.attempt);
         self.receivers.witness.tell(&Fact::PostReceived { delivery, attempt });
     }
-
-    fn answered(mut self, outcome: Outcome) {
-        self.ended = true;
-        let (delivery, attempt) = (self.delivery, self.attempt);
-        self.receivers.witness.tell(&Fact::PostAnswered { delivery, attempt, outcome });
-    }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if self.ended {
-            return;
+        let (delivery, attempt) = (self.delivery, self.attempt);
+        if let Some(outcome) = self.heard {
+            return self.receivers.witness.tell(&Fact::PostAnswered { delivery, attempt, outcome });
         }
         if self.on_its_way && self.receivers.dice.below(2) == 0 {
             self.received();
         }
-        let (delivery, attempt) = (self.delivery, self.attempt);
         self.receivers.witness.tell(&Fact::PostCut { delivery, attempt });
     }
 }
@@ -231,7 +240,7 @@ impl Sender for Receivers {
         let reply = self.reply(&post.url, post.timeout);
         self.witness.tell(&Fact::PostBegan(&seen));
         let (delivery, attempt) = (post.delivery, post.attempt);
-        let mut under_way = UnderWay { receivers: self, delivery, attempt, on_its_way: reply.received, ended: false };
+        let mut under_way = UnderWay { receivers: self, delivery, attempt, on_its_way: reply.received, heard: None };
         {
             let mut state = self.state();
             if state.keep_posts {
@@ -243,7 +252,12 @@ impl Sender for Receivers {
             under_way.received();
         }
         self.pass(reply.way_back_ms).await;
-        under_way.answered(reply.outcome);
+        under_way.heard = Some(reply.outcome);
+        if reply.outcome.status().is_some() {
+            post.heard.tell(reply.outcome);
+            self.pass(reply.body_ms).await;
+        }
+        drop(under_way);
         SendReport::bare(reply.outcome, "as the receiver said")
     }
 }

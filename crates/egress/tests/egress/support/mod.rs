@@ -18,7 +18,7 @@ use postsync_core::ids::{DeliveryId, EventId, OrgId, SecretId};
 use postsync_core::rotation::{Previous, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_egress::{Answer, EgressSettings, Resolve, ResolveFailure};
-use postsync_engine::ports::Post;
+use postsync_engine::ports::{Heard, Post};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
@@ -257,6 +257,7 @@ pub(crate) fn post(url: impl Into<String>) -> Post {
         custom_headers: CustomHeaders::default(),
         at: Timestamp(1_795_422_077_123),
         timeout: SOON,
+        heard: Heard::default(),
     }
 }
 
