@@ -200,14 +200,13 @@ fn is_parkable(world: &World, delivery: &delivery::Delivery) -> bool {
 /// The loop.
 pub(crate) async fn run(world: Arc<World>) {
     let mut place = Place::default();
-    let mut knows_lanes = false;
+    let mut search = parked::Search::default();
     let mut idle_rounds = 0;
     loop {
         let round = async {
-            if !knows_lanes && let Err(error) = parked::find_lanes(&world).await {
+            if let Err(error) = parked::find_lanes(&world, &mut search).await {
                 return world.pause_after(&error, "parked deliveries").await;
             }
-            knows_lanes = true;
             match go_round(&world, &mut place).await {
                 Ok(Round { moved: false, .. }) if idle_rounds >= IDLE_ROUNDS_MAX => {
                     idle_rounds = 0;

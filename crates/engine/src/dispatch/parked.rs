@@ -19,6 +19,9 @@ use crate::world::{World, locked};
 /// Read of a lane to find one that may be its probe.
 const PROBES_READ: usize = 16;
 
+/// Between two searches for lanes that nobody knows of.
+const FIND_LANES_EVERY_MS: i64 = 30_000;
+
 /// Lanes that are probed or fed before the loop looks at other things.
 const CALLS_PER_ROUND: usize = 32;
 
@@ -144,10 +147,11 @@ async fn probe(world: &Arc<World>, lane: &Lane) -> Result<bool, StoreError> {
 }
 
 async fn no_probe(world: &Arc<World>, lane: &Lane) -> Result<(), StoreError> {
+    let last_note = locked(&world.dispatcher.board).lanes_last_note();
     let is_empty = world.ports.store.parked(lane, 1).await?.is_empty();
     let mut board = locked(&world.dispatcher.board);
     if is_empty {
-        board.lane_is_empty(lane);
+        board.lane_is_empty(lane, last_note);
     } else {
         board.lane_has_no_probe(lane, world.now());
     }
@@ -165,11 +169,12 @@ async fn move_to(world: &Arc<World>, due: &mut DueDelivery, lane: Lane, reason: 
 
 /// Moves some of a lane's deliveries back into memory.
 async fn feed(world: &Arc<World>, lane: &Lane, room: usize) -> Result<bool, StoreError> {
+    let last_note = locked(&world.dispatcher.board).lanes_last_note();
     let page = world.ports.store.parked(lane, room).await?;
     let is_all = page.len() < room;
     let moved = apply_all(world, page.iter().map(|due| Change::Unpark { id: due.delivery.id }).collect()).await?;
     if is_all {
-        locked(&world.dispatcher.board).lane_is_empty(lane);
+        locked(&world.dispatcher.board).lane_is_empty(lane, last_note);
     }
     let now = world.now();
     let has_moved = moved.contains(&true);
@@ -190,17 +195,42 @@ async fn feed(world: &Arc<World>, lane: &Lane, room: usize) -> Result<bool, Stor
     Ok(has_moved)
 }
 
-/// What an earlier process left parked.
-pub(super) async fn find_lanes(world: &Arc<World>) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = world.ports.store.parked_lanes(after, PAGE).await?;
-        let Some(last) = page.last().cloned() else { return Ok(()) };
-        for lane in page {
-            if let Some(due) = world.ports.store.parked(&lane, 1).await?.pop() {
-                locked(&world.dispatcher.board).found_parked(&lane, &due, world.now());
-            }
+/// Looks at a page of the lanes on disk for those that the board does not know: an earlier process left them, or a commit was
+/// done that nobody heard of.
+pub(super) async fn find_lanes(world: &Arc<World>, search: &mut Search) -> Result<(), StoreError> {
+    let now = world.now();
+    if !search.is_due(now) {
+        return Ok(());
+    }
+    let page = world.ports.store.parked_lanes(search.after.clone(), PAGE).await?;
+    for lane in &page {
+        if locked(&world.dispatcher.board).knows_lane(lane) {
+            continue;
         }
-        after = Some(last);
+        if let Some(due) = world.ports.store.parked(lane, 1).await?.pop() {
+            locked(&world.dispatcher.board).found_parked(lane, &due, world.now());
+        }
+    }
+    let has_more = page.len() == PAGE;
+    search.after = page.into_iter().next_back().filter(|_| has_more);
+    search.ended_at = (!has_more).then_some(now);
+    if has_more {
+        // What else there is to do comes between two pages.
+        world.dispatcher.bell.notify_one();
+    }
+    Ok(())
+}
+
+/// How far the search for lanes has come.
+#[derive(Default)]
+pub(super) struct Search {
+    after: Option<Lane>,
+    /// `None` while it goes on.
+    ended_at: Option<Timestamp>,
+}
+
+impl Search {
+    fn is_due(&self, now: Timestamp) -> bool {
+        !self.ended_at.is_some_and(|at| (0..FIND_LANES_EVERY_MS).contains(&(now.0 - at.0)))
     }
 }

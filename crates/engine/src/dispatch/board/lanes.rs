@@ -47,6 +47,8 @@ enum LaneOf {
 #[derive(Debug)]
 struct Waiting {
     of: LaneOf,
+    /// Which note of all lanes' was its last: who has read it empty since is wrong.
+    noted: u64,
     /// Nothing in it can be a probe before that.
     no_probe_until: Option<Timestamp>,
 }
@@ -55,6 +57,8 @@ struct Waiting {
 #[derive(Default)]
 pub(super) struct Lanes {
     of: BTreeMap<Lane, Waiting>,
+    /// How often anything was noted.
+    notes: u64,
     /// Those to look at, in the order in which they came up.
     called: VecDeque<Lane>,
     is_called: BTreeSet<Lane>,
@@ -75,9 +79,10 @@ impl Lanes {
                 true => LaneOf::Destination(path.destination),
                 false => LaneOf::Endpoint(path.endpoint, path.destination),
             };
-            Waiting { of, no_probe_until: None }
+            Waiting { of, noted: 0, no_probe_until: None }
         });
-        waiting.no_probe_until = None;
+        self.notes += 1;
+        (waiting.noted, waiting.no_probe_until) = (self.notes, None);
     }
 
     /// It is looked at soon.
@@ -118,9 +123,22 @@ impl Board {
         }
     }
 
-    /// Nothing is parked in that lane any more.
-    pub(crate) fn lane_is_empty(&mut self, lane: &Lane) {
-        self.lanes.of.remove(lane);
+    /// To be asked before a lane is read that may turn out to be empty.
+    pub(crate) fn lanes_last_note(&self) -> u64 {
+        self.lanes.notes
+    }
+
+    /// Nothing was parked in that lane when it was read, after `last_note`. What was noted since may have come too late to be
+    /// read: then it stays, and is looked at again.
+    pub(crate) fn lane_is_empty(&mut self, lane: &Lane, last_note: u64) {
+        if self.lanes.of.get(lane).is_some_and(|waiting| waiting.noted <= last_note) {
+            self.lanes.of.remove(lane);
+        }
+    }
+
+    /// Whether something is known to be parked there.
+    pub(crate) fn knows_lane(&self, lane: &Lane) -> bool {
+        self.lanes.has(lane)
     }
 
     /// Something is parked there, and all of it has been a probe not long ago: the next that comes is one.

@@ -9,6 +9,8 @@
 mod lanes;
 mod levels;
 mod paced;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::cell::RefCell;

@@ -1,0 +1,39 @@
+//! The board alone: what it decides, without a store or a receiver.
+use postsync_core::event::{Event, EventType};
+use postsync_core::ids::EventId;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+fn board() -> Board {
+    Board::new(Limits { in_flight_max: 64, again_max: 48, queue_max: 100, queued_max: 1_000 })
+}
+
+/// A delivery of an endpoint to a URL.
+fn due(id: i64, endpoint: &str, url: &str) -> DueDelivery {
+    let event = Event {
+        id: EventId(id),
+        org: OrgId::new("default"),
+        kind: EventType::GenerationCompleted,
+        generation: None,
+        created_at: NOW,
+        body: bytes::Bytes::from_static(b"{}"),
+    };
+    let delivery = Delivery::new(DeliveryId(id), &event, EndpointId::new(endpoint), url.to_owned(), 0);
+    DueDelivery { delivery, event }
+}
+
+#[test]
+fn a_lane_that_something_was_parked_in_while_it_was_read_stays() {
+    let mut board = board();
+    let due = due(1, "imp_1", "https://a.example/hook");
+    let lane = Lane::stored("https://a.example:443");
+    board.note_parked(&lane, &due, NOW);
+    let before = board.lanes_last_note();
+    board.note_parked(&lane, &due, NOW);
+    board.lane_is_empty(&lane, before);
+    assert!(board.knows_lane(&lane), "parked again since it was read");
+    board.lane_is_empty(&lane, board.lanes_last_note());
+    assert!(!board.knows_lane(&lane));
+}
