@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use postsync_core::change::Change;
-use postsync_core::delivery::{self, ExhaustedReason, Origin, State};
+use postsync_core::delivery::{self, Delivery, ExhaustedReason, Origin, State};
+use postsync_core::endpoint::CustomHeaders;
 use postsync_core::ids::DeliveryId;
 use postsync_core::outcome::{Outcome, SendError, SendReport};
 use postsync_core::parking::Lane;
-use postsync_core::rotation::{SecretOwner, Signing};
+use postsync_core::rotation::Signing;
 use postsync_core::target::without_query;
 use postsync_core::time::Timestamp;
 use postsync_core::{moment, rule};
@@ -65,7 +66,7 @@ pub(crate) fn spawn_probe(world: &Arc<World>, mut due: DueDelivery, ticket: Tick
     }
     world.ports.spawn.spawn(Box::pin(async move {
         let id = due.delivery.id;
-        if endpoints::ends_here(&task_world, &due).await {
+        if may_not_start(&task_world, &due).await {
             dispatch::land(&task_world, &ticket, None);
             return be_done(&task_world, id, None);
         }
@@ -94,10 +95,22 @@ fn be_done(world: &World, id: DeliveryId, due_at: Option<Timestamp>) {
     }
 }
 
+/// It ends with its endpoint, or nobody can say whether it does: then it stays as it is on disk, and its slot goes on to others.
+async fn may_not_start(world: &Arc<World>, due: &DueDelivery) -> bool {
+    match endpoints::ends_here(world, due).await {
+        Ok(ends) => ends,
+        Err(error) => {
+            world.pause_after(&error, "an organization's endpoints").await;
+            true
+        }
+    }
+}
+
 async fn start_and_send(world: &Arc<World>, mut due: DueDelivery, ticket: Ticket) -> Option<Timestamp> {
-    if endpoints::ends_here(world, &due).await {
+    if may_not_start(world, &due).await {
         dispatch::land(world, &ticket, None);
-        return None;
+        // Where it has ended nothing is found.
+        return due_at(due.delivery.state);
     }
     let now = world.now();
     let start = due.delivery.start(now);
@@ -199,9 +212,9 @@ fn judge_probe(world: &World, due: &DueDelivery, report: &SendReport, still_down
 
 async fn post(world: &Arc<World>, due: &DueDelivery, heard: Heard) -> SendReport {
     let (delivery, event) = (&due.delivery, &due.event);
-    let signing = match signing(world, &endpoints::owner_of(delivery)).await {
-        Ok(signing) => signing,
-        Err(error) => return unsigned(&error),
+    let (signing, custom_headers) = match sealed(world, delivery).await {
+        Ok(sealed) => sealed,
+        Err(error) => return unsendable(&error),
     };
     let body = if rule::holds("the_body_is_frozen") { event.body.clone() } else { rebuilt(event, world.now()) };
     let post = Post {
@@ -213,7 +226,7 @@ async fn post(world: &Arc<World>, due: &DueDelivery, heard: Heard) -> SendReport
         url: delivery.url.clone(),
         body,
         signing,
-        custom_headers: endpoints::headers(world, delivery).await,
+        custom_headers,
         at: world.now(),
         timeout: delivery.terms.timeout_or(world.settings.delivery_timeout),
         heard,
@@ -222,28 +235,36 @@ async fn post(world: &Arc<World>, due: &DueDelivery, heard: Heard) -> SendReport
     world.ports.sender.send(post).await
 }
 
-/// What signs it. Asked twice at most: a slot that waits for a row that nobody can read is one that everybody lacks.
-async fn signing(world: &World, owner: &SecretOwner) -> Result<Arc<Signing>, StoreError> {
-    match secrets::signing(world, owner).await {
+/// What signs it, and what its endpoint's owner adds. Asked twice at most: a slot that waits for a row that nobody can read is
+/// one that everybody lacks.
+async fn sealed(world: &Arc<World>, delivery: &Delivery) -> Result<Sealed, StoreError> {
+    match look_for_sealed(world, delivery).await {
         // No second look makes that readable.
         Err(error @ StoreError::Key(_)) => Err(error),
         Err(error) => {
             world.pause_after(&error, "a signing secret").await;
-            secrets::signing(world, owner).await
+            look_for_sealed(world, delivery).await
         }
-        signing => signing,
+        sealed => sealed,
     }
 }
 
+type Sealed = (Arc<Signing>, CustomHeaders);
+
+async fn look_for_sealed(world: &Arc<World>, delivery: &Delivery) -> Result<Sealed, StoreError> {
+    let signing = secrets::signing(world, &endpoints::owner_of(delivery)).await?;
+    Ok((signing, endpoints::headers(world, delivery).await?))
+}
+
 /// Nothing was sent, and that is ours: it uses no step, and comes again after a wait that grows.
-fn unsigned(error: &StoreError) -> SendReport {
+fn unsendable(error: &StoreError) -> SendReport {
     let mend = match error {
         StoreError::Key(_) => "; give the server the master key that the secret was kept under, or restore a backup",
         StoreError::Failed(_) => "; see the server's log, and restore a backup if the database is damaged",
         StoreError::Full | StoreError::Busy | StoreError::TooSlow | StoreError::Closed => "",
     };
     let message = format!(
-        "the signing secret could not be read: {error}{mend}; nothing was sent, and it is tried again by itself"
+        "the signing secret or a header of the endpoint could not be read: {error}{mend}; nothing was sent, and it is tried again by itself"
     );
     tracing::error!(%error, "a webhook could not be signed; it is tried again after a wait");
     SendReport::bare(Outcome::Failed(SendError::Unsendable), message)

@@ -97,21 +97,21 @@ async fn read(world: &Arc<World>, org: &OrgId, now: Timestamp) -> Result<Arc<[En
 }
 
 /// Whether a delivery can't be sent any more because its endpoint was disabled or deleted since it was made: then it ends
-/// here. Asked before each start; an implicit endpoint costs nothing.
-pub(crate) async fn ends_here(world: &Arc<World>, due: &DueDelivery) -> bool {
+/// here. Asked before each start; an implicit endpoint costs nothing. Whoever asks holds a slot: no waiting for a store here.
+pub(crate) async fn ends_here(world: &Arc<World>, due: &DueDelivery) -> Result<bool, StoreError> {
     let Delivery { id, org, endpoint, .. } = &due.delivery;
     if !endpoint.is_registered() || !rule::holds("endpoints_are_asked_before_sending") {
-        return false;
+        return Ok(false);
     }
-    let endpoints = registered_for_sure(world, org).await;
+    let endpoints = registered(world, org).await?;
     if endpoints.iter().any(|other| other.id == *endpoint && other.state.reason().is_none()) {
-        return false;
+        return Ok(false);
     }
     let (at, reason) = (world.now(), ExhaustedReason::EndpointDisabled);
     if world.write(vec![Change::ExhaustPending { id: *id, at, reason }]).await == Some(Applied::Done) {
         tracing::info!(delivery = %id, %endpoint, "a delivery has ended with its endpoint");
     }
-    true
+    Ok(true)
 }
 
 /// Whose secrets sign it.
@@ -124,13 +124,13 @@ pub(crate) fn owner_of(delivery: &Delivery) -> SecretOwner {
 }
 
 /// What its endpoint's owner adds to each POST.
-pub(crate) async fn headers(world: &Arc<World>, delivery: &Delivery) -> CustomHeaders {
+pub(crate) async fn headers(world: &Arc<World>, delivery: &Delivery) -> Result<CustomHeaders, StoreError> {
     if !delivery.endpoint.is_registered() {
-        return CustomHeaders::default();
+        return Ok(CustomHeaders::default());
     }
-    let endpoints = registered_for_sure(world, &delivery.org).await;
+    let endpoints = registered(world, &delivery.org).await?;
     let found = endpoints.iter().find(|endpoint| endpoint.id == delivery.endpoint);
-    found.map(|endpoint| endpoint.headers.clone()).unwrap_or_default()
+    Ok(found.map(|endpoint| endpoint.headers.clone()).unwrap_or_default())
 }
 
 /// At the start: tells the dispatcher what holds for each endpoint, and goes on ending what is pending for those that were

@@ -3,10 +3,11 @@ use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::egress_rules::EgressRules;
 use postsync_core::endpoint::{Draft, Endpoint, Input, State as EndpointState};
 use postsync_core::ids::{EndpointId, OrgId};
-use postsync_engine::ports::Spawn as _;
+use postsync_core::schedule::Schedule;
+use postsync_engine::ports::{Spawn as _, StoreError};
 use postsync_engine::{Bounds, NewEndpoint, Settings};
-use postsync_sim::INSTANT_MODEL;
 use postsync_sim::world::{Mood, Reply};
+use postsync_sim::{INSTANT_MODEL, Stage};
 use serde_json::{Value, json};
 
 use crate::play::{ORG, Play, URL, body};
@@ -314,4 +315,30 @@ fn a_test_goes_to_one_endpoint_alone() {
     let of = deliveries(&play, &id);
     assert_eq!((of.len(), of[0].id, of[0].origin.as_str()), (1, due.delivery.id, "test"));
     assert!(matches!(of[0].state, State::Delivered(_)));
+}
+
+#[test]
+fn endpoints_that_nobody_can_read_hold_up_nobody_else() {
+    let schedule = Schedule::parse("0s,10s,60s").expect("a schedule");
+    let mut play = Play::with(Settings { schedule, in_flight_max: 8, ..Settings::default() }, Bounds::default());
+    let hooks: Vec<String> = (0..12).map(|n| format!("https://h{n}.example/hook")).collect();
+    for hook in &hooks {
+        register(&mut play, json!({"url": hook}));
+        play.stage.receivers.script(hook, [Reply::status(500)]);
+    }
+    play.submit(INSTANT_MODEL, None);
+    play.stage.advance(2_000);
+    let sent = play.posts().len();
+    assert_eq!(sent, hooks.len());
+    play.stage.store.set_endpoints_damaged(org(), Some(StoreError::Key("sealed under another key".to_owned())));
+    play.stage.advance(12_000);
+    // Some slots are kept for first attempts: what it needs is one for another.
+    play.stage.receivers.script(URL, [Reply::status(500)]);
+    let other = play.submit_this(Stage::request("acme", INSTANT_MODEL, Some(URL)));
+    play.stage.advance(20_000);
+    assert!(play.is_delivered(other), "their slots go on to others");
+    assert_eq!(play.posts().len(), sent + 2, "and nothing is sent without a look at its endpoint");
+    play.stage.store.set_endpoints_damaged(org(), None);
+    play.stage.advance(5_000);
+    assert_eq!(play.posts().len(), sent + 2 + hooks.len(), "nothing of it is lost");
 }

@@ -53,6 +53,7 @@ struct State {
     faulty: bool,
     refusing: Option<(i64, StoreError)>,
     damaged: BTreeMap<SecretOwner, StoreError>,
+    damaged_endpoints: BTreeMap<OrgId, StoreError>,
     old: VecDeque<Change>,
 }
 
@@ -83,6 +84,15 @@ impl FaultyStore {
         match error {
             Some(error) => damaged.insert(owner, error),
             None => damaged.remove(&owner),
+        };
+    }
+
+    /// The same of an organization's endpoints, whose headers are sealed.
+    pub fn set_endpoints_damaged(&self, org: OrgId, error: Option<StoreError>) {
+        let damaged = &mut self.state().damaged_endpoints;
+        match error {
+            Some(error) => damaged.insert(org, error),
+            None => damaged.remove(&org),
         };
     }
 
@@ -141,7 +151,7 @@ impl FaultyStore {
         self.clock.sleep(Duration::from_millis(u64::try_from(ms).unwrap_or(0))).await;
     }
 
-    /// Secrets are the only rows that may be unreadable while their neighbours are not.
+    /// What is sealed is all that may be unreadable while its neighbours are not.
     fn damage(&self, owner: &SecretOwner) -> Result<(), StoreError> {
         self.state().damaged.get(owner).map_or(Ok(()), |error| Err(error.clone()))
     }
@@ -216,6 +226,14 @@ macro_rules! reads {
                 answer
             }
 
+            async fn endpoints(&self, org: &OrgId) -> Result<Vec<Endpoint>, StoreError> {
+                self.look().await?;
+                self.state().damaged_endpoints.get(org).map_or(Ok(()), |error| Err(error.clone()))?;
+                let answer = self.inner.endpoints(org).await;
+                self.pass().await;
+                answer
+            }
+
             $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
                 self.look().await?;
                 let answer = self.inner.$name($($arg),*).await;
@@ -263,7 +281,6 @@ reads! {
     keys(org: &OrgId) -> Vec<ApiKey>;
     key(id: KeyId) -> Option<ApiKey>;
     organizations() -> Vec<Organization>;
-    endpoints(org: &OrgId) -> Vec<Endpoint>;
     all_endpoints(after: Option<(OrgId, EndpointId)>, limit: usize) -> Vec<Endpoint>;
     check() -> ();
 }
