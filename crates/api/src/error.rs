@@ -242,6 +242,10 @@ impl From<ReplayError> for ApiError {
                     "The delivery has not ended: it is being tried as it is, and will be until it is exhausted.";
                 Self::new(error_code::DELIVERY_CONFLICT, message)
             }
+            ReplayError::Disabled => {
+                let message = "The delivery's endpoint is disabled, and gets nothing. Resume it first.";
+                Self::new(error_code::ENDPOINT_CONFLICT, message)
+            }
             ReplayError::AtOnce => {
                 Self::new(error_code::DELIVERY_CONFLICT, "The delivery was replayed by somebody else at this moment.")
             }

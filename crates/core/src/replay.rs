@@ -5,12 +5,15 @@
 //! a crash between two pages skips nothing and doubles nothing.
 //!
 //! Promise: what a replay makes is a delivery like any other, of the same event, under an id of its own; its schedule and
-//! its age count from now. What it was made from only remembers that it was replayed.
+//! its age count from now. It goes where its endpoint is now, and nowhere where that is disabled. What it was made from only
+//! remembers that it was replayed.
 use crate::change::{Change, ReplayStep};
 use crate::delivery::{Delivery, Origin, State};
+use crate::endpoint::{Endpoint, Receiver, receiver_again};
 use crate::ids::{DeliveryId, EndpointId, GenerationId, OrgId, ReplayId};
 use crate::outcome::SendError;
 use crate::schedule::Schedule;
+use crate::target::Destination;
 use crate::time::Timestamp;
 
 /// How a delivery has ended.
@@ -140,12 +143,23 @@ pub struct Replay {
     pub count: Option<u64>,
     /// Deliveries made so far.
     pub made: u64,
-    /// Deliveries found so far whose event is not kept any more.
+    /// Deliveries found so far whose event is not kept any more, or whose endpoint is disabled.
     pub skipped: u64,
     /// The walk has come past this one.
     pub read_to: DeliveryId,
     /// When the walk was over.
     pub ended_at: Option<Timestamp>,
+}
+
+/// What holds for all that is made anew at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// The organization's endpoints.
+    pub registered: &'a [Endpoint],
+    /// The schedule where a delivery has none of its own.
+    pub servers: &'a Schedule,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// What one page comes to.
@@ -180,52 +194,65 @@ impl Replay {
     }
 
     /// Makes anew what was found, up to `read_to`, or to the end where that is `None`. Fenced by the place that `self` has.
-    /// `servers` is the schedule where a delivery has none of its own.
     #[must_use]
     pub fn advance(
         &self,
         found: &[Original],
         read_to: Option<DeliveryId>,
-        servers: &Schedule,
-        now: Timestamp,
+        given: Circumstances<'_>,
         mut new_id: impl FnMut() -> DeliveryId,
     ) -> Advance {
         let there = found.iter().filter(|original| original.has_event);
-        let made: Vec<Delivery> = there.clone().map(|o| anew(&o.delivery, new_id(), servers, now)).collect();
+        let heard =
+            there.filter_map(|original| Some((original, receiver_again(given.registered, &original.delivery)?)));
+        let (originals, made): (Vec<&Original>, Vec<Delivery>) =
+            heard.map(|(original, to)| (original, anew(&original.delivery, to, new_id(), given))).unzip();
         let step = ReplayStep {
             id: self.id,
             from: self.read_to,
             to: read_to.unwrap_or_else(|| self.until()),
             made: made.len() as u64,
             skipped: (found.len() - made.len()) as u64,
-            ended_at: read_to.is_none().then_some(now),
+            ended_at: read_to.is_none().then_some(given.now),
         };
         let mut changes = vec![Change::AdvanceReplay(Box::new(step))];
-        for (original, delivery) in there.zip(&made) {
+        for (original, delivery) in originals.into_iter().zip(&made) {
             changes.push(Change::AddDelivery(Box::new(delivery.clone())));
-            changes.push(mark(original, now));
+            changes.push(mark(original, given.now));
         }
         Advance { changes, made }
     }
 }
 
-/// Makes one delivery anew, however often it was: somebody has asked for this very one.
+/// Makes one delivery anew, however often it was: somebody has asked for this very one. `None` where its endpoint is disabled.
 #[must_use]
-pub fn replay_one(original: &Original, id: DeliveryId, servers: &Schedule, now: Timestamp) -> (Vec<Change>, Delivery) {
-    let delivery = anew(&original.delivery, id, servers, now);
-    (vec![mark(original, now), Change::AddDelivery(Box::new(delivery.clone()))], delivery)
+pub fn replay_one(original: &Original, id: DeliveryId, given: Circumstances<'_>) -> Option<(Vec<Change>, Delivery)> {
+    let to = receiver_again(given.registered, &original.delivery)?;
+    let delivery = anew(&original.delivery, to, id, given);
+    Some((vec![mark(original, given.now), Change::AddDelivery(Box::new(delivery.clone()))], delivery))
 }
 
 fn mark(original: &Original, now: Timestamp) -> Change {
     Change::MarkReplayed { id: original.delivery.id, before: original.replayed_at, at: now }
 }
 
-/// The same event for the same endpoint, as if it happened now.
-fn anew(old: &Delivery, id: DeliveryId, servers: &Schedule, now: Timestamp) -> Delivery {
-    let first_ms = old.terms.schedule_or(servers).point_ms(0).unwrap_or(0);
+/// The same event, as if it happened now.
+fn anew(
+    old: &Delivery,
+    to: Receiver,
+    id: DeliveryId,
+    Circumstances { servers, now, .. }: Circumstances<'_>,
+) -> Delivery {
+    let first_ms = to.terms.schedule_or(servers).point_ms(0).unwrap_or(0);
+    let is_moved = to.url != old.url;
+    let shard = if is_moved { Destination::of(&to.url).map_or(0, |at| at.shard()) } else { old.shard };
     Delivery {
         id,
         origin: Origin::Replay,
+        endpoint: to.endpoint,
+        url: to.url,
+        shard,
+        terms: to.terms,
         created_at: now,
         attempts: 0,
         step: 0,

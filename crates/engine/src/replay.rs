@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, State};
+use postsync_core::endpoint::Endpoint;
 use postsync_core::ids::{DeliveryId, OrgId, ReplayId};
 use postsync_core::limits::{REPLAYS_RUNNING_MAX, REPLAYS_RUNNING_OF_ONE_MAX};
-use postsync_core::replay::{self, EndedAs, Filter, Replay};
+use postsync_core::replay::{self, Circumstances, EndedAs, Filter, Replay};
 use postsync_core::rule;
 
+use crate::endpoints;
 use crate::ports::{Applied, DeliveryRecord, ReplayPage, ReplayQuery, StoreError};
 use crate::world::World;
 
@@ -56,6 +58,9 @@ pub enum ReplayError {
     /// The bytes to send are not kept any more.
     #[error("the event's body is not kept any more")]
     EventGone,
+    /// Its endpoint gets nothing.
+    #[error("the delivery's endpoint is disabled")]
+    Disabled,
     /// Somebody else did at the same moment.
     #[error("the delivery is being replayed")]
     AtOnce,
@@ -93,7 +98,7 @@ pub(crate) async fn run(world: Arc<World>) {
 }
 
 /// One turn of each walk; whether there is any.
-async fn go_round(world: &World, walks: &mut BTreeMap<ReplayId, Walk>) -> Result<bool, StoreError> {
+async fn go_round(world: &Arc<World>, walks: &mut BTreeMap<ReplayId, Walk>) -> Result<bool, StoreError> {
     let running = world.ports.store.running_replays(REPLAYS_RUNNING_MAX).await?;
     walks.retain(|id, _| running.iter().any(|replay| replay.id == *id));
     // Together they leave no more waiting than one alone.
@@ -107,7 +112,7 @@ async fn go_round(world: &World, walks: &mut BTreeMap<ReplayId, Walk>) -> Result
     failed.map_or(Ok(!running.is_empty()), Err)
 }
 
-async fn turn(world: &World, replay: &Replay, walk: &mut Walk, share: usize) -> Result<(), StoreError> {
+async fn turn(world: &Arc<World>, replay: &Replay, walk: &mut Walk, share: usize) -> Result<(), StoreError> {
     walk.waiting = world.ports.store.waiting(walk.waiting.clone(), world.now()).await?;
     let room = share.saturating_sub(walk.waiting.len()).min(PAGE);
     if room == 0 {
@@ -126,9 +131,10 @@ async fn turn(world: &World, replay: &Replay, walk: &mut Walk, share: usize) -> 
 }
 
 /// Makes a page's deliveries and moves on, in one commit.
-async fn make(world: &World, replay: &Replay, walk: &mut Walk, page: ReplayPage) -> Result<(), StoreError> {
-    let (servers, now) = (&world.settings.schedule, world.now());
-    let advance = replay.advance(&page.found, page.read_to, servers, now, || world.new_delivery_id());
+async fn make(world: &Arc<World>, replay: &Replay, walk: &mut Walk, page: ReplayPage) -> Result<(), StoreError> {
+    let registered = endpoints::registered(world, &replay.org).await?;
+    let given = given(world, &registered);
+    let advance = replay.advance(&page.found, page.read_to, given, || world.new_delivery_id());
     let mut changes = advance.changes;
     if !rule::holds("a_replay_moves_with_what_it_makes") {
         let step = vec![changes.remove(0)];
@@ -144,6 +150,10 @@ async fn make(world: &World, replay: &Replay, walk: &mut Walk, page: ReplayPage)
         tracing::info!(replay = %replay.id, "a replay is done");
     }
     Ok(())
+}
+
+fn given<'a>(world: &'a World, registered: &'a [Endpoint]) -> Circumstances<'a> {
+    Circumstances { registered, servers: &world.settings.schedule, now: world.now() }
 }
 
 /// Tells the dispatcher of what is on disk, and counts it.
@@ -208,7 +218,7 @@ async fn count(world: &World, replay: &Replay) -> Result<Option<u64>, StoreError
 }
 
 /// Makes one delivery anew. Gives the new one as it is on disk.
-pub(crate) async fn one(world: &World, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
+pub(crate) async fn one(world: &Arc<World>, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
     if world.stopping.is_cancelled() {
         return Err(ReplayError::Stopping);
     }
@@ -220,7 +230,9 @@ pub(crate) async fn one(world: &World, org: &OrgId, id: DeliveryId) -> Result<De
     if !original.has_event {
         return Err(ReplayError::EventGone);
     }
-    let (changes, made) = replay::replay_one(&original, world.new_delivery_id(), &world.settings.schedule, world.now());
+    let registered = endpoints::registered(world, org).await?;
+    let made = replay::replay_one(&original, world.new_delivery_id(), given(world, &registered));
+    let (changes, made) = made.ok_or(ReplayError::Disabled)?;
     if store.apply(changes).await? == Applied::Stale {
         return Err(ReplayError::AtOnce);
     }

@@ -65,7 +65,7 @@ pub struct ReplayBody {
     pub count: Option<u64>,
     /// New deliveries made so far.
     pub done: u64,
-    /// Deliveries left out because the body of their event is not kept any more.
+    /// Deliveries left out because the body of their event is not kept any more, or their endpoint is disabled.
     pub skipped: u64,
     /// When it was asked for.
     pub created_at: String,

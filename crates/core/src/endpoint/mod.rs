@@ -20,7 +20,7 @@ pub use failing::{Failing, Next};
 pub use filter::EventFilter;
 pub use headers::CustomHeaders;
 pub use operational::{disabled_body, exhausted_body, failing_body};
-pub use receivers::{Receiver, listeners, receivers};
+pub use receivers::{Receiver, listeners, receiver_again, receivers};
 pub use trial::test_event;
 
 use crate::ids::{EndpointId, OrgId};

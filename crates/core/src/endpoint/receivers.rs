@@ -51,6 +51,24 @@ pub fn listeners(registered: &[Endpoint], kind: EventType) -> Vec<Receiver> {
     takers.filter_map(|endpoint| endpoint.receiver(&Terms::default())).collect()
 }
 
+/// Whom a delivery that has ended would go to now: its endpoint, wherever that is now; else whoever has its URL now, as
+/// [`receivers`] would have it. `None` where that one is disabled.
+#[must_use]
+pub fn receiver_again(registered: &[Endpoint], old: &Delivery) -> Option<Receiver> {
+    let own = || registered.iter().find(|endpoint| endpoint.id == old.endpoint);
+    let of_url = || {
+        let key = url_key(&old.url);
+        registered.iter().find(|endpoint| endpoint.url_key() == key)
+    };
+    // The usual case: nothing is parsed or compared for it.
+    let found = if registered.is_empty() { None } else { own().or_else(of_url) };
+    match found {
+        Some(endpoint) => endpoint.receiver(&old.terms),
+        None if old.endpoint.is_registered() => Some(implicit(&old.org, &old.url, &old.terms)),
+        None => Some(Receiver { endpoint: old.endpoint.clone(), url: old.url.clone(), terms: old.terms.clone() }),
+    }
+}
+
 fn implicit(org: &OrgId, url: &str, terms: &Terms) -> Receiver {
     Receiver { endpoint: implicit_endpoint(org, url), url: url.to_owned(), terms: terms.clone() }
 }

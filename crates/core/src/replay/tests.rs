@@ -2,8 +2,11 @@ use bytes::Bytes;
 
 use super::*;
 use crate::delivery::ExhaustedReason;
+use crate::egress_rules::EgressRules;
+use crate::endpoint::{DisabledReason, Draft, Input};
 use crate::event::{Event, EventType};
 use crate::ids::EventId;
+use crate::target::implicit_endpoint;
 
 const NOW: Timestamp = Timestamp(1_795_422_077_123);
 
@@ -97,9 +100,14 @@ fn replay(filter: Filter) -> Replay {
 }
 
 fn advance(found: &[Original], read_to: Option<i64>) -> Advance {
+    advance_with(&[], found, read_to)
+}
+
+fn advance_with(registered: &[Endpoint], found: &[Original], read_to: Option<i64>) -> Advance {
     let mut next = 2_000;
     let schedule = Schedule::parse("2s,1m").unwrap();
-    replay(Filter::default()).advance(found, read_to.map(DeliveryId), &schedule, NOW, || {
+    let given = Circumstances { registered, servers: &schedule, now: NOW };
+    replay(Filter::default()).advance(found, read_to.map(DeliveryId), given, || {
         next += 1;
         DeliveryId(next)
     })
@@ -170,10 +178,64 @@ fn a_walk_begins_below_its_time_range_and_ends_at_its_own_id() {
 #[test]
 fn one_is_marked_as_it_was_found() {
     let found = Original { replayed_at: Some(Timestamp(4)), ..original(5, true) };
-    let (changes, made) = replay_one(&found, DeliveryId(9), &Schedule::default(), NOW);
+    let schedule = Schedule::default();
+    let given = Circumstances { registered: &[], servers: &schedule, now: NOW };
+    let (changes, made) = replay_one(&found, DeliveryId(9), given).unwrap();
     assert!(matches!(
         &changes[..],
         [Change::MarkReplayed { id: DeliveryId(5), before: Some(Timestamp(4)), at: NOW }, Change::AddDelivery(d)] if **d == made
     ));
     assert_eq!((made.id, made.event, made.state), (DeliveryId(9), EventId(105), State::Due(NOW)));
+}
+
+#[test]
+fn what_is_made_anew_goes_where_its_endpoint_is_now() {
+    const URL: &str = "https://app.example.com/webhook";
+    let org = OrgId::new("default");
+    let registered = |number, url: &str, disabled: bool| {
+        let body = serde_json::json!({ "url": url });
+        let draft = Draft::read(body.as_object().unwrap(), &EgressRules::default()).unwrap();
+        let mut endpoint = draft.into_endpoint(EndpointId::registered(number), org.clone(), NOW);
+        assert!(!disabled || endpoint.move_by(Input::Disable(DisabledReason::Requested)));
+        endpoint
+    };
+    let [own, other] = [1, 2].map(EndpointId::registered);
+    let of_url = implicit_endpoint(&org, URL);
+    let moved = "https://moved.example.com/webhook";
+    for (what, from, now, want) in [
+        ("still there", &own, vec![registered(1, URL, false)], Some((&own, URL))),
+        ("moved", &own, vec![registered(1, moved, false)], Some((&own, moved))),
+        (
+            "moved, and its URL is another's",
+            &own,
+            vec![registered(2, URL, false), registered(1, moved, false)],
+            Some((&own, moved)),
+        ),
+        ("disabled", &own, vec![registered(1, URL, true)], None),
+        ("deleted", &own, vec![], Some((&of_url, URL))),
+        ("deleted, others are there", &own, vec![registered(2, moved, false)], Some((&of_url, URL))),
+        ("deleted and registered anew", &own, vec![registered(2, URL, false)], Some((&other, URL))),
+        ("deleted, and what has its URL is disabled", &own, vec![registered(2, URL, true)], None),
+        ("implicit", &of_url, vec![registered(2, moved, true)], Some((&of_url, URL))),
+        (
+            "implicit, spelled otherwise",
+            &of_url,
+            vec![registered(2, "https://APP.example.com:443/webhook", false)],
+            Some((&other, "https://APP.example.com:443/webhook")),
+        ),
+        ("implicit, now disabled", &of_url, vec![registered(2, URL, true)], None),
+    ] {
+        let mut found = original(5, true);
+        found.delivery.endpoint = from.clone();
+        let Advance { changes, made } = advance_with(&now, std::slice::from_ref(&found), None);
+        let to = made.first().map(|delivery| (&delivery.endpoint, delivery.url.as_str()));
+        assert_eq!(to, want, "{what}");
+        let Change::AdvanceReplay(step) = &changes[0] else { panic!("{changes:?}") };
+        let is_made = u64::from(want.is_some());
+        assert_eq!((step.made, step.skipped, changes.len() as u64), (is_made, 1 - is_made, 1 + 2 * is_made), "{what}");
+        for delivery in made.iter().filter(|delivery| delivery.url != URL) {
+            let shard = Destination::of(&delivery.url).map(|to| to.shard());
+            assert_eq!(Some(delivery.shard), shard, "{what}");
+        }
+    }
 }

@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 use crate::play::{ORG, Play, URL, body};
 
 const HOUR_MS: i64 = 3_600_000;
-const A: &str = "https://a.example/hook";
+pub(crate) const A: &str = "https://a.example/hook";
 const B: &str = "https://b.example/hook";
 const OPS: &str = "https://ops.example/hook";
 
-fn org() -> OrgId {
+pub(crate) fn org() -> OrgId {
     OrgId::new(ORG)
 }
 
-fn register(play: &mut Play, body: Value) -> NewEndpoint {
+pub(crate) fn register(play: &mut Play, body: Value) -> NewEndpoint {
     let (engine, org) = (play.engine(), org());
     let draft = Draft::read(body.as_object().expect("an object"), &EgressRules::default()).expect("a good endpoint");
     let made = play.stage.run(60_000, async move { engine.register_endpoint(&org, draft).await });
@@ -33,7 +33,7 @@ fn ops(play: &mut Play) -> EndpointId {
     register(play, json!({"url": OPS, "events": events})).endpoint.id
 }
 
-fn change(play: &mut Play, id: &EndpointId, change: impl FnOnce(&mut Endpoint) + Send + 'static) {
+pub(crate) fn change(play: &mut Play, id: &EndpointId, change: impl FnOnce(&mut Endpoint) + Send + 'static) {
     let (engine, org, id) = (play.engine(), org(), id.clone());
     let now = engine.now();
     let by = move |endpoint: &Endpoint| {
@@ -46,7 +46,7 @@ fn change(play: &mut Play, id: &EndpointId, change: impl FnOnce(&mut Endpoint) +
     changed.expect("an answer").expect("a change");
 }
 
-fn move_by(play: &mut Play, id: &EndpointId, input: Input) {
+pub(crate) fn move_by(play: &mut Play, id: &EndpointId, input: Input) {
     change(play, id, move |endpoint| assert!(endpoint.move_by(input)));
 }
 
@@ -61,7 +61,7 @@ fn state(play: &Play, id: &EndpointId) -> EndpointState {
 }
 
 /// Oldest first.
-fn deliveries(play: &Play, id: &EndpointId) -> Vec<Delivery> {
+pub(crate) fn deliveries(play: &Play, id: &EndpointId) -> Vec<Delivery> {
     let all = play.stage.deliveries(&org()).into_iter().map(|record| record.delivery);
     let mut of: Vec<Delivery> = all.filter(|delivery| delivery.endpoint == *id).collect();
     of.reverse();

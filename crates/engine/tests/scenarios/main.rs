@@ -10,6 +10,7 @@ mod generations;
 mod limits;
 mod play;
 mod replays;
+mod replays_elsewhere;
 mod retention;
 mod rotation;
 mod stops;

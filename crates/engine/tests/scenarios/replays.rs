@@ -38,7 +38,7 @@ fn given_up(replay_max: usize, count: usize) -> Play {
     play
 }
 
-fn exhausted() -> Filter {
+pub(crate) fn exhausted() -> Filter {
     Filter { status: Some(EndedAs::Exhausted), ..Filter::default() }
 }
 
@@ -46,7 +46,7 @@ fn org() -> OrgId {
     OrgId::new(ORG)
 }
 
-fn begin(play: &mut Play, filter: Filter) -> Result<Replay, ReplayError> {
+pub(crate) fn begin(play: &mut Play, filter: Filter) -> Result<Replay, ReplayError> {
     let engine = play.engine();
     play.stage.run(ANSWER_MS_MAX, async move { engine.replay(org(), filter).await }).expect("an answer")
 }
@@ -57,7 +57,7 @@ fn count(play: &mut Play, filter: Filter) -> u64 {
     counted.expect("an answer").expect("a store that works").expect("a number")
 }
 
-fn one(play: &mut Play, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
+pub(crate) fn one(play: &mut Play, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
     let engine = play.engine();
     play.stage.run(ANSWER_MS_MAX, async move { engine.replay_one(&org(), id).await }).expect("an answer")
 }
@@ -80,7 +80,7 @@ fn by_event(play: &Play) -> BTreeMap<EventId, usize> {
     of
 }
 
-fn read(play: &Play, id: ReplayId) -> Option<Replay> {
+pub(crate) fn read(play: &Play, id: ReplayId) -> Option<Replay> {
     use futures::FutureExt as _;
     play.stage.store.inner().replay(&org(), id).now_or_never().expect("at once").expect("a store that works")
 }

@@ -213,7 +213,9 @@ async fn many(args: &ReplayArgs, client: &Client, request: &Value) -> anyhow::Re
         }
     };
     let skipped = match done["skipped"].as_u64() {
-        Some(skipped) if skipped > 0 => format!("; {} skipped, whose bodies are not kept any more", skipped),
+        Some(skipped) if skipped > 0 => {
+            format!("; {skipped} skipped, whose bodies are not kept any more or whose endpoint is disabled")
+        }
         _ => String::new(),
     };
     told(args, &done, &format!("{id} is done: {} made anew{skipped}", deliveries(&done["done"])))

@@ -4,7 +4,7 @@ use postsync_core::delivery::{ExhaustedReason, Origin, State};
 use postsync_core::ids::{DeliveryId, EndpointId, ReplayId};
 use postsync_core::outcome::SendError;
 use postsync_core::parking::ParkReason;
-use postsync_core::replay::{EndedAs, Filter, Replay};
+use postsync_core::replay::{Circumstances, EndedAs, Filter, Replay, replay_one};
 use postsync_core::retention::Standing;
 use postsync_engine::ports::{ReplayQuery, Store};
 
@@ -214,7 +214,8 @@ pub(crate) async fn a_replays_delivery_is_one_like_any_other(store: &dyn Store) 
     fill(store).await;
     let original = store.original(&org("default"), DeliveryId(3)).await.unwrap().unwrap();
     let schedule = postsync_core::schedule::Schedule::default();
-    let made = postsync_core::replay::replay_one(&original, DeliveryId(30), &schedule, at(60));
+    let given = Circumstances { registered: &[], servers: &schedule, now: at(60) };
+    let made = replay_one(&original, DeliveryId(30), given).unwrap();
     done(store, made.0).await;
     let record = store.delivery(&org("default"), DeliveryId(30)).await.unwrap().unwrap();
     assert_eq!((&record.delivery, record.delivery.origin), (&made.1, Origin::Replay));

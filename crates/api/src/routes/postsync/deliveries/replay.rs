@@ -16,7 +16,8 @@ use crate::wire::{DeliveryItem, ErrorBody, UnauthorizedBody};
 /// Deliver one event again
 ///
 /// Makes a delivery that has ended anew, however often it was: the same event and bytes under a new delivery, with a new time
-/// in its signature, `Postsync-Replay: true`, and the whole schedule from now on.
+/// in its signature, `Postsync-Replay: true`, and the whole schedule from now on. It goes to where its endpoint is now; where
+/// that was deleted, to its URL.
 #[utoipa::path(
     post,
     path = "/postsync/v1/deliveries/{id}/replay",
@@ -28,7 +29,7 @@ use crate::wire::{DeliveryItem, ErrorBody, UnauthorizedBody};
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 404, description = "No such delivery", body = ErrorBody),
-        (status = 409, description = "It has not ended, or is being replayed at this moment", body = ErrorBody),
+        (status = 409, description = "It has not ended, is being replayed at this moment, or its endpoint is disabled", body = ErrorBody),
         (status = 410, description = "Deliveries of its age are not kept any more", body = ErrorBody),
     )
 )]

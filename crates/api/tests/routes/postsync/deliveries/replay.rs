@@ -4,6 +4,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Method;
 use postsync_core::outcome::{Outcome, SendReport};
+use serde_json::json;
 
 use super::{delivery, notified};
 use crate::harness::{ADMIN, App, CREATOR, READER, STRANGER, request};
@@ -46,6 +47,39 @@ async fn one_that_is_still_tried_is_a_conflict() {
     let answer = app.post(&path(due["id"].as_str().unwrap()), ADMIN, "").await;
     assert_eq!(answer.refusal(), "409 delivery_conflict -");
     assert!(answer.text().contains("has not ended"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn what_was_for_a_registered_endpoint_goes_where_that_is_now() {
+    const ENDPOINTS: &str = "/postsync/v1/endpoints";
+    let app = App::start().await;
+    let change = async |method: Method, path: &str, body: serde_json::Value| {
+        let mut request = request(method, path, Some(ADMIN), Body::from(body.to_string()));
+        request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        app.send(request).await
+    };
+    let url = "https://app.example.com/webhook?order=1";
+    let made = change(Method::POST, ENDPOINTS, json!({ "url": url })).await.json();
+    let endpoint = format!("{ENDPOINTS}/{}", made["id"].as_str().unwrap());
+    let generation = notified(&app).await;
+    let old = delivery(&app, &generation, "delivered", 1).await;
+    assert_eq!(old["endpointId"], made["id"]);
+    let path = path(old["id"].as_str().unwrap());
+
+    let moved = "https://moved.example.com/webhook";
+    assert_eq!(change(Method::PATCH, &endpoint, json!({ "url": moved })).await.status, 200);
+    let again = app.post(&path, CREATOR, "").await.json();
+    assert_eq!((&again["endpointId"], again["url"].as_str()), (&made["id"], Some(moved)));
+
+    assert_eq!(change(Method::PATCH, &endpoint, json!({ "state": "disabled" })).await.status, 200);
+    let refused = app.post(&path, CREATOR, "").await;
+    assert_eq!(refused.refusal(), "409 endpoint_conflict -");
+    assert!(refused.text().contains("disabled"), "{}", refused.text());
+
+    assert_eq!(change(Method::DELETE, &endpoint, json!({})).await.status, 204);
+    let again = app.post(&path, CREATOR, "").await.json();
+    assert_eq!(again["url"], url);
+    assert!(again["endpointId"].as_str().unwrap().starts_with("imp_"), "{again}");
 }
 
 #[tokio::test]
