@@ -26,7 +26,7 @@ use tokio::task::LocalSet;
 
 use backlog::Filler;
 use figures::Findings;
-use scenarios::Bench;
+use scenarios::{Accepted, Bench};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", about = "Measures the release build", args_override_self = true)]
@@ -52,6 +52,12 @@ struct Args {
     /// Clients at once in (a)
     #[arg(long, default_value_t = 64)]
     clients: usize,
+    /// Destinations of (a), like 1,50
+    #[arg(long, value_delimiter = ',', default_value = "1,50,1000")]
+    hosts: Vec<usize>,
+    /// Leave https out of (a)
+    #[arg(long)]
+    plain: bool,
     /// The workspace
     #[arg(long, default_value = ".", hide = true)]
     root: PathBuf,
@@ -90,15 +96,20 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let wanted = |letter: char| args.only.is_empty() || args.only.contains(&letter);
     let binary = args.binary.canonicalize()?;
     let filler = Filler(binary.with_file_name("examples").join("backlog"));
-    let bench = Bench { binary, filler, is_quick: args.quick, jobs: args.jobs, clients: args.clients };
+    let accepted = Accepted { jobs: args.jobs, clients: args.clients, hosts: args.hosts.clone(), is_plain: args.plain };
+    let bench = Bench { binary, filler, is_quick: args.quick, accepted };
     println!("{}; load {}", host::machine(), host::load_average());
     // One thread, as the receivers have: the clients are the floor, and a second thread would only add wake-ups.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut findings = Findings::default();
     for letter in SCENARIOS.into_iter().filter(|letter| wanted(*letter)) {
         println!("measuring {letter}");
-        findings.add(LocalSet::new().block_on(&runtime, scenarios::run(letter, &bench))?);
+        let found = LocalSet::new().block_on(&runtime, scenarios::run(letter, &bench))?;
+        // What comes after it may fail.
+        report::print(&found);
+        findings.add(found);
     }
+    println!("\nall of it; load {}", host::load_average());
     report::print(&findings);
     if args.write {
         report::write(&args.root.join("docs/BENCHMARKS.md"), &findings)?;

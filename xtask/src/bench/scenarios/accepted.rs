@@ -7,17 +7,15 @@ use crate::server::{Server, Setup};
 use super::raw::{Raw, beside};
 use super::{Bench, Span};
 
-const HOSTS: [usize; 3] = [1, 50, 1_000];
-
 const SERVER_US_MAX: f64 = 100.0;
 const OF_RAW_MIN_PERCENT: f64 = 8.0;
 
 pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
-    for is_tls in [false, true] {
-        for hosts in HOSTS {
-            let row = one(bench, hosts, is_tls).await?;
-            if hosts == 1 && !is_tls {
+    for is_tls in [false, true].into_iter().take(if bench.accepted.is_plain { 1 } else { 2 }) {
+        for hosts in &bench.accepted.hosts {
+            let row = one(bench, *hosts, is_tls).await?;
+            if *hosts == 1 && !is_tls {
                 findings.verdicts = verdicts(&row);
             }
             findings.rows.push(row);
@@ -39,15 +37,15 @@ async fn one(bench: &Bench, hosts: usize, is_tls: bool) -> anyhow::Result<Row> {
     let folder = tempfile::tempdir()?;
     let mut receiver = Receiver::start(folder.path(), hosts, is_tls).await?;
     let server = Server::start(&Setup::new(&bench.binary, &receiver.ca_file)).await?;
-    let jobs = bench.jobs.unwrap_or(bench.number(40_000, 2_000));
+    let jobs = bench.accepted.jobs.unwrap_or(bench.number(40_000, 2_000));
     let creates = server.api().creates(&receiver.urls())?;
-    let mut clients = Clients::open(&[server.api().address], None, bench.clients).await?;
+    let mut clients = Clients::open(&[server.api().address], None, bench.accepted.clients).await?;
     // Warms up caches, allocators and the connection pool.
     let warm = (jobs / 5).max(hosts * 2);
     clients.post(&creates, warm).await?;
     receiver.reached(warm).await?;
     let sample = receiver.sample().await?;
-    let mut raw = Raw::open(&receiver, sample, bench.clients).await?;
+    let mut raw = Raw::open(&receiver, sample, bench.accepted.clients).await?;
     let raw_count = jobs * 2;
     let before = raw.per_s(raw_count).await?;
 

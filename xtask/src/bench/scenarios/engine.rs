@@ -31,7 +31,7 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     let row = span.end(row, done, &server, &receiver)?.memory(server.memory()?.now_mb);
     receiver.reached(count).await?;
     let sample = receiver.sample().await?;
-    let mut raw = Raw::open(&receiver, sample, bench.clients).await?;
+    let mut raw = Raw::open(&receiver, sample, bench.accepted.clients).await?;
     let raw_per_s = raw.per_s(count / 2).await?;
     server.stop().await?;
     let (cpu, rate) = (row.server_us.unwrap_or(f64::NAN), row.per_s.unwrap_or(f64::NAN));

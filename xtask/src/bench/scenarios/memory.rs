@@ -19,7 +19,7 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     tokio::time::sleep(REST).await;
     let rest_mb = server.memory()?.now_mb;
     let creates = server.api().creates(&receiver.urls())?;
-    let mut clients = Clients::open(&[server.api().address], None, bench.clients).await?;
+    let mut clients = Clients::open(&[server.api().address], None, bench.accepted.clients).await?;
     // A few on each connection: buffers are made when they are used.
     clients.post(&creates, hosts * 5).await?;
     receiver.reached(hosts * 5).await?;

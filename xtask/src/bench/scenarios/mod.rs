@@ -27,8 +27,17 @@ pub(crate) struct Bench {
     pub(crate) binary: PathBuf,
     pub(crate) filler: Filler,
     pub(crate) is_quick: bool,
+    pub(crate) accepted: Accepted,
+}
+
+/// What (a) does, so that a part of it can be looked at alone.
+pub(crate) struct Accepted {
+    /// Generations of each rate.
     pub(crate) jobs: Option<usize>,
     pub(crate) clients: usize,
+    pub(crate) hosts: Vec<usize>,
+    /// Without https.
+    pub(crate) is_plain: bool,
 }
 
 impl Bench {

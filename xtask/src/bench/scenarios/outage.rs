@@ -27,7 +27,7 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     let server = Server::start(&Setup::new(&bench.binary, &receiver.ca_file)).await?;
     let count = bench.number(5_000, 300);
     let creates = server.api().creates(&[receiver.gate_url()])?;
-    Clients::open(&[server.api().address], None, bench.clients).await?.post(&creates, count).await?;
+    Clients::open(&[server.api().address], None, bench.accepted.clients).await?.post(&creates, count).await?;
     let parked = wait_until_parked(&server, (count as f64 * PARKED_SHARE) as usize).await?;
     receiver.set_gate(true).await?;
     let recovered = Instant::now();
