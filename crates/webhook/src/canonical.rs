@@ -50,7 +50,7 @@ fn write_value(value: &Value, out: &mut String) {
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => write_number(number, out),
-        Value::String(text) => write_string(text, out),
+        Value::String(text) => push_string(out, text),
         Value::Array(items) => write_array(items, out),
         Value::Object(members) => write_object(members, out),
     }
@@ -70,26 +70,35 @@ fn write_number(number: &Number, out: &mut String) {
     }
 }
 
-/// V8's escapes: the short forms, `\u00xx` in lower case for other control characters, and everything else raw, U+2028 included.
-fn write_string(text: &str, out: &mut String) {
+/// Prints a text as a JSON string, as JavaScript would, behind what `out` has.
+pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            control @ '\0'..='\u{1f}' => {
-                out.push_str("\\u00");
-                out.push_str(&hex::encode([control as u8]));
-            }
-            other => out.push(other),
+    let mut rest = text;
+    // What needs an escape is one byte each, so the text may be cut there.
+    while let Some(place) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        out.push_str(&rest[..place]);
+        push_escape(out, rest.as_bytes()[place]);
+        rest = &rest[place + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// V8's escapes: the short forms, `\u00xx` in lower case for other control characters. Everything else is raw, U+2028 included.
+fn push_escape(out: &mut String, byte: u8) {
+    match byte {
+        b'"' => out.push_str("\\\""),
+        b'\\' => out.push_str("\\\\"),
+        0x8 => out.push_str("\\b"),
+        b'\t' => out.push_str("\\t"),
+        b'\n' => out.push_str("\\n"),
+        0xc => out.push_str("\\f"),
+        b'\r' => out.push_str("\\r"),
+        control => {
+            out.push_str("\\u00");
+            out.push_str(&hex::encode([control]));
         }
     }
-    out.push('"');
 }
 
 fn write_array(items: &[Value], out: &mut String) {
@@ -114,7 +123,7 @@ fn write_object(members: &Map<String, Value>, out: &mut String) {
         if position > 0 {
             out.push(',');
         }
-        write_string(key, out);
+        push_string(out, key);
         out.push(':');
         write_value(value, out);
     }

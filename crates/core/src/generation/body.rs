@@ -50,7 +50,7 @@ fn print(g: &Generation, trim: Trim) -> String {
         g.created_at,
         g.status().as_str()
     );
-    string(&mut out, &r.model);
+    canonical::push_string(&mut out, &r.model);
     let _ = write!(out, ",\"input\":{}", r.input);
     let segments = r.segments.as_deref().filter(|_| trim < Trim::Segments);
     let _ = write!(out, ",\"segments\":{}", segments.unwrap_or("null"));
@@ -95,13 +95,9 @@ fn seconds(out: &mut String, ms: u64) {
 fn optional(out: &mut String, key: &str, text: Option<&str>) {
     let _ = write!(out, ",\"{key}\":");
     match text {
-        Some(text) => string(out, text),
+        Some(text) => canonical::push_string(out, text),
         None => out.push_str("null"),
     }
-}
-
-fn string(out: &mut String, text: &str) {
-    out.push_str(&canonical::to_string(&Value::String(text.to_owned())));
 }
 
 fn without_boxes(options: &str) -> String {
