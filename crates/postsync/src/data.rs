@@ -11,7 +11,7 @@ use postsync_core::access::StoredSecret;
 use postsync_core::ids::{IdSequence, SecretId};
 use postsync_engine::new_secret;
 use postsync_engine::ports::{Clock as _, Entropy as _, Store as _};
-use postsync_store::sqlite::{Options, Sqlite};
+use postsync_store::sqlite::{self, Options, Sqlite};
 use postsync_store::{MasterKey, write_private};
 use rustix::fs::Mode;
 
@@ -181,7 +181,7 @@ async fn open_in(folder: Folder, settings: &Settings) -> anyhow::Result<Opened> 
     let store = Sqlite::open(&database, &master_key, Options::default()).map_err(|error| {
         let is_of_key = matches!(error, postsync_store::Error::Key(_));
         let error = named(error, &database);
-        if is_of_key && folder.next_master_key().exists() {
+        if is_of_key && was_cut_short(&folder) {
             return error.context("a change of the master key was cut short: run `postsync secret rekey` again");
         }
         error
@@ -189,6 +189,15 @@ async fn open_in(folder: Folder, settings: &Settings) -> anyhow::Result<Opened> 
     let store = Arc::new(store);
     let ids = IdSequence::after(store.last_id().await?);
     Ok(Opened { folder, store, ids })
+}
+
+/// Whether a change of the master key has begun in the database, or is finished there and not yet in the folder. A
+/// `master.key.new` alone says nothing: it is written before the database is asked.
+fn was_cut_short(folder: &Folder) -> bool {
+    let database = folder.database();
+    let begun = sqlite::next_key(&database).ok().flatten();
+    let new = MasterKey::load(&folder.next_master_key()).ok().flatten().map(|key| key.id());
+    begun.is_some() || (new.is_some() && new == sqlite::current_key(&database).ok().flatten())
 }
 
 /// Says which database it was, where the error's own sentence does not.

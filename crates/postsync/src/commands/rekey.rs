@@ -28,12 +28,15 @@ pub(super) fn run(store: &StoreArgs) -> anyhow::Result<()> {
     let folder = data::there(&settings)?;
     let keys = keys(&settings, &folder)?;
     let told = &mut |rows| eprintln!("{rows} secrets re-encrypted");
-    let done = sqlite::rekey(&folder.database(), &keys.old, &keys.new, told).map_err(|error| match error {
-        Error::Owned { process, .. } => anyhow::anyhow!(
-            "a server{process} runs on {}, and can't take a new master key while it does: stop it first",
-            folder.path().display()
-        ),
-        other => anyhow::Error::new(other),
+    let done = sqlite::rekey(&folder.database(), &keys.old, &keys.new, told).map_err(|error| {
+        drop_unused(&folder, &keys);
+        match error {
+            Error::Owned { process, .. } => anyhow::anyhow!(
+                "a server{process} runs on {}, and can't take a new master key while it does: stop it first",
+                folder.path().display()
+            ),
+            other => anyhow::Error::new(other),
+        }
     })?;
     let kept = keys.file.as_deref().map(|file| put_in_place(&settings, &folder, file, &keys)).transpose()?.flatten();
     tell(&settings, &keys, done, kept.as_deref());
@@ -86,6 +89,15 @@ fn keep(draft: &Path, key: MasterKey) -> anyhow::Result<MasterKey> {
     let text = format!("{}\n", key.to_base64());
     write_private(draft, text.as_bytes()).with_context(|| format!("{} can't be written", draft.display()))?;
     Ok(key)
+}
+
+/// A refused change leaves no new key behind that nothing is sealed with: the next start would take it for one that was begun.
+fn drop_unused(folder: &Folder, keys: &Keys) {
+    let used = [sqlite::next_key(&folder.database()), sqlite::current_key(&folder.database())];
+    let is_unused = used.iter().all(|used| matches!(used, Ok(id) if id.as_deref() != Some(keys.new.id().as_str())));
+    if keys.file.is_some() && is_unused {
+        let _ = fs::remove_file(folder.next_master_key());
+    }
 }
 
 /// The new key takes the old one's place at once; gives where the old one is kept.

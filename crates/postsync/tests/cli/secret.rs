@@ -143,3 +143,20 @@ fn a_change_of_the_master_key_that_was_cut_short_is_told_and_finished() {
     assert!(home.done(&["secret", "rekey"]).err.contains("already"));
     assert_eq!(home.done(&["secret", "show"]).line(), secret);
 }
+
+/// A wrong key in the file, say after a restore: the change is refused, and what the folder says afterwards is what it said before.
+#[test]
+fn a_refused_change_of_the_master_key_leaves_nothing_behind() {
+    let home = Home::with_database();
+    let file = home.file("postsync-data/master.key");
+    let right = fs::read(&file).unwrap();
+    fs::write(&file, format!("{NEW}\n")).unwrap();
+    let before = home.run(&["secret", "show"]);
+    home.run(&["secret", "rekey"]).refused(1, &["master key", "does not fit"]);
+    assert!(!home.file("postsync-data/master.key.new").exists(), "nothing was sealed with it");
+    let after = home.run(&["secret", "show"]);
+    assert_eq!(after.err, before.err);
+    assert!(!after.err.contains("cut short"), "{after:?}");
+    fs::write(&file, right).unwrap();
+    home.done(&["secret", "show"]);
+}

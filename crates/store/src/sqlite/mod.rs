@@ -40,7 +40,7 @@ pub use backup::{Copied, CopyProgress, Watch, back_up, restore};
 pub use commit::{Abort, BeforeCommit, Fate, Written};
 pub use connect::Pragmas;
 pub use owner::OwnerLock;
-pub use rekey::{Rekeyed, next_key, rekey};
+pub use rekey::{Rekeyed, current_key, next_key, rekey};
 pub(crate) use setup::wants_master_key;
 
 /// What tests replace. A server takes the default.

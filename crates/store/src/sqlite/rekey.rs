@@ -71,12 +71,24 @@ pub struct Rekeyed {
 /// # Errors
 /// The database can't be read.
 pub fn next_key(path: &Path) -> Result<Option<String>, Error> {
+    named_key(path, NEXT)
+}
+
+/// The id of the key that the database is under; while a change is not finished, of the one that it began with.
+///
+/// # Errors
+/// The database can't be read.
+pub fn current_key(path: &Path) -> Result<Option<String>, Error> {
+    named_key(path, CURRENT)
+}
+
+fn named_key(path: &Path, place: &str) -> Result<Option<String>, Error> {
     let read = || -> rusqlite::Result<Option<String>> {
         let conn = connect::reader(path)?;
         if !setup::has_vault(&conn)? {
             return Ok(None);
         }
-        conn.query_row("SELECT key_id FROM vault WHERE place = ?1", [NEXT], |row| row.get(0)).optional()
+        conn.query_row("SELECT key_id FROM vault WHERE place = ?1", [place], |row| row.get(0)).optional()
     };
     read().map_err(failed)
 }
