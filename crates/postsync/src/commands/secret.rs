@@ -37,7 +37,8 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// Give way to a new secret without breaking a receiver. Without a flag: prepare and switch at once.
+    /// Give way to a new secret in stages. Without a flag: prepare and switch at once, which receivers that read
+    /// Sync-Signature alone do not survive: for them use --prepare, give them the new one, then --switch.
     Rotate(RotateArgs),
     /// Take over a secret from elsewhere: who moves from Sync keeps the receivers as they are.
     Import {
