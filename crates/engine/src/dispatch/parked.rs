@@ -124,26 +124,38 @@ pub(super) async fn answer_calls(world: &Arc<World>) -> Result<bool, StoreError>
 /// Sends one delivery of a lane to find out whether the rest may follow: the first whose endpoint is not held back itself.
 /// Those before it move to their endpoint's lane.
 async fn probe(world: &Arc<World>, lane: &Lane) -> Result<bool, StoreError> {
-    let page = world.ports.store.probes(lane, world.now(), PROBES_READ).await?;
+    let mut page = world.ports.store.probes(lane, world.now(), PROBES_READ).await?;
     if page.is_empty() {
         no_probe(world, lane).await?;
         return Ok(false);
     }
-    for mut due in page {
-        let held_by = locked(&world.dispatcher.board).held_by_its_endpoint(&due, world.now());
-        if let Some((own, reason)) = held_by.filter(|(own, _)| own != lane) {
-            move_to(world, &mut due, own, reason).await?;
-            continue;
-        }
-        let ticket = locked(&world.dispatcher.board).probe(&due, lane, world.now(), deadline(world));
-        let begins = ticket.is_some();
-        if let Some(ticket) = ticket {
-            settle::spawn_probe(world, due, ticket);
-        }
-        return Ok(begins);
+    let mut held = held_elsewhere(world, lane, &page);
+    if held.len() == page.len() {
+        // Others wait for a probe behind all that a paused endpoint has here: by whole pages, and without a pause.
+        page = world.ports.store.probes(lane, world.now(), PAGE).await?;
+        held = held_elsewhere(world, lane, &page);
     }
-    // All of these have moved: the next look finds others.
-    Ok(true)
+    let candidate = page.into_iter().nth(held.len());
+    let moved = move_all(world, held).await?;
+    let Some(due) = candidate else {
+        if moved {
+            locked(&world.dispatcher.board).call(lane);
+        }
+        return Ok(moved);
+    };
+    let ticket = locked(&world.dispatcher.board).probe(&due, lane, world.now(), deadline(world));
+    let begins = ticket.is_some();
+    if let Some(ticket) = ticket {
+        settle::spawn_probe(world, due, ticket);
+    }
+    Ok(begins || moved)
+}
+
+/// Those at the front of a page that can't be the probe of that lane, each with the lane that it moves to and why.
+fn held_elsewhere(world: &World, lane: &Lane, page: &[DueDelivery]) -> Vec<(DueDelivery, Lane, ParkReason)> {
+    let (now, board) = (world.now(), locked(&world.dispatcher.board));
+    let held_by = |due: &DueDelivery| board.held_by_its_endpoint(due, now).filter(|(own, _)| own != lane);
+    page.iter().map_while(|due| held_by(due).map(|(own, reason)| (due.clone(), own, reason))).collect()
 }
 
 async fn no_probe(world: &Arc<World>, lane: &Lane) -> Result<(), StoreError> {
@@ -158,13 +170,21 @@ async fn no_probe(world: &Arc<World>, lane: &Lane) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn move_to(world: &Arc<World>, due: &mut DueDelivery, lane: Lane, reason: ParkReason) -> Result<(), StoreError> {
-    due.delivery.state = State::Due(due_at(due));
-    let unpark = Change::Unpark { id: due.delivery.id };
-    let park = due.delivery.park(lane.clone(), reason, &world.settings.schedule, world.now());
-    let _ = world.ports.store.apply(vec![unpark, park]).await?;
-    locked(&world.dispatcher.board).note_parked(&lane, due, world.now());
-    Ok(())
+/// Each to its other lane. Whether one has moved.
+async fn move_all(world: &Arc<World>, mut held: Vec<(DueDelivery, Lane, ParkReason)>) -> Result<bool, StoreError> {
+    if held.is_empty() {
+        return Ok(false);
+    }
+    let now = world.now();
+    let move_one = |(due, lane, reason): &mut (DueDelivery, Lane, ParkReason)| {
+        due.delivery.state = State::Due(due_at(due));
+        let unpark = Change::Unpark { id: due.delivery.id };
+        vec![unpark, due.delivery.park(lane.clone(), *reason, &world.settings.schedule, now)]
+    };
+    let moved = apply_lists(world, held.iter_mut().map(move_one).collect()).await?;
+    let mut board = locked(&world.dispatcher.board);
+    held.iter().for_each(|(due, lane, _)| _ = board.note_parked(lane, due, now));
+    Ok(moved.contains(&true))
 }
 
 /// Moves some of a lane's deliveries back into memory.

@@ -143,3 +143,21 @@ fn a_paused_endpoint_is_not_the_probe_of_its_host() {
     play.stage.advance(60_000);
     assert!(ids.iter().all(|id| play.is_delivered(*id)));
 }
+
+#[test]
+fn a_host_that_is_back_does_not_stay_closed_behind_all_that_a_paused_endpoint_has_there() {
+    // None of them is in its endpoint's own lane: the circuit opens by failures to connect before there is a backlog.
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    play.stage.receivers.set_mood(URL, Mood::Down);
+    play.stage.receivers.set_mood(NEIGHBOUR, Mood::Down);
+    many(&mut play, 8);
+    play.stage.advance(2_000);
+    many(&mut play, 600);
+    let neighbour = play.submit(INSTANT_MODEL, Some(NEIGHBOUR));
+    play.stage.run_ready();
+    set(&play, PAUSED);
+    play.stage.receivers.set_mood(NEIGHBOUR, Mood::Prompt);
+    // The probe's time, and not one look at the lane each second for sixteen of the others.
+    play.stage.advance(12_000);
+    assert!(play.is_delivered(neighbour), "its host is back");
+}
