@@ -241,6 +241,8 @@ async fn go_round(world: &Arc<World>, place: &mut Place) -> Result<Round, StoreE
     let until = world.now().plus(early);
     let Errands { park, paused, due_at } = std::mem::take(&mut *locked(&world.dispatcher.errands));
     place.turn_back(due_at, world.now());
+    // A loop that is never idle comes by no other place where endpoints that were too fast have their turn.
+    take_turns(world);
     let mut moved = !park.is_empty() || !paused.is_empty();
     let down = parked::park_all(world, park, ParkReason::Down).await;
     let paused = parked::park_all(world, paused, ParkReason::Paused).await;

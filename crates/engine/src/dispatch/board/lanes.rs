@@ -155,6 +155,7 @@ impl Board {
 
     /// Every lane that there is something to do for is to be looked at.
     pub(crate) fn call_all(&mut self, now: Timestamp) {
+        self.drop_idle_wait(now);
         let called = |(lane, waiting): (&Lane, &Waiting)| self.call_of(lane, waiting, now).map(|_| lane.clone());
         let lanes: Vec<Lane> = self.lanes.of.iter().filter_map(called).collect();
         lanes.iter().for_each(|lane| self.lanes.call(lane));
@@ -181,11 +182,21 @@ impl Board {
 
     /// An attempt on that path has ended: its lanes, and the probe that waits for a slot. Whether one is called.
     pub(super) fn call_lanes_of(&mut self, path: &Path, now: Timestamp) -> bool {
+        self.drop_idle_wait(now);
         let levels = [Lane::of_destination(&path.destination), Lane::of_endpoint(&path.endpoint)];
         let lanes = levels.into_iter().flat_map(|lane| [lane.short(), lane]).chain(self.probe_waits.clone());
         let called = lanes.filter(|lane| self.call_if_needed(lane, now)).count();
         let reads_on = self.left_unread && self.ready_len() < super::READ_AHEAD / 2;
         called > 0 || reads_on
+    }
+
+    /// A lane that asks for no probe any more, for its endpoint is paused or it is empty, keeps no slot free for one.
+    pub(super) fn drop_idle_wait(&mut self, now: Timestamp) {
+        let Some(lane) = &self.probe_waits else { return };
+        let call = self.lanes.of.get(lane).and_then(|waiting| self.call_of(lane, waiting, now));
+        if !matches!(call, Some(Call::Probe(_))) {
+            self.probe_waits = None;
+        }
     }
 
     fn call_if_needed(&mut self, lane: &Lane, now: Timestamp) -> bool {

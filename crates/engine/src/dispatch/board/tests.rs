@@ -1,4 +1,5 @@
 //! The board alone: what it decides, without a store or a receiver.
+use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::event::{Event, EventType};
 use postsync_core::ids::EventId;
 
@@ -36,4 +37,20 @@ fn a_lane_that_something_was_parked_in_while_it_was_read_stays() {
     assert!(board.knows_lane(&lane), "parked again since it was read");
     board.lane_is_empty(&lane, board.lanes_last_note());
     assert!(!board.knows_lane(&lane));
+}
+
+#[test]
+fn a_slot_is_not_kept_for_the_probe_of_a_lane_that_wants_none() {
+    let mut board = Board::new(Limits { in_flight_max: 1, again_max: 1, queue_max: 9, queued_max: 9 });
+    let probe = due(1, "imp_1", "https://a.example/hook");
+    let lane = Lane::of_endpoint(&probe.delivery.endpoint);
+    let path = path_of(&probe.delivery).unwrap();
+    board.note_parked(&lane, &probe, NOW);
+    board.levels.both(&path, None)[1].assume_down(NOW);
+    board.offer(due(2, "imp_2", "https://b.example/hook"), NOW, true, false);
+    let other = board.next(NOW, NOW).unwrap().ticket;
+    assert!(board.probe(&probe, &lane, NOW, NOW).is_none(), "there is no slot for it");
+    board.set_rules(&probe.delivery.endpoint, EndpointRules { is_paused: true, ..EndpointRules::default() }, |_| true);
+    board.land(&other, None, NOW, 0.0, |_| true);
+    assert_eq!(board.slots_taken(), 0, "it is paused");
 }
