@@ -56,6 +56,9 @@ pub const LIST_MAX: usize = 1_000;
 /// rows were asked for.
 pub const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// A page of deliveries that are due or parked ends with the row whose body and URL bring it to this many bytes.
+pub const DUE_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// What waits for one destination is counted up to here: a list must not read a million rows.
 pub const BACKLOG_COUNTED_MAX: usize = 100_000;
 

@@ -71,7 +71,8 @@ impl Dispatcher {
     pub(crate) fn new(in_flight_max: usize, bounds: Bounds) -> Self {
         // A quarter is kept for first attempts: an outage's retries must not hold up what is new.
         let again_max = (in_flight_max - in_flight_max / 4).max(1);
-        let limits = Limits { in_flight_max, again_max, queue_max: bounds.queue_max, queued_max: bounds.queued_max };
+        let Bounds { queue_max, queued_max, queued_bytes_max, .. } = bounds;
+        let limits = Limits { in_flight_max, again_max, queue_max, queued_max, queued_bytes_max };
         Self {
             board: Mutex::new(Board::new(limits)),
             errands: Mutex::default(),

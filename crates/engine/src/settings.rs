@@ -62,6 +62,8 @@ pub struct Bounds {
     pub queue_max: usize,
     /// The same for all destinations: with many of them each has less.
     pub queued_max: usize,
+    /// The same in bytes of their bodies and URLs: each may bring a hundred kilobytes.
+    pub queued_bytes_max: usize,
     /// Deliveries that replays leave waiting for their turn. Less than an endpoint's share of its destination's queue, so
     /// that what is new for it need not stand behind them on disk.
     pub replay_max: usize,
@@ -75,6 +77,7 @@ impl Default for Bounds {
             read_max: 256,
             queue_max: 1_000,
             queued_max: 16_384,
+            queued_bytes_max: 48 * 1024 * 1024,
             replay_max: 200,
         }
     }

@@ -2,8 +2,8 @@
 use postsync_core::attempt::Attempt;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::limits::{ATTEMPTS_SHOWN_MAX, LIST_BYTES_MAX};
-use postsync_engine::ports::FedEvent;
+use postsync_core::limits::{ATTEMPTS_SHOWN_MAX, DUE_PAGE_BYTES_MAX, LIST_BYTES_MAX};
+use postsync_engine::ports::{DueDelivery, FedEvent};
 
 /// Takes rows until there are `limit`, or until their texts come to [`LIST_BYTES_MAX`]: a page of what clients made as large
 /// as they may would not fit in memory. Has a row wherever there is one, so a reader always comes further.
@@ -17,6 +17,14 @@ pub(crate) fn cut_attempts<E>(
     event: &Event,
 ) -> Result<Vec<Attempt>, E> {
     cut_by(rows, ATTEMPTS_SHOWN_MAX, LIST_BYTES_MAX, |row| row.shown_bytes(event.body.len()))
+}
+
+/// The same of deliveries with their events.
+pub(crate) fn cut_due<E>(
+    rows: impl Iterator<Item = Result<DueDelivery, E>>,
+    limit: usize,
+) -> Result<Vec<DueDelivery>, E> {
+    cut_by(rows, limit, DUE_PAGE_BYTES_MAX, DueDelivery::bytes)
 }
 
 fn cut_by<T, E>(

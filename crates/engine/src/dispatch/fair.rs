@@ -123,18 +123,59 @@ impl<K: Clone + Ord, L: Default> Turns<K, L> {
     }
 }
 
-type Endpoints<T> = Turns<EndpointId, VecDeque<T>>;
+/// One endpoint's items, each with its size in bytes.
+struct Queue<T> {
+    items: VecDeque<(usize, T)>,
+    bytes: usize,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self { items: VecDeque::new(), bytes: 0 }
+    }
+}
+
+impl<T> Queue<T> {
+    fn push(&mut self, bytes: usize, item: T) {
+        self.bytes += bytes;
+        self.items.push_back((bytes, item));
+    }
+
+    fn pop(&mut self) -> Option<(usize, T)> {
+        let (bytes, item) = self.items.pop_front()?;
+        self.bytes -= bytes;
+        Some((bytes, item))
+    }
+}
+
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) len: usize,
+    pub(crate) bytes: usize,
+}
+
+impl std::ops::Add for Load {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { len: self.len + other.len, bytes: self.bytes + other.bytes }
+    }
+}
+
+type Endpoints<T> = Turns<EndpointId, Queue<T>>;
 type Orgs<T> = Turns<OrgId, Endpoints<T>>;
 
 /// One destination's items.
 struct OfDestination<T> {
     orgs: Orgs<T>,
     len: usize,
+    bytes: usize,
 }
 
 impl<T> Default for OfDestination<T> {
     fn default() -> Self {
-        Self { orgs: Turns::default(), len: 0 }
+        Self { orgs: Turns::default(), len: 0, bytes: 0 }
     }
 }
 
@@ -142,19 +183,20 @@ impl<T> Default for OfDestination<T> {
 pub(crate) struct Fair<T> {
     destinations: Turns<Destination, OfDestination<T>>,
     len: usize,
+    bytes: usize,
     /// Of them, those whose destination is not known to be blocked.
     ready_len: usize,
 }
 
 impl<T> Default for Fair<T> {
     fn default() -> Self {
-        Self { destinations: Turns::default(), len: 0, ready_len: 0 }
+        Self { destinations: Turns::default(), len: 0, bytes: 0, ready_len: 0 }
     }
 }
 
 impl<T> Fair<T> {
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    pub(crate) fn load(&self) -> Load {
+        Load { len: self.len, bytes: self.bytes }
     }
 
     /// How many wait for destinations that are not known to be blocked.
@@ -167,23 +209,24 @@ impl<T> Fair<T> {
         self.destinations.lanes.len()
     }
 
-    /// How many wait for one destination.
-    pub(crate) fn len_of(&self, destination: &Destination) -> usize {
-        self.destinations.lanes.get(destination).map_or(0, |lane| lane.inner.len)
+    /// What waits for one destination.
+    pub(crate) fn load_of(&self, destination: &Destination) -> Load {
+        let lane = self.destinations.lanes.get(destination);
+        lane.map_or(Load::default(), |lane| Load { len: lane.inner.len, bytes: lane.inner.bytes })
     }
 
-    /// How many wait for one endpoint.
-    pub(crate) fn len_of_endpoint(&self, path: &Path) -> usize {
+    /// What waits for one endpoint.
+    pub(crate) fn load_of_endpoint(&self, path: &Path) -> Load {
         let destination = self.destinations.lanes.get(&path.destination);
         let org = destination.and_then(|lane| lane.inner.orgs.lanes.get(&path.org));
-        org.and_then(|lane| lane.inner.lanes.get(&path.endpoint)).map_or(0, |lane| lane.inner.len())
+        org.and_then(|lane| lane.inner.lanes.get(&path.endpoint)).map_or(Load::default(), |lane| load(&lane.inner))
     }
 
     /// How many of an organization wait for one destination.
     pub(crate) fn len_of_org(&self, destination: &Destination, org: &OrgId) -> usize {
         let destination = self.destinations.lanes.get(destination);
         let org = destination.and_then(|lane| lane.inner.orgs.lanes.get(org));
-        org.map_or(0, |lane| lane.inner.lanes.values().map(|endpoint| endpoint.inner.len()).sum())
+        org.map_or(0, |lane| lane.inner.lanes.values().map(|endpoint| endpoint.inner.items.len()).sum())
     }
 
     /// Where something waits for an endpoint. Looks at every organization's turn: for what people do, not for each delivery.
@@ -200,21 +243,24 @@ impl<T> Fair<T> {
     }
 
     /// The same where its organization is not at hand.
-    pub(crate) fn len_of_endpoint_in(&self, endpoint: &EndpointId, destination: &Destination) -> usize {
-        let Some(destination) = self.destinations.lanes.get(destination) else { return 0 };
+    pub(crate) fn load_of_endpoint_in(&self, endpoint: &EndpointId, destination: &Destination) -> Load {
+        let Some(destination) = self.destinations.lanes.get(destination) else { return Load::default() };
         let orgs = destination.inner.orgs.lanes.values();
-        orgs.filter_map(|org| org.inner.lanes.get(endpoint)).map(|lane| lane.inner.len()).sum()
+        let loads = orgs.filter_map(|org| org.inner.lanes.get(endpoint)).map(|lane| load(&lane.inner));
+        loads.fold(Load::default(), std::ops::Add::add)
     }
 
-    /// Puts an item at the end of its endpoint's queue.
-    pub(crate) fn push(&mut self, path: &Path, item: T) {
+    /// Puts an item of that size at the end of its endpoint's queue.
+    pub(crate) fn push(&mut self, path: &Path, bytes: usize, item: T) {
         // What was blocked is asked again: an endpoint that is new below it may go where its neighbours may not.
         self.wake(path);
         self.len += 1;
+        self.bytes += bytes;
         self.ready_len += 1;
         let destination = self.destinations.lane(&path.destination);
         destination.len += 1;
-        destination.orgs.lane(&path.org).lane(&path.endpoint).push_back(item);
+        destination.bytes += bytes;
+        destination.orgs.lane(&path.org).lane(&path.endpoint).push(bytes, item);
         // A new lane below one that was blocked.
         self.wake(path);
     }
@@ -235,19 +281,22 @@ impl<T> Fair<T> {
                 }
                 let taken = destination.orgs.take(
                     |org, endpoints| {
-                        let look = |endpoint: &EndpointId, queue: &mut VecDeque<T>| match may_endpoint(
-                            name, org, endpoint, room,
-                        ) {
-                            May::Send => queue.pop_front().map_or(Look::Blocked, Look::Taken),
-                            May::Not => Look::Blocked,
-                            May::NotNow => Look::Later,
-                        };
-                        endpoints.take(look, VecDeque::is_empty)
+                        let look =
+                            |endpoint: &EndpointId, queue: &mut Queue<T>| match may_endpoint(name, org, endpoint, room)
+                            {
+                                May::Send => queue.pop().map_or(Look::Blocked, Look::Taken),
+                                May::Not => Look::Blocked,
+                                May::NotNow => Look::Later,
+                            };
+                        endpoints.take(look, |queue| queue.items.is_empty())
                     },
                     |org| org.lanes.is_empty(),
                 );
                 match taken {
-                    Look::Taken(_) => destination.len -= 1,
+                    Look::Taken((bytes, _)) => {
+                        destination.len -= 1;
+                        destination.bytes -= bytes;
+                    }
                     // It is woken with its next end.
                     Look::Blocked | Look::Later => {
                         blocked_len += destination.len;
@@ -260,8 +309,9 @@ impl<T> Fair<T> {
         );
         self.ready_len -= blocked_len;
         match taken {
-            Look::Taken(item) => {
+            Look::Taken((bytes, item)) => {
                 self.len -= 1;
+                self.bytes -= bytes;
                 self.ready_len -= 1;
                 Some(item)
             }
@@ -285,9 +335,11 @@ impl<T> Fair<T> {
         let was_ready = self.destinations.is_ready(destination);
         let Some(of_destination) = self.destinations.remove(destination) else { return Vec::new() };
         self.len -= of_destination.len;
+        self.bytes -= of_destination.bytes;
         self.ready_len -= if was_ready { of_destination.len } else { 0 };
         let orgs = of_destination.orgs.lanes.into_values();
-        orgs.flat_map(|org| org.inner.lanes.into_values()).flat_map(|queue| queue.inner).collect()
+        let items = orgs.flat_map(|org| org.inner.lanes.into_values()).flat_map(|queue| queue.inner.items);
+        items.map(|(_, item)| item).collect()
     }
 }
 
@@ -301,14 +353,21 @@ impl<T> Fair<T> {
         if org.inner.lanes.is_empty() {
             destination.inner.orgs.remove(&path.org);
         }
-        destination.inner.len -= taken.len();
-        self.len -= taken.len();
-        self.ready_len -= if was_ready { taken.len() } else { 0 };
+        let load = load(&taken);
+        destination.inner.len -= load.len;
+        destination.inner.bytes -= load.bytes;
+        self.len -= load.len;
+        self.bytes -= load.bytes;
+        self.ready_len -= if was_ready { load.len } else { 0 };
         if destination.inner.len == 0 {
             self.destinations.remove(&path.destination);
         }
-        taken.into()
+        taken.items.into_iter().map(|(_, item)| item).collect()
     }
+}
+
+fn load<T>(queue: &Queue<T>) -> Load {
+    Load { len: queue.items.len(), bytes: queue.bytes }
 }
 
 #[cfg(test)]
@@ -343,21 +402,21 @@ mod tests {
         for (path, item) in
             [(&a, "a1"), (&a, "a2"), (&a, "a3"), (&b, "b1"), (&b, "b2"), (&c, "c1"), (&c, "c2"), (&d, "d1"), (&d, "d2")]
         {
-            fair.push(path, item);
+            fair.push(path, 1, item);
         }
-        assert_eq!((fair.len(), fair.len_of(&a.destination), fair.len_of(&d.destination)), (9, 7, 2));
+        assert_eq!((fair.load().len, fair.load_of(&a.destination).len, fair.load_of(&d.destination).len), (9, 7, 2));
         // Destination 1 and 2 in turn; in 1 the organizations x and y in turn; in x the endpoints e and f in turn.
         assert_eq!(all(&mut fair), ["a1", "d1", "c1", "d2", "b1", "c2", "a2", "b2", "a3"]);
-        assert_eq!((fair.len(), fair.len_of(&a.destination)), (0, 0));
+        assert_eq!((fair.load().len, fair.load_of(&a.destination).len), (0, 0));
     }
 
     #[test]
     fn what_is_blocked_is_asked_once_until_it_is_woken() {
         let mut fair = Fair::default();
         let (a, b) = (path(1, "x", "e"), path(2, "x", "f"));
-        fair.push(&a, "a1");
-        fair.push(&b, "b1");
-        fair.push(&b, "b2");
+        fair.push(&a, 1, "a1");
+        fair.push(&b, 1, "b1");
+        fair.push(&b, 1, "b2");
         let asked = RefCell::new(0);
         let but_a = |name: &Destination| {
             *asked.borrow_mut() += usize::from(*name == a.destination);
@@ -377,12 +436,12 @@ mod tests {
     fn an_endpoint_that_may_not_does_not_hold_its_neighbours() {
         let mut fair = Fair::default();
         let (a, b) = (path(1, "x", "e"), path(1, "x", "f"));
-        fair.push(&a, "a1");
+        fair.push(&a, 1, "a1");
         let but_e = |_: &Destination, _: &OrgId, endpoint: &EndpointId, _: Room| {
             if endpoint.as_str() == "e" { May::Not } else { May::Send }
         };
         assert_eq!(fair.take(|_| Room::ForAll, but_e), None);
-        fair.push(&b, "b1");
+        fair.push(&b, 1, "b1");
         assert_eq!(fair.take(|_| Room::ForAll, but_e), Some("b1"));
         fair.wake(&a);
         assert_eq!(fair.take(|_| Room::ForAll, yes), Some("a1"));
@@ -393,7 +452,7 @@ mod tests {
         let mut fair = Fair::default();
         let (a, b, c) = (path(1, "x", "e"), path(1, "x", "f"), path(1, "y", "g"));
         for (path, item) in [(&a, "a1"), (&a, "a2"), (&b, "b1"), (&c, "c1")] {
-            fair.push(path, item);
+            fair.push(path, 1, item);
         }
         let but_e = |_: &Destination, _: &OrgId, endpoint: &EndpointId, room: Room| {
             if endpoint.as_str() == "e" && room == Room::ForOthers { May::NotNow } else { May::Send }
@@ -414,12 +473,12 @@ mod tests {
     fn one_destination_is_taken_out_whole() {
         let mut fair = Fair::default();
         let (a, b) = (path(1, "x", "e"), path(2, "x", "f"));
-        fair.push(&a, "a1");
-        fair.push(&a, "a2");
-        fair.push(&b, "b1");
+        fair.push(&a, 1, "a1");
+        fair.push(&a, 1, "a2");
+        fair.push(&b, 1, "b1");
         assert_eq!(fair.drain(&a.destination), ["a1", "a2"]);
-        assert_eq!((fair.len(), fair.drain(&a.destination).len()), (1, 0));
-        fair.push(&a, "a3");
+        assert_eq!((fair.load().len, fair.drain(&a.destination).len()), (1, 0));
+        fair.push(&a, 1, "a3");
         assert_eq!(all(&mut fair), ["b1", "a3"]);
     }
 
@@ -427,14 +486,14 @@ mod tests {
     fn one_endpoint_is_taken_out_whole() {
         let mut fair = Fair::default();
         let (a, b) = (path(1, "x", "e"), path(1, "x", "f"));
-        fair.push(&a, "a1");
-        fair.push(&b, "b1");
-        fair.push(&a, "a2");
+        fair.push(&a, 1, "a1");
+        fair.push(&b, 1, "b1");
+        fair.push(&a, 1, "a2");
         assert_eq!(fair.drain_endpoint(&a), ["a1", "a2"]);
-        assert_eq!((fair.len(), fair.len_of(&a.destination)), (1, 1));
+        assert_eq!((fair.load().len, fair.load_of(&a.destination).len), (1, 1));
         assert_eq!(all(&mut fair), ["b1"]);
-        fair.push(&a, "a3");
-        assert_eq!((fair.drain_endpoint(&a).len(), fair.drain_endpoint(&a).len(), fair.len()), (1, 0, 0));
+        fair.push(&a, 1, "a3");
+        assert_eq!((fair.drain_endpoint(&a).len(), fair.drain_endpoint(&a).len(), fair.load().len), (1, 0, 0));
     }
 
     proptest! {
@@ -448,7 +507,7 @@ mod tests {
             for (n, (what, d, o, e)) in steps.into_iter().enumerate() {
                 match what {
                     0 | 1 => {
-                        fair.push(&place(d, o, e), ((d, o, e), n));
+                        fair.push(&place(d, o, e), n % 7, ((d, o, e), n));
                         inside.entry((d, o, e)).or_default().push_back(n);
                     }
                     2 => {
@@ -465,7 +524,9 @@ mod tests {
                 }
                 let ready = fair.destinations.lanes.values().filter(|lane| lane.is_ready).map(|lane| lane.inner.len);
                 prop_assert_eq!(fair.ready_len(), ready.sum::<usize>());
-                prop_assert_eq!(fair.len(), inside.values().map(VecDeque::len).sum::<usize>());
+                prop_assert_eq!(fair.load().len, inside.values().map(VecDeque::len).sum::<usize>());
+                let sizes = inside.values().flatten().map(|n| n % 7);
+                prop_assert_eq!(fair.load().bytes, sizes.sum::<usize>());
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use postsync_core::change::Change;
 use postsync_core::delivery::{ExhaustedReason, State};
+use postsync_core::limits::DUE_PAGE_BYTES_MAX;
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::time::Timestamp;
 
@@ -191,7 +192,7 @@ async fn move_all(world: &Arc<World>, mut held: Vec<(DueDelivery, Lane, ParkReas
 async fn feed(world: &Arc<World>, lane: &Lane, room: usize) -> Result<bool, StoreError> {
     let last_note = locked(&world.dispatcher.board).lanes_last_note();
     let page = world.ports.store.parked(lane, room).await?;
-    let is_all = page.len() < room;
+    let is_all = page.len() < room && page.iter().map(DueDelivery::bytes).sum::<usize>() < DUE_PAGE_BYTES_MAX;
     let moved = apply_all(world, page.iter().map(|due| Change::Unpark { id: due.delivery.id }).collect()).await?;
     if is_all {
         locked(&world.dispatcher.board).lane_is_empty(lane, last_note);

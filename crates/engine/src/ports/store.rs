@@ -62,6 +62,14 @@ pub struct DueDelivery {
     pub event: Event,
 }
 
+impl DueDelivery {
+    /// What it takes in memory, by what others may make large.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.event.body.len() + self.delivery.url.len()
+    }
+}
+
 /// A place in the order of what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueCursor {
@@ -274,7 +282,8 @@ pub trait Store: Send + Sync {
     /// How many of an organization's deliveries are parked, by destination.
     async fn backlogs(&self, query: BacklogQuery) -> Result<Vec<Backlog>, StoreError>;
 
-    /// Deliveries that are parked in that lane, in id order, with their events.
+    /// Deliveries that are parked in that lane, in id order, with their events. As all pages of what is due or parked, it ends
+    /// with the row that brings it to [`DUE_PAGE_BYTES_MAX`](postsync_core::limits::DUE_PAGE_BYTES_MAX).
     async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// The lanes in which deliveries are parked, each once, in the order of their texts behind `after`.

@@ -18,7 +18,7 @@ use postsync_engine::ports::{
 };
 
 use super::tables::{Row, Tables};
-use crate::page::{cut, cut_attempts};
+use crate::page::{cut, cut_attempts, cut_due};
 
 impl Tables {
     pub(super) fn open_generations(
@@ -37,16 +37,21 @@ impl Tables {
         let from = behind(after.map(|cursor| (cursor.at, cursor.id)));
         let rows = self.due.range((from, Bound::Unbounded)).map(|(key, ())| key);
         let rows = rows.take_while(|(at, _)| *at <= until).filter_map(|(_, id)| self.deliveries.get(id));
-        rows.filter(|row| !row.open).filter_map(|row| self.with_event(row)).take(limit).collect()
+        self.page_of(rows.filter(|row| !row.open), limit)
     }
 
     pub(super) fn parked(&self, lane: &Lane, limit: usize) -> Vec<DueDelivery> {
-        self.in_lane(lane).filter_map(|row| self.with_event(row)).take(limit).collect()
+        self.page_of(self.in_lane(lane), limit)
     }
 
     pub(super) fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Vec<DueDelivery> {
         let may = |row: &&Row| self.parked.get(&row.delivery.id).is_some_and(|parking| parking.probe_at <= until);
-        self.in_lane(lane).filter(may).filter_map(|row| self.with_event(row)).take(limit).collect()
+        self.page_of(self.in_lane(lane).filter(may), limit)
+    }
+
+    fn page_of<'a>(&self, rows: impl Iterator<Item = &'a Row>, limit: usize) -> Vec<DueDelivery> {
+        let Ok(page) = cut_due(rows.filter_map(|row| self.with_event(row)).map(Ok::<_, Infallible>), limit);
+        page
     }
 
     fn in_lane(&self, lane: &Lane) -> impl Iterator<Item = &Row> {
@@ -83,7 +88,7 @@ impl Tables {
         let mut over: Vec<_> = self.parked.values().filter(|parking| parking.expires_at <= until).collect();
         over.sort_by_key(|parking| (parking.expires_at, parking.id));
         let rows = over.into_iter().filter_map(|parking| self.deliveries.get(&parking.id));
-        rows.filter_map(|row| self.with_event(row)).take(limit).collect()
+        self.page_of(rows, limit)
     }
 
     pub(super) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
@@ -95,7 +100,7 @@ impl Tables {
 
     pub(super) fn open_attempts(&self, after: Option<DeliveryId>, limit: usize) -> Vec<DueDelivery> {
         let rows = self.deliveries.range((behind(after), Bound::Unbounded)).map(|(_, row)| row);
-        rows.filter(|row| row.open).filter_map(|row| self.with_event(row)).take(limit).collect()
+        self.page_of(rows.filter(|row| row.open), limit)
     }
 
     pub(super) fn last_id(&self) -> i64 {

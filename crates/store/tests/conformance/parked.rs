@@ -1,7 +1,9 @@
 //! What is held back: where it is found, what moves it on, and that nothing of it is lost.
 use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
+use postsync_core::event::Event;
 use postsync_core::ids::DeliveryId;
+use postsync_core::limits::DUE_PAGE_BYTES_MAX;
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_engine::ports::{BacklogQuery, DeliveryFilter, DeliveryQuery, Store};
 
@@ -139,6 +141,21 @@ pub(crate) async fn who_was_a_probe_is_passed_over_until_its_time(store: &dyn St
     done(store, vec![settle(2, 1, State::Due(at(10))), park_from(2, A, 90, 60)]).await;
     assert_eq!((probes(59, 9).await, probes(60, 9).await), (vec![1, 3], vec![1, 2, 3]));
     assert_eq!(state(store, 2).await, State::Parked(at(10), ParkReason::Down));
+}
+
+pub(crate) async fn a_page_of_large_bodies_is_shorter(store: &dyn Store) {
+    let body = vec![b'1'; 99_000];
+    let in_page = i64::try_from(DUE_PAGE_BYTES_MAX / body.len() + 1).unwrap();
+    for number in 1..=in_page + 2 {
+        let event = Event { body: body.clone().into(), ..event(number + 1_000, 1, "default") };
+        done(store, vec![add_event(&event), add_delivery(&delivery(number, &event, "app", 10))]).await;
+    }
+    let page: Vec<i64> = (1..=in_page).collect();
+    assert_eq!(numbers(&store.due(at(99), None, 256).await.unwrap()), page);
+    done(store, (1..=in_page + 2).map(|number| park(number, A, 90)).collect()).await;
+    assert_eq!(in_lane(store, A, 256).await, page);
+    assert_eq!(numbers(&store.parked_until(at(99), 256).await.unwrap()), page);
+    assert_eq!(numbers(&store.probes(&Lane::stored(A), at(99), 256).await.unwrap()), page);
 }
 
 pub(crate) async fn what_waits_is_counted_by_destination_and_organization(store: &dyn Store) {

@@ -14,7 +14,7 @@ use postsync_core::target::Destination;
 use postsync_core::time::Timestamp;
 
 use super::{Board, path_of};
-use crate::dispatch::fair::Path;
+use crate::dispatch::fair::{Load, Path};
 use crate::ports::DueDelivery;
 
 /// A lane of which each has been a probe since its last point is asked again after that.
@@ -235,16 +235,17 @@ impl Board {
         }
     }
 
-    /// What a lane's deliveries may take in memory, and how much of that is free.
+    /// How many of a lane's deliveries memory may hold, and for how many of them there is room.
     fn room(&self, of: &LaneOf) -> (usize, usize) {
-        let left = self.limits.queued_max.saturating_sub(self.first.len() + self.again.len());
-        let of_destination = |name| self.queue_max().saturating_sub(self.queue_len(name));
+        let left = room_in(self.queued_max(), self.queued());
+        let of_destination = |name| room_in(self.queue_max(), self.queued_for(name)).min(left);
         match of {
-            LaneOf::Destination(name) => (self.queue_max(), of_destination(name).min(left)),
+            LaneOf::Destination(name) => (self.queue_max().len, of_destination(name)),
             LaneOf::Endpoint(endpoint, name) => {
-                let len = self.first.len_of_endpoint_in(endpoint, name) + self.again.len_of_endpoint_in(endpoint, name);
-                let room = self.endpoint_max().saturating_sub(len);
-                (self.endpoint_max(), room.min(of_destination(name)).min(left))
+                let load =
+                    self.first.load_of_endpoint_in(endpoint, name) + self.again.load_of_endpoint_in(endpoint, name);
+                let max = self.endpoint_max();
+                (max.len, room_in(max, load).min(of_destination(name)))
             }
         }
     }
@@ -297,6 +298,11 @@ impl Board {
         let probe_at = |waiting: &Waiting| self.level(&waiting.of).0?.probe_at().max(waiting.no_probe_until);
         self.lanes.of.values().filter_map(probe_at).filter(|at| *at > after).min()
     }
+}
+
+/// How many more there is room for: none where half of the bytes are taken, or most of a page would be parked again at once.
+fn room_in(max: Load, load: Load) -> usize {
+    if load.bytes > max.bytes / 2 { 0 } else { max.len.saturating_sub(load.len) }
 }
 
 /// Whether that time is still to come. One that is further away than it was set to be was set before the clock was put back.

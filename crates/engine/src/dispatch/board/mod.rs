@@ -25,7 +25,7 @@ use postsync_core::rule;
 use postsync_core::target::Destination;
 use postsync_core::time::Timestamp;
 
-use super::fair::{Fair, May, Path, Room};
+use super::fair::{Fair, Load, May, Path, Room};
 use crate::ports::DueDelivery;
 use lanes::Lanes;
 pub(crate) use lanes::{Call, Expired};
@@ -44,6 +44,8 @@ pub(crate) struct Limits {
     pub(crate) queue_max: usize,
     /// Deliveries that wait in memory for all of them. Many destinations get shorter queues.
     pub(crate) queued_max: usize,
+    /// The same in bytes of their bodies and URLs, of which a destination and an endpoint have the same shares.
+    pub(crate) queued_bytes_max: usize,
 }
 
 /// An endpoint may have that part of its destination's queue.
@@ -51,6 +53,9 @@ const ENDPOINT_SHARE: usize = 4;
 
 /// However many destinations there are, each may have so many waiting in memory.
 const QUEUE_MIN: usize = 32;
+
+/// A destination has at most that part of the bytes that may wait in memory: a few slow ones with large bodies must leave room.
+const QUEUE_BYTES_SHARE: usize = 16;
 
 /// With so many that could go out as soon as there is a slot, nothing more is read.
 const READ_AHEAD: usize = 1_024;
@@ -175,7 +180,7 @@ impl Board {
 
     fn push(&mut self, path: &Path, due: DueDelivery) {
         let queue = if is_first(&due.delivery) { &mut self.first } else { &mut self.again };
-        queue.push(path, due);
+        queue.push(path, due.bytes(), due);
     }
 
     /// The lane that it waits in, and why.
@@ -212,27 +217,40 @@ impl Board {
     /// The lane of whatever has enough in memory. An endpoint has a share of its destination's queue only: a slow one with a
     /// backlog must leave room for its neighbours.
     fn full_lane(&self, path: &Path) -> Option<Lane> {
-        let of_endpoint = self.first.len_of_endpoint(path) + self.again.len_of_endpoint(path);
-        if of_endpoint >= self.endpoint_max() {
+        let of_endpoint = self.first.load_of_endpoint(path) + self.again.load_of_endpoint(path);
+        if reaches(of_endpoint, self.endpoint_max()) {
             return Some(Lane::of_endpoint(&path.endpoint));
         }
-        let is_full = self.queue_len(&path.destination) >= self.queue_max()
-            || self.first.len() + self.again.len() >= self.limits.queued_max;
+        let is_full =
+            reaches(self.queued_for(&path.destination), self.queue_max()) || reaches(self.queued(), self.queued_max());
         is_full.then(|| Lane::of_destination(&path.destination))
     }
 
-    fn endpoint_max(&self) -> usize {
-        (self.queue_max() / ENDPOINT_SHARE).max(1)
+    fn endpoint_max(&self) -> Load {
+        let Load { len, bytes } = self.queue_max();
+        Load { len: (len / ENDPOINT_SHARE).max(1), bytes: (bytes / ENDPOINT_SHARE).max(1) }
     }
 
-    fn queue_len(&self, destination: &Destination) -> usize {
-        self.first.len_of(destination) + self.again.len_of(destination)
+    fn queued_for(&self, destination: &Destination) -> Load {
+        self.first.load_of(destination) + self.again.load_of(destination)
     }
 
-    fn queue_max(&self) -> usize {
-        let waiting = self.first.destinations().max(self.again.destinations());
-        let shared = self.limits.queued_max / waiting.max(1);
-        shared.clamp(QUEUE_MIN.min(self.limits.queue_max), self.limits.queue_max)
+    fn queued(&self) -> Load {
+        self.first.load() + self.again.load()
+    }
+
+    fn queued_max(&self) -> Load {
+        Load { len: self.limits.queued_max, bytes: self.limits.queued_bytes_max }
+    }
+
+    fn queue_max(&self) -> Load {
+        let waiting = self.first.destinations().max(self.again.destinations()).max(1);
+        let Load { len, bytes } = self.queued_max();
+        let most = (bytes / QUEUE_BYTES_SHARE).max(1);
+        Load {
+            len: (len / waiting).clamp(QUEUE_MIN.min(self.limits.queue_max), self.limits.queue_max),
+            bytes: (bytes / waiting).clamp((most / QUEUE_MIN).max(1), most),
+        }
     }
 
     /// A ticket for a delivery that is about to be made, if it would be next anyway: then its start can ride in the commit
@@ -245,7 +263,7 @@ impl Board {
         deadline: Timestamp,
     ) -> Option<Ticket> {
         let waits = self.lane_before(path, true).or_else(|| self.lane_before(path, false)).is_some();
-        let overtakes = self.queue_len(&path.destination) > 0 || waits;
+        let overtakes = self.queued_for(&path.destination).len > 0 || waits;
         if self.slots_taken() >= self.limits.in_flight_max || overtakes || !self.admits(path, now) {
             return None;
         }
@@ -435,6 +453,11 @@ impl Ticket {
     fn is_again(&self) -> bool {
         !self.is_first && !self.is_probe()
     }
+}
+
+/// Whether there is no room for another, by number or by size.
+fn reaches(load: Load, max: Load) -> bool {
+    load.len >= max.len || load.bytes >= max.bytes
 }
 
 /// Whether this end has opened the circuit.

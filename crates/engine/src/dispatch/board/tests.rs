@@ -8,7 +8,13 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_000_000);
 
 fn board() -> Board {
-    Board::new(Limits { in_flight_max: 64, again_max: 48, queue_max: 100, queued_max: 1_000 })
+    Board::new(Limits {
+        in_flight_max: 64,
+        again_max: 48,
+        queue_max: 100,
+        queued_max: 1_000,
+        queued_bytes_max: 160_000,
+    })
 }
 
 /// A delivery of an endpoint to a URL.
@@ -41,7 +47,8 @@ fn a_lane_that_something_was_parked_in_while_it_was_read_stays() {
 
 #[test]
 fn a_slot_is_not_kept_for_the_probe_of_a_lane_that_wants_none() {
-    let mut board = Board::new(Limits { in_flight_max: 1, again_max: 1, queue_max: 9, queued_max: 9 });
+    let mut board =
+        Board::new(Limits { in_flight_max: 1, again_max: 1, queue_max: 9, queued_max: 9, queued_bytes_max: 9_000 });
     let probe = due(1, "imp_1", "https://a.example/hook");
     let lane = Lane::of_endpoint(&probe.delivery.endpoint);
     let path = path_of(&probe.delivery).unwrap();
@@ -53,4 +60,25 @@ fn a_slot_is_not_kept_for_the_probe_of_a_lane_that_wants_none() {
     board.set_rules(&probe.delivery.endpoint, EndpointRules { is_paused: true, ..EndpointRules::default() }, |_| true);
     board.land(&other, None, NOW, 0.0, |_| true);
     assert_eq!(board.slots_taken(), 0, "it is paused");
+}
+
+#[test]
+fn large_bodies_fill_a_queue_sooner_and_leave_room_for_others() {
+    let mut board = board();
+    let large = |id: i64, url: &str| {
+        let due = due(id, &format!("imp_{id}"), url);
+        DueDelivery { event: Event { body: vec![0; 4_000].into(), ..due.event }, ..due }
+    };
+    let queued = |board: &mut Board, ids: std::ops::Range<i64>, url: &str| {
+        let offered = ids.map(|id| board.offer(large(id, url), NOW, true, false));
+        offered.filter(|offered| *offered == Offered::Queued).count()
+    };
+    // A sixteenth of the bytes; the row that reaches it is the last.
+    assert_eq!(queued(&mut board, 0..50, "https://a.example/hook"), 3);
+    assert_eq!(queued(&mut board, 100..150, "https://b.example/hook"), 3);
+    for n in 2..60 {
+        queued(&mut board, n * 100..n * 100 + 50, &format!("https://c{n}.example/hook"));
+    }
+    let bytes = board.queued().bytes;
+    assert!((150_000..=165_000).contains(&bytes), "{bytes} bytes wait in memory");
 }

@@ -5,11 +5,11 @@ use postsync_core::limits::BACKLOG_COUNTED_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
-use rusqlite::{Connection, OptionalExtension as _, Result, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Result, params};
 
 use super::rows::{self, any_columns, attempt_columns, delivery_columns, due_columns, parked_columns};
 use super::{all, at_most};
-use crate::page::cut_attempts;
+use crate::page::{cut_attempts, cut_due};
 use crate::sqlite::words;
 
 /// Read in the order of the table itself. CROSS JOIN keeps SQLite from starting elsewhere, and the `+` from taking the index
@@ -139,6 +139,11 @@ pub(super) const STATEMENTS: &[&str] = &[
     LAST_ENDPOINT,
 ];
 
+fn due_page(conn: &Connection, sql: &'static str, params: impl Params, limit: usize) -> Result<Vec<DueDelivery>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    cut_due(statement.query_map(params, rows::due_delivery)?, limit)
+}
+
 pub(in crate::sqlite) fn due(
     conn: &Connection,
     until: Timestamp,
@@ -146,11 +151,11 @@ pub(in crate::sqlite) fn due(
     limit: usize,
 ) -> Result<Vec<DueDelivery>> {
     let (at, id) = after.map_or((i64::MIN, i64::MIN), |cursor| (cursor.at.0, cursor.id.0));
-    all(conn, DUE, params![at, id, until.0, at_most(limit)], rows::due_delivery)
+    due_page(conn, DUE, params![at, id, until.0, at_most(limit)], limit)
 }
 
 pub(in crate::sqlite) fn parked(conn: &Connection, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>> {
-    all(conn, PARKED, params![lane.as_str(), at_most(limit)], rows::due_delivery)
+    due_page(conn, PARKED, params![lane.as_str(), at_most(limit)], limit)
 }
 
 pub(in crate::sqlite) fn probes(
@@ -159,7 +164,7 @@ pub(in crate::sqlite) fn probes(
     until: Timestamp,
     limit: usize,
 ) -> Result<Vec<DueDelivery>> {
-    all(conn, PROBES, params![lane.as_str(), until.0, at_most(limit)], rows::due_delivery)
+    due_page(conn, PROBES, params![lane.as_str(), until.0, at_most(limit)], limit)
 }
 
 /// From one destination to the next, past however many rows each has.
@@ -182,7 +187,7 @@ pub(in crate::sqlite) fn backlogs(conn: &mut Connection, query: &BacklogQuery) -
 }
 
 pub(in crate::sqlite) fn parked_until(conn: &Connection, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>> {
-    all(conn, PARKED_UNTIL, params![until.0, at_most(limit)], rows::due_delivery)
+    due_page(conn, PARKED_UNTIL, params![until.0, at_most(limit)], limit)
 }
 
 /// From one lane to the next, past however many rows each has.
@@ -204,7 +209,7 @@ pub(in crate::sqlite) fn next_due(conn: &Connection, after: Timestamp) -> Result
 
 pub(in crate::sqlite) fn open(conn: &Connection, after: Option<DeliveryId>, limit: usize) -> Result<Vec<DueDelivery>> {
     let after = after.map_or(i64::MIN, |id| id.0);
-    all(conn, OPEN, params![after, at_most(limit)], rows::due_delivery)
+    due_page(conn, OPEN, params![after, at_most(limit)], limit)
 }
 
 pub(in crate::sqlite) fn last_id(conn: &Connection) -> Result<i64> {
