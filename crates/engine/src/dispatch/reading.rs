@@ -56,7 +56,7 @@ impl Place {
 pub(super) async fn read(world: &Arc<World>, place: &mut Place, until: Timestamp) -> Result<bool, StoreError> {
     let mut has_read = false;
     for _ in 0..PAGES_PER_ROUND {
-        if locked(&world.dispatcher.board).has_enough() {
+        if locked(&world.dispatcher.board).has_enough(world.now()) {
             return Ok(has_read);
         }
         let page = world.ports.store.due(until, place.read_to, PAGE).await?;

@@ -60,6 +60,9 @@ const QUEUE_BYTES_SHARE: usize = 16;
 /// With so many that could go out as soon as there is a slot, nothing more is read.
 const READ_AHEAD: usize = 1_024;
 
+/// So often a page is read while what is new is enough.
+const READ_ANYWAY_EVERY_MS: i64 = 100;
+
 /// What becomes of a delivery that is due.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offered {
@@ -118,6 +121,8 @@ pub(crate) struct Board {
     again_in_flight: usize,
     /// The reader has left due rows on disk because enough waits.
     left_unread: bool,
+    /// It has read some all the same.
+    read_anyway_at: Option<Timestamp>,
     /// First attempts and others take turns.
     is_agains_turn: bool,
     /// A probe found no slot: the next one that is free is kept for that lane's.
@@ -156,6 +161,7 @@ impl Board {
             in_flight: 0,
             again_in_flight: 0,
             left_unread: false,
+            read_anyway_at: None,
             is_agains_turn: false,
             probe_waits: None,
         }
@@ -438,10 +444,16 @@ impl Board {
         self.known.remove(&id);
     }
 
-    /// Whether so much waits that nothing more need be read now.
-    pub(crate) fn has_enough(&mut self) -> bool {
+    /// Whether so much waits that nothing more need be read now. What is new comes without being read: where only that is
+    /// enough, some is read from time to time, or a steady excess of it would keep every retry on disk.
+    pub(crate) fn has_enough(&mut self, now: Timestamp) -> bool {
         self.left_unread = self.ready_len() >= READ_AHEAD;
-        self.left_unread
+        let is_recent = self.read_anyway_at.is_some_and(|at| (0..READ_ANYWAY_EVERY_MS).contains(&(now.0 - at.0)));
+        if !self.left_unread || is_recent || self.again.ready_len() >= READ_AHEAD {
+            return self.left_unread;
+        }
+        self.read_anyway_at = Some(now);
+        false
     }
 
     fn ready_len(&self) -> usize {

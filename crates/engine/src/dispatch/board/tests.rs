@@ -82,3 +82,23 @@ fn large_bodies_fill_a_queue_sooner_and_leave_room_for_others() {
     let bytes = board.queued().bytes;
     assert!((150_000..=165_000).contains(&bytes), "{bytes} bytes wait in memory");
 }
+
+#[test]
+fn retries_are_read_however_much_is_new() {
+    let limits =
+        Limits { in_flight_max: 1, again_max: 1, queue_max: 9_999, queued_max: 99_999, queued_bytes_max: usize::MAX };
+    let mut board = Board::new(limits);
+    let at = |ms| NOW.plus_ms(ms);
+    for id in 0..2_000 {
+        let due = due(id, &format!("imp_{id}"), &format!("https://a{id}.example/hook"));
+        board.offer(due, NOW, true, false);
+    }
+    let enough = [0, 1, 99, 100, 150, 200].map(|ms| board.has_enough(at(ms)));
+    assert_eq!(enough, [false, true, true, false, true, false]);
+    for id in 2_000..4_000 {
+        let mut due = due(id, &format!("imp_{id}"), &format!("https://a{id}.example/hook"));
+        due.delivery.attempts = 1;
+        board.offer(due, NOW, true, false);
+    }
+    assert!(board.has_enough(at(300)), "enough retries as well");
+}
