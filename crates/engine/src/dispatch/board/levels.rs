@@ -9,14 +9,25 @@ use postsync_core::target::Destination;
 use crate::dispatch::fair::Path;
 
 /// Past so many, those that are well and idle are forgotten: as good as new but for their windows.
-const KEPT_MAX: usize = 10_000;
+pub(super) const KEPT_MAX: usize = 10_000;
 
-#[derive(Default)]
+/// Past so many, all are looked through for those that nothing waits for, also those that are down.
+pub(super) const SWEPT_AT: usize = 2 * KEPT_MAX;
+
 pub(super) struct Levels {
     destinations: BTreeMap<Destination, Health>,
     endpoints: BTreeMap<EndpointId, OfEndpoint>,
     /// How many endpoints an organization has there, by the destination's text.
     by_org: BTreeMap<(OrgId, Lane), usize>,
+    /// The next time is at so many: twice what could not be forgotten the last time.
+    sweep_at: usize,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        let (destinations, endpoints, by_org) = Default::default();
+        Self { destinations, endpoints, by_org, sweep_at: SWEPT_AT }
+    }
 }
 
 struct OfEndpoint {
@@ -62,21 +73,39 @@ impl Levels {
 
     /// Lets go of what is as good as new, where there is too much.
     pub(super) fn forget_idle(&mut self, path: &Path) {
-        if self.endpoints.len() > KEPT_MAX
-            && self.endpoint(&path.endpoint).is_some_and(Health::is_idle)
-            && let Some(gone) = self.endpoints.remove(&path.endpoint)
-        {
-            let key = (gone.org, gone.destination);
-            let left = self.by_org.get_mut(&key).map(|count| {
-                *count -= 1;
-                *count
-            });
-            if left == Some(0) {
-                self.by_org.remove(&key);
-            }
+        if self.endpoints.len() > KEPT_MAX && self.endpoint(&path.endpoint).is_some_and(Health::is_idle) {
+            self.forget_endpoint(&path.endpoint);
         }
         if self.destinations.len() > KEPT_MAX && self.destination(&path.destination).is_some_and(Health::is_idle) {
             self.destinations.remove(&path.destination);
+        }
+    }
+
+    /// Lets go of all that nothing is under way to and nothing waits for, where there is far too much: URLs that are used once
+    /// and fail leave a level each that is down for ever. One that is used after all is new.
+    pub(super) fn sweep(&mut self, has_lane: impl Fn(&Lane) -> bool) {
+        if self.endpoints.len().max(self.destinations.len()) < self.sweep_at {
+            return;
+        }
+        let is_left = |health: &Health, lane: &Lane| health.is_at_rest() && !has_lane(lane);
+        let endpoints = self.endpoints.iter();
+        let left = endpoints.filter(|(name, of)| is_left(&of.health, &Lane::of_endpoint(name))).map(|(name, _)| name);
+        for name in left.cloned().collect::<Vec<_>>() {
+            self.forget_endpoint(&name);
+        }
+        self.destinations.retain(|name, health| !is_left(health, &Lane::of_destination(name)));
+        self.sweep_at = SWEPT_AT.max(2 * self.endpoints.len().max(self.destinations.len()));
+    }
+
+    fn forget_endpoint(&mut self, name: &EndpointId) {
+        let Some(gone) = self.endpoints.remove(name) else { return };
+        let key = (gone.org, gone.destination);
+        let left = self.by_org.get_mut(&key).map(|count| {
+            *count -= 1;
+            *count
+        });
+        if left == Some(0) {
+            self.by_org.remove(&key);
         }
     }
 }

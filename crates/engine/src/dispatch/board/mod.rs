@@ -420,6 +420,8 @@ impl Board {
         landed.has_calls = self.call_lanes_of(path, now);
         landed.still_down = ticket.probe_of.clone().filter(|lane| self.is_down(lane, path));
         self.levels.forget_idle(path);
+        let lanes = &self.lanes;
+        self.levels.sweep(|lane| lanes.has(lane));
         landed
     }
 

@@ -102,3 +102,23 @@ fn retries_are_read_however_much_is_new() {
     }
     assert!(board.has_enough(at(300)), "enough retries as well");
 }
+
+#[test]
+fn a_level_that_is_down_is_forgotten_where_there_are_too_many_and_nothing_waits_for_it() {
+    let mut board = board();
+    let due_of = |n: usize| due(1, &format!("imp_{n}"), &format!("https://a{n}.example/hook"));
+    let path = |n: usize| path_of(&due_of(n).delivery).unwrap();
+    for n in 0..levels::SWEPT_AT {
+        board.levels.both(&path(n), None).into_iter().for_each(|health| health.assume_down(NOW));
+    }
+    let (waits, under_way) = (path(7), path(8));
+    board.note_parked(&Lane::of_endpoint(&waits.endpoint), &due_of(7), NOW);
+    board.begin(under_way.clone(), false, None, NOW, NOW);
+    let ticket = board.begin(path(9), false, None, NOW, NOW);
+    board.land(&ticket, None, NOW, 0.0, |_| true);
+    let kept = [&waits, &under_way, &path(9), &path(10)].map(|path| board.levels.endpoint(&path.endpoint).is_some());
+    assert_eq!(kept, [true, true, false, false]);
+    assert_eq!(board.levels.destination(&under_way.destination).map(Health::is_down), Some(true));
+    assert!(board.levels.destination(&waits.destination).is_none(), "only its endpoint has a lane");
+    assert_eq!(board.destinations_of(&OrgId::new("default"), None, 9).len(), 2);
+}
