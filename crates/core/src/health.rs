@@ -15,6 +15,9 @@ pub const WINDOW_FIRST: u32 = 2;
 /// The window that no level grows beyond, unless it has a limit of its own.
 pub const WINDOW_MAX: u32 = 32;
 
+/// That part of a limit is kept for those that have nothing under way.
+const SHARED_PART: u32 = 4;
+
 /// So many failures in a row, with no success between them, open the circuit.
 pub const FAILURES_MAX: u32 = 8;
 
@@ -146,6 +149,13 @@ impl Health {
     pub fn admits_another(&self) -> bool {
         let room = self.window.saturating_mul(2).min(self.window_max);
         self.window >= WINDOW_FIRST && !self.is_down() && self.in_flight < room
+    }
+
+    /// Whether there is room for one that has something under way here, where several share the level: the last quarter of
+    /// its limit is for those that have nothing. One that begins to hang would hold all of it else.
+    #[must_use]
+    pub fn admits_more(&self) -> bool {
+        self.in_flight < self.window_max - self.window_max / SHARED_PART
     }
 
     /// Whether nothing is under way.
@@ -348,6 +358,17 @@ mod tests {
         assert!(!more.admits_another(), "but no more than its limit");
         health.end(Bearing::Ill, NOW, 0.0, false);
         assert!(!health.admits_another(), "not where connections fail");
+    }
+
+    #[test]
+    fn a_quarter_of_the_limit_is_for_those_that_have_nothing_under_way() {
+        for (window_max, want) in [(1, 1), (3, 3), (4, 3), (8, 6), (32, 24)] {
+            let mut health = Health::new(window_max);
+            while health.admits_more() {
+                health.begin(Admission::Send, later(60));
+            }
+            assert_eq!(health.in_flight, want, "of {window_max}");
+        }
     }
 
     #[test]

@@ -122,6 +122,24 @@ fn one_tenants_broken_url_is_not_its_neighbours() {
 }
 
 #[test]
+fn one_that_begins_to_hang_leaves_places_on_a_host_that_is_shared() {
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    // Its window is as wide as can be, and then none of them comes back for a minute.
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(100); 200]);
+    many(&mut play, URL, 200);
+    play.submit_this(Stage::request("o2", INSTANT_MODEL, Some(NEIGHBOUR)));
+    play.stage.advance(60_000);
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(14_000); 60]);
+    let before = posts_to(&play, URL).len();
+    many(&mut play, URL, 60);
+    assert_eq!(posts_to(&play, URL).len() - before, 24, "three quarters");
+    let id = play.submit_this(Stage::request("o2", INSTANT_MODEL, Some(NEIGHBOUR)));
+    play.stage.run_ready();
+    play.stage.advance(100);
+    assert!(play.is_delivered(id));
+}
+
+#[test]
 fn a_host_that_is_down_holds_back_all_of_its_endpoints() {
     let mut play = Play::with(Settings::default(), Bounds::default());
     unreachable_host(&play, URL);

@@ -19,21 +19,23 @@ pub(super) struct Levels {
     endpoints: BTreeMap<EndpointId, OfEndpoint>,
     /// How many endpoints an organization has there, by the destination's text.
     by_org: BTreeMap<(OrgId, Lane), usize>,
+    /// How many endpoints there are in all.
+    by_destination: BTreeMap<Destination, usize>,
     /// The next time is at so many: twice what could not be forgotten the last time.
     sweep_at: usize,
 }
 
 impl Default for Levels {
     fn default() -> Self {
-        let (destinations, endpoints, by_org) = Default::default();
-        Self { destinations, endpoints, by_org, sweep_at: SWEPT_AT }
+        let (destinations, endpoints, by_org, by_destination) = Default::default();
+        Self { destinations, endpoints, by_org, by_destination, sweep_at: SWEPT_AT }
     }
 }
 
 struct OfEndpoint {
     health: Health,
     org: OrgId,
-    destination: Lane,
+    destination: Destination,
 }
 
 impl Levels {
@@ -56,8 +58,9 @@ impl Levels {
     /// Both on that path, new ones where they are not known yet. `concurrency`: the endpoint's own limit.
     pub(super) fn both(&mut self, path: &Path, concurrency: Option<u32>) -> [&mut Health; 2] {
         let endpoint = self.endpoints.entry(path.endpoint.clone()).or_insert_with(|| {
-            let destination = Lane::of_destination(&path.destination);
-            *self.by_org.entry((path.org.clone(), destination.clone())).or_default() += 1;
+            let destination = path.destination.clone();
+            *self.by_org.entry((path.org.clone(), Lane::of_destination(&destination))).or_default() += 1;
+            *self.by_destination.entry(destination.clone()).or_default() += 1;
             let health = Health::new(concurrency.unwrap_or(WINDOW_MAX));
             OfEndpoint { health, org: path.org.clone(), destination }
         });
@@ -99,13 +102,21 @@ impl Levels {
 
     fn forget_endpoint(&mut self, name: &EndpointId) {
         let Some(gone) = self.endpoints.remove(name) else { return };
-        let key = (gone.org, gone.destination);
-        let left = self.by_org.get_mut(&key).map(|count| {
-            *count -= 1;
-            *count
-        });
-        if left == Some(0) {
-            self.by_org.remove(&key);
-        }
+        count_down(&mut self.by_org, &(gone.org, Lane::of_destination(&gone.destination)));
+        count_down(&mut self.by_destination, &gone.destination);
+    }
+
+    /// Whether several endpoints share it, and what it has left is for those that have nothing under way there.
+    pub(super) fn keeps_places(&self, destination: &Destination) -> bool {
+        let is_shared = self.by_destination.get(destination).is_some_and(|count| *count > 1);
+        is_shared && !self.destination(destination).is_none_or(Health::admits_more)
+    }
+}
+
+fn count_down<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    let Some(count) = counts.get_mut(key) else { return };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(key);
     }
 }

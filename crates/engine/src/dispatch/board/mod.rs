@@ -288,8 +288,10 @@ impl Board {
         let lets_go = !self.paced.is_paused(&path.endpoint) && self.paced.free_at(&path.endpoint, now) <= now;
         let (destination, endpoint) =
             (self.levels.destination(&path.destination), self.levels.endpoint(&path.endpoint));
-        let is_another = endpoint.is_none_or(Health::is_at_rest) && destination.is_some_and(Health::admits_another);
-        lets_go && (sends(destination) || is_another) && sends(endpoint)
+        let is_at_rest = endpoint.is_none_or(Health::is_at_rest);
+        let is_another = is_at_rest && destination.is_some_and(Health::admits_another);
+        let has_place = sends(destination) && (is_at_rest || !self.levels.keeps_places(&path.destination));
+        lets_go && (has_place || is_another) && sends(endpoint)
     }
 
     /// The next attempt that may begin now.
@@ -312,7 +314,8 @@ impl Board {
             |health: Option<&Health>| health.is_none_or(|health| health.admission(now, false) == Admission::Send);
         let too_fast = RefCell::new(Vec::new());
         let room_at = |name: &Destination| match self.levels.destination(name) {
-            health if within(health) => Room::ForAll,
+            health if within(health) && !self.levels.keeps_places(name) => Room::ForAll,
+            health if within(health) => Room::ForOthers,
             Some(health) if health.admits_another() => Room::ForOthers,
             _ => Room::Nobody,
         };
