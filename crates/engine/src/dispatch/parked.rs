@@ -87,7 +87,14 @@ pub(super) async fn end_expired(world: &Arc<World>) -> Result<bool, StoreError> 
         lists.push([vec![change], notices.changes()].concat());
         told.push(notices);
     }
+    let ends: Vec<bool> = lists.iter().map(|list| matches!(list.first(), Some(Change::Exhaust { .. }))).collect();
     let done = apply_lists(world, lists).await?;
+    let ended = ends.iter().zip(&done).filter(|(ends, done)| **ends && **done).count();
+    if ended > 0 {
+        // One line for all: there may be a million of them.
+        let reason = ExhaustedReason::DestinationDown.as_str();
+        tracing::warn!(ended, reason, "deliveries are exhausted: what they waited for has not come back");
+    }
     told.into_iter().zip(&done).filter(|(_, done)| **done).for_each(|(notices, _)| notices.send(world));
     if done.contains(&true) {
         world.dispatcher.ring(due_at);
