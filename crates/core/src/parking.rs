@@ -5,9 +5,11 @@
 //! texts are stored.
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ids::EndpointId;
 use crate::target::Destination;
+use crate::time::Timestamp;
 
 /// Why a delivery that is due is not sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +91,27 @@ impl fmt::Display for Lane {
     }
 }
 
+/// The time by which it is judged who has waited too long: the wall clock's, but it goes at most twice as fast as time does. A
+/// clock that is set to next month by mistake must not end all that waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    believed: Timestamp,
+}
+
+impl Patience {
+    /// The clock is believed at the start: there is nothing to hold it against.
+    #[must_use]
+    pub fn starting(now: Timestamp) -> Self {
+        Self { believed: now }
+    }
+
+    /// Looks at the clock again, so long after the last look.
+    pub fn look(&mut self, now: Timestamp, passed: Duration) -> Timestamp {
+        self.believed = now.min(self.believed.plus(passed * 2));
+        self.believed
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +130,14 @@ mod tests {
         let short = lane.short();
         assert!(short.is_short() && !lane.is_short() && short != lane);
         assert_eq!((short.short(), Lane::stored(short.as_str())), (short.clone(), short));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_forward_is_believed_at_twice_the_pace_of_time() {
+        let mut patience = Patience::starting(Timestamp(0));
+        let second = Duration::from_secs(1);
+        for (now_ms, want_ms) in [(1_000, 1_000), (90_000, 3_000), (91_000, 5_000), (6_000, 6_000), (2_000, 2_000)] {
+            assert_eq!(patience.look(Timestamp(now_ms), second), Timestamp(want_ms));
+        }
     }
 }

@@ -260,7 +260,7 @@ async fn look_at_lanes(world: &Arc<World>, place: &mut Place) -> Result<bool, St
     if place.looks_at_lanes(now) {
         locked(&world.dispatcher.board).call_all(now);
         place.next_probe_at = locked(&world.dispatcher.board).next_probe_at(now);
-        ended = parked::end_expired(world).await?;
+        ended = parked::end_expired(world, place.is_waited_until(now, world.ports.clock.steady())).await?;
     }
     Ok(parked::answer_calls(world).await? || ended)
 }

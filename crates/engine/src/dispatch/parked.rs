@@ -72,10 +72,10 @@ async fn apply_lists(world: &World, lists: Vec<Vec<Change>>) -> Result<Vec<bool>
     Ok(done)
 }
 
-/// Parked deliveries whose schedule is over. Whether one has moved.
-pub(super) async fn end_expired(world: &Arc<World>) -> Result<bool, StoreError> {
+/// Parked deliveries whose schedule is over at `until`. Whether one has moved.
+pub(super) async fn end_expired(world: &Arc<World>, until: Timestamp) -> Result<bool, StoreError> {
     let now = world.now();
-    let page = world.ports.store.parked_until(now, PAGE).await?;
+    let page = world.ports.store.parked_until(until, PAGE).await?;
     let Some(due_at) = page.iter().map(due_at).min() else { return Ok(false) };
     let (mut lists, mut told) = (Vec::new(), Vec::new());
     for due in &page {

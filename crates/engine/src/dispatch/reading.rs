@@ -1,8 +1,9 @@
 //! Reads what is due, once, in order, and hands it to the board.
 use std::sync::Arc;
+use std::time::Duration;
 
 use postsync_core::ids::DeliveryId;
-use postsync_core::parking::ParkReason;
+use postsync_core::parking::{ParkReason, Patience};
 use postsync_core::time::Timestamp;
 
 use super::board::Offered;
@@ -25,6 +26,8 @@ pub(super) struct Place {
     read_to: Option<DueCursor>,
     read_all_at: Option<Timestamp>,
     lanes_at: Option<Timestamp>,
+    /// By which parked deliveries are judged, and when that was asked.
+    patience: Option<(Patience, Duration)>,
     /// As of that look.
     pub(super) next_probe_at: Option<Timestamp>,
 }
@@ -37,6 +40,13 @@ impl Place {
             self.lanes_at = Some(now);
         }
         !is_recent
+    }
+
+    /// Whoever can't wait longer than that has waited too long. `steady`: the hand of the clock that never steps.
+    pub(super) fn is_waited_until(&mut self, now: Timestamp, steady: Duration) -> Timestamp {
+        let (patience, looked_at) = self.patience.get_or_insert((Patience::starting(now), steady));
+        let passed = steady.saturating_sub(std::mem::replace(looked_at, steady));
+        patience.look(now, passed)
     }
 
     /// Behind what was written meanwhile; from time to time, and after the clock was set back, to the beginning.

@@ -268,6 +268,20 @@ fn retries_leave_slots_for_what_is_new() {
 }
 
 #[test]
+fn a_clock_that_is_set_to_next_year_ends_nothing_that_waits() {
+    let mut play = Play::with(Settings::default(), Bounds::default());
+    unreachable_host(&play, URL);
+    let ids = many(&mut play, URL, 40);
+    play.stage.advance(10_000);
+    let before = parked(&play, &ids);
+    play.stage.clock.set_wall_ahead_ms(365 * 24 * HOUR_MS);
+    play.stage.advance(2_000);
+    play.stage.clock.set_wall_ahead_ms(0);
+    let now = parked(&play, &ids);
+    assert!(before >= 30 && now >= before - 2, "{before} were parked, {now} are left");
+}
+
+#[test]
 fn a_store_that_refuses_for_a_while_forgets_no_lane() {
     let mut play = Play::with(Settings::default(), Bounds::default());
     unreachable_host(&play, URL);
