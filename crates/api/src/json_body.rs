@@ -1,6 +1,7 @@
 //! A small JSON object as a request's body, for the operations under `/postsync/v1`.
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
 use http::{HeaderMap, header};
 use postsync_core::error_code;
 use serde_json::{Map, Value};
@@ -47,6 +48,21 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Map<String, Value>, ApiError> {
+    let unreadable = |why: String| ApiError::new(error_code::INVALID_REQUEST, why);
+    match json::parse(&whole(headers, body, bytes_max, unreadable).await?) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(unreadable("The body must be a JSON object.".to_owned())),
+        Err(why) => Err(unreadable(format!("The body is not JSON: {why}."))),
+    }
+}
+
+/// All of a body that may have so many bytes. `unreadable` says that it broke off.
+pub(crate) async fn whole(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+    unreadable: impl FnOnce(String) -> ApiError,
+) -> Result<Bytes, ApiError> {
     let too_large = || {
         let message = format!("The body is larger than the {bytes_max} bytes that this server takes as JSON.");
         ApiError::new(error_code::PAYLOAD_TOO_LARGE, message)
@@ -55,14 +71,9 @@ async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Map<S
     if said.is_some_and(|bytes| bytes > bytes_max as u64) {
         return Err(too_large());
     }
-    let bytes = axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
+    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
         let full = std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if full { too_large() } else { ApiError::new(error_code::INVALID_REQUEST, "The body did not arrive whole.") }
-    })?;
-    match json::parse(&bytes) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(ApiError::new(error_code::INVALID_REQUEST, "The body must be a JSON object.")),
-        Err(why) => Err(ApiError::new(error_code::INVALID_REQUEST, format!("The body is not JSON: {why}."))),
-    }
+        if full { too_large() } else { unreadable("The body did not arrive whole.".to_owned()) }
+    })
 }

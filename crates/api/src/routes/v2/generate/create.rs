@@ -16,6 +16,7 @@ use crate::auth::Creator;
 use crate::error::ApiError;
 use crate::form;
 use crate::json;
+use crate::json_body;
 use crate::state::ApiState;
 use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationBody, UnauthorizedBody};
 
@@ -92,19 +93,7 @@ fn content_kind(headers: &HeaderMap) -> Result<ContentKind<'_>, ApiError> {
 }
 
 async fn read_json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Map<String, Value>, ApiError> {
-    let too_large = || {
-        let message = format!("The body is larger than the {bytes_max} bytes that this server takes as JSON.");
-        ApiError::new(error_code::PAYLOAD_TOO_LARGE, message)
-    };
-    let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if said.is_some_and(|bytes| bytes > bytes_max as u64) {
-        return Err(too_large());
-    }
-    let bytes = axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
-        let full = std::error::Error::source(&error)
-            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if full { too_large() } else { ApiError::unreadable("The body did not arrive whole.") }
-    })?;
+    let bytes = json_body::whole(headers, body, bytes_max, ApiError::unreadable).await?;
     match json::parse(&bytes) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(ApiError::unreadable("The body must be a JSON object with model and input.")),
