@@ -4,7 +4,6 @@
 //! forward by a week ends nobody by itself: failures must go on after it.
 use crate::attempt::Word;
 use crate::limits;
-use crate::rule;
 use crate::time::Timestamp;
 
 /// What is remembered of one endpoint's failures since its last success.
@@ -60,7 +59,7 @@ impl Failing {
         self.since = Some(since);
         let failing_ms = now.0.saturating_sub(since.0);
         let is_enough = self.failures >= limits::ENDPOINT_FAILURES_MIN;
-        if failing_ms >= limits::ENDPOINT_DISABLED_AFTER_MS && is_enough && rule::holds("failing_ends_an_endpoint") {
+        if failing_ms >= limits::ENDPOINT_DISABLED_AFTER_MS && is_enough {
             return Next::Disable(since);
         }
         if failing_ms >= limits::ENDPOINT_FAILING_AFTER_MS && is_enough && !self.is_told {

@@ -89,7 +89,7 @@ impl Endpoint {
     /// before its own.
     #[must_use]
     pub fn receiver(&self, terms: &Terms) -> Option<Receiver> {
-        if self.state.reason().is_some() && rule::holds("disabled_endpoints_get_nothing") {
+        if self.state.reason().is_some() {
             return None;
         }
         Some(Receiver { endpoint: self.id.clone(), url: self.url.clone(), terms: terms.or(&self.terms) })

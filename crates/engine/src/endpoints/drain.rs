@@ -10,7 +10,7 @@ use crate::dispatch;
 use crate::ports::{DeliveryFilter, DeliveryQuery, StoreError};
 use crate::world::World;
 
-use super::registered;
+use super::{registered, registered_for_sure};
 
 /// Deliveries ended in one commit.
 const PAGE: usize = 256;
@@ -25,6 +25,40 @@ pub(super) fn spawn(world: &Arc<World>, org: OrgId, id: EndpointId) {
             () = drain(world, org, id) => {}
         }
     }));
+}
+
+/// At the start: an earlier process may have died before it had ended all that was pending for endpoints that were deleted.
+/// Nothing names those any more but their deliveries. They are looked at one after another: most have nothing pending.
+pub(super) fn spawn_for_deleted(world: &Arc<World>) {
+    let task_world = world.clone();
+    world.ports.spawn.spawn(Box::pin(async move {
+        tokio::select! {
+            biased;
+            _ = task_world.stopping.cancelled() => {}
+            () = drain_deleted(&task_world) => {}
+        }
+    }));
+}
+
+async fn drain_deleted(world: &Arc<World>) {
+    let mut after = None;
+    loop {
+        let page = match world.ports.store.endpoints_on_record(after.clone(), PAGE).await {
+            Ok(page) => page,
+            Err(StoreError::Closed) => return,
+            Err(error) => {
+                world.pause_after(&error, "endpoints that were deleted").await;
+                continue;
+            }
+        };
+        let Some(last) = page.last() else { return };
+        after = Some(last.clone());
+        for (org, id) in page {
+            if !registered_for_sure(world, &org).await.iter().any(|endpoint| endpoint.id == id) {
+                drain(world, org, id).await;
+            }
+        }
+    }
 }
 
 async fn drain(world: &Arc<World>, org: OrgId, id: EndpointId) {

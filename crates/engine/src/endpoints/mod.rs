@@ -16,7 +16,6 @@ use postsync_core::delivery::{Delivery, ExhaustedReason};
 use postsync_core::endpoint::{CustomHeaders, Endpoint, Failing};
 use postsync_core::ids::{EndpointId, OrgId};
 use postsync_core::rotation::SecretOwner;
-use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
 pub use manage::{EndpointError, NewEndpoint};
@@ -56,7 +55,7 @@ impl Endpoints {
         let (read_at, endpoints) = kept.get(org)?;
         // A clock that stepped back makes an entry look new for ever: only the span since the reading counts.
         let is_fresh = now >= *read_at && now.since(*read_at) < FRESH;
-        (is_fresh || !rule::holds("endpoints_are_read_again")).then(|| endpoints.clone())
+        is_fresh.then(|| endpoints.clone())
     }
 
     fn keep(&self, org: &OrgId, now: Timestamp, endpoints: &Arc<[Endpoint]>) -> Option<Arc<[Endpoint]>> {
@@ -100,7 +99,7 @@ async fn read(world: &Arc<World>, org: &OrgId, now: Timestamp) -> Result<Arc<[En
 /// here. Asked before each start; an implicit endpoint costs nothing. Whoever asks holds a slot: no waiting for a store here.
 pub(crate) async fn ends_here(world: &Arc<World>, due: &DueDelivery) -> Result<bool, StoreError> {
     let Delivery { id, org, endpoint, .. } = &due.delivery;
-    if !endpoint.is_registered() || !rule::holds("endpoints_are_asked_before_sending") {
+    if !endpoint.is_registered() {
         return Ok(false);
     }
     let endpoints = registered(world, org).await?;
@@ -117,7 +116,7 @@ pub(crate) async fn ends_here(world: &Arc<World>, due: &DueDelivery) -> Result<b
 /// Whose secrets sign it.
 pub(crate) fn owner_of(delivery: &Delivery) -> SecretOwner {
     let Delivery { org, endpoint, .. } = delivery;
-    match endpoint.is_registered() && rule::holds("endpoints_have_their_own_secrets") {
+    match endpoint.is_registered() {
         true => SecretOwner::endpoint(org, endpoint),
         false => SecretOwner::org(org),
     }
@@ -133,13 +132,13 @@ pub(crate) async fn headers(world: &Arc<World>, delivery: &Delivery) -> Result<C
     Ok(found.map(|endpoint| endpoint.headers.clone()).unwrap_or_default())
 }
 
-/// At the start: tells the dispatcher what holds for each endpoint, and goes on ending what is pending for those that were
-/// disabled.
+/// At the start: tells the dispatcher what holds for each endpoint, before it sends anything, and goes on ending what is
+/// pending for those that were disabled or deleted.
 pub(crate) async fn recover(world: &Arc<World>) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let page = world.ports.store.all_endpoints(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { break };
         after = Some((last.org.clone(), last.id.clone()));
         for endpoint in page {
             dispatch::rule_endpoint(world, &endpoint);
@@ -148,4 +147,6 @@ pub(crate) async fn recover(world: &Arc<World>) -> Result<(), StoreError> {
             }
         }
     }
+    drain::spawn_for_deleted(world);
+    Ok(())
 }

@@ -9,7 +9,6 @@ use postsync_core::endpoint::{self, DisabledReason, Endpoint, Failing, Input, Ne
 use postsync_core::event::{Event, EventType};
 use postsync_core::ids::{EventId, OrgId};
 use postsync_core::outcome::Outcome;
-use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
 use super::{FAILING_MAX, drain, manage, registered_for_sure};
@@ -62,8 +61,7 @@ impl Notices {
 
 /// That a delivery has ended exhausted. Operational ones end without a word, and so does what its owner has ended.
 pub(crate) async fn of_exhausted(world: &Arc<World>, due: &DueDelivery, reason: ExhaustedReason) -> Notices {
-    let is_told = !due.event.kind.is_operational() || !rule::holds("nothing_is_told_of_operational_events");
-    if !is_told || reason == ExhaustedReason::EndpointDisabled {
+    if due.event.kind.is_operational() || reason == ExhaustedReason::EndpointDisabled {
         return Notices::default();
     }
     let org = &due.delivery.org;
@@ -79,7 +77,7 @@ pub(crate) async fn heard(world: &Arc<World>, due: &DueDelivery, outcome: Outcom
     if !id.is_registered() {
         return;
     }
-    if matches!(outcome, Outcome::Refused { status: 410, .. }) && rule::holds("gone_disables_an_endpoint") {
+    if matches!(outcome, Outcome::Refused { status: 410, .. }) {
         return disable(world, due, DisabledReason::Gone, None).await;
     }
     // A lane of their own: what becomes of operational events says nothing about the others.

@@ -3,6 +3,7 @@
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
 mod generator;
 mod media;
+mod records;
 mod replays;
 mod sender;
 mod store;
@@ -10,11 +11,11 @@ mod world;
 
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
+pub use records::{
+    AgedAsset, AgedDelivery, AgedEvent, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord,
+    DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery,
+};
 pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
 pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender};
-pub use store::{
-    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord,
-    DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery, Store,
-    StoreError,
-};
+pub use store::{Applied, Store, StoreError};
 pub use world::{Clock, Entropy, Spawn};

@@ -1,4 +1,5 @@
 //! Registered endpoints: whom an event goes to, what a pause, a disabling and a deletion do, and what is told about it.
+use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::egress_rules::EgressRules;
 use postsync_core::endpoint::{Draft, Endpoint, Input, State as EndpointState};
@@ -58,6 +59,13 @@ fn registered(play: &Play) -> Vec<Endpoint> {
 
 fn state(play: &Play, id: &EndpointId) -> EndpointState {
     registered(play).into_iter().find(|endpoint| endpoint.id == *id).expect("the endpoint").state
+}
+
+/// As another process on the same disk does.
+fn write(play: &Play, change: Change) {
+    use futures::FutureExt as _;
+    let applied = play.stage.store.inner().apply(vec![change]).now_or_never().expect("at once");
+    assert_eq!(applied, Ok(postsync_engine::ports::Applied::Done));
 }
 
 /// Oldest first.
@@ -198,6 +206,74 @@ fn what_is_pending_for_a_deleted_one_ends_also_when_the_server_dies_meanwhile() 
 }
 
 #[test]
+fn the_rest_of_a_deleted_one_ends_at_the_next_start_not_when_it_is_due() {
+    let mut play = Play::new("0s,1h,2h");
+    let id = register(&mut play, json!({"url": A})).endpoint.id;
+    let other = register(&mut play, json!({"url": B})).endpoint.id;
+    play.stage.receivers.set_mood(A, Mood::Broken);
+    play.stage.receivers.set_mood(B, Mood::Broken);
+    for _ in 0..20 {
+        play.submit(INSTANT_MODEL, None);
+    }
+    play.stage.advance(1_000);
+    // Deleted, and dead before anything else.
+    let gone = Change::RemoveEndpoint { org: org(), id: id.clone() };
+    write(&play, gone);
+    play.crash_and_restart();
+    play.stage.advance(1_000);
+    let over = deliveries(&play, &id);
+    assert_eq!(over.len(), 20);
+    assert!(over.iter().all(|d| matches!(d.state, State::Exhausted(_, ExhaustedReason::EndpointDisabled))), "{over:?}");
+    let others = deliveries(&play, &other);
+    assert!(others.iter().all(|d| matches!(d.state, State::Due(_) | State::Parked(..))), "what is another's goes on");
+}
+
+#[test]
+fn what_another_process_disables_gets_nothing_after_a_second() {
+    let mut play = Play::new("0s,3s,3s");
+    let id = register(&mut play, json!({"url": A})).endpoint.id;
+    play.stage.receivers.set_mood(A, Mood::Broken);
+    play.submit(INSTANT_MODEL, None);
+    play.stage.run_ready();
+    assert_eq!(play.posts().len(), 1);
+    let mut next = registered(&play).remove(0);
+    assert!(next.move_by(Input::Disable(postsync_core::endpoint::DisabledReason::Requested)));
+    next.touch(play.engine().now());
+    write(&play, Change::ChangeEndpoint(Box::new(next)));
+    play.stage.advance(1_100);
+    play.submit(INSTANT_MODEL, None);
+    play.stage.advance(60_000);
+    assert_eq!((play.posts().len(), deliveries(&play, &id).len()), (1, 1));
+    let state = deliveries(&play, &id)[0].state;
+    assert!(matches!(state, State::Exhausted(_, ExhaustedReason::EndpointDisabled)), "{state:?}");
+}
+
+#[test]
+fn a_pause_outlives_the_process() {
+    let mut play = Play::new("0s,5s,1m");
+    let id = register(&mut play, json!({"url": A})).endpoint.id;
+    play.stage.receivers.set_mood(A, Mood::Broken);
+    play.submit(INSTANT_MODEL, None);
+    play.stage.run_ready();
+    let posts = play.posts().len();
+    // One that is due while nobody is there, and those that were parked for the pause.
+    move_by(&mut play, &id, Input::Pause);
+    (0..3).for_each(|_| _ = play.submit(INSTANT_MODEL, None));
+    play.stage.run_ready();
+    for down_ms in [0, 10_000] {
+        play.stage.kill();
+        play.stage.clock.advance(down_ms);
+        play.start();
+        play.stage.advance(HOUR_MS);
+        assert_eq!(play.posts().len(), posts, "after {down_ms} ms");
+    }
+    play.stage.receivers.set_mood(A, Mood::Prompt);
+    move_by(&mut play, &id, Input::Resume);
+    play.stage.advance(120_000);
+    assert!(deliveries(&play, &id).iter().all(|d| matches!(d.state, State::Delivered(_))));
+}
+
+#[test]
 fn gone_disables_it_and_is_told() {
     let mut play = Play::new("0s,5s,1m");
     let ops = ops(&mut play);
@@ -274,7 +350,7 @@ fn operational_events_do_not_wait_behind_what_they_are_about_and_nothing_is_told
     let id = register(&mut play, json!({"url": OPS, "events": events, "concurrency": 1})).endpoint.id;
     play.stage.receivers.script(OPS, [Reply::status(500), Reply::status(500)]);
     play.submit(INSTANT_MODEL, None);
-    play.stage.advance(1_050);
+    play.stage.advance(1_200);
     let first = play.posts().into_iter().map(|(_, post)| body(&post)).find(|body| body["type"] == "delivery.exhausted");
     assert!(first.is_some(), "{:?}", urls(&play));
     // All that is operational fails, and no word follows of that.

@@ -282,5 +282,6 @@ reads! {
     key(id: KeyId) -> Option<ApiKey>;
     organizations() -> Vec<Organization>;
     all_endpoints(after: Option<(OrgId, EndpointId)>, limit: usize) -> Vec<Endpoint>;
+    endpoints_on_record(after: Option<(OrgId, EndpointId)>, limit: usize) -> Vec<(OrgId, EndpointId)>;
     check() -> ();
 }

@@ -1,4 +1,5 @@
 //! Registered endpoints.
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use postsync_core::endpoint::Endpoint;
@@ -12,6 +13,17 @@ impl Tables {
     pub(super) fn all_endpoints(&self, after: Option<(OrgId, EndpointId)>, limit: usize) -> Vec<Endpoint> {
         let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.endpoints.range((behind, Bound::Unbounded)).map(|(_, endpoint)| endpoint.clone()).take(limit).collect()
+    }
+
+    pub(super) fn endpoints_on_record(
+        &self,
+        after: Option<(OrgId, EndpointId)>,
+        limit: usize,
+    ) -> Vec<(OrgId, EndpointId)> {
+        let registered = self.deliveries.values().map(|row| &row.delivery).filter(|d| d.endpoint.is_registered());
+        let all: BTreeSet<_> = registered.map(|delivery| (delivery.org.clone(), delivery.endpoint.clone())).collect();
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        all.range((behind, Bound::Unbounded)).take(limit).cloned().collect()
     }
 
     pub(super) fn add_endpoint(&mut self, endpoint: Endpoint) -> Result<(), Refusal> {

@@ -248,6 +248,14 @@ impl Store for Memory {
         Ok(self.tables().all_endpoints(after, limit))
     }
 
+    async fn endpoints_on_record(
+        &self,
+        after: Option<(OrgId, EndpointId)>,
+        limit: usize,
+    ) -> Result<Vec<(OrgId, EndpointId)>, StoreError> {
+        Ok(self.tables().endpoints_on_record(after, limit))
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
     }

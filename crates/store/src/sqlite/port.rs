@@ -251,6 +251,14 @@ impl Store for Sqlite {
         self.read(Reads::Lists, move |conn| endpoints::of_all(conn, &vault, after, limit)).await
     }
 
+    async fn endpoints_on_record(
+        &self,
+        after: Option<(OrgId, EndpointId)>,
+        limit: usize,
+    ) -> Result<Vec<(OrgId, EndpointId)>, StoreError> {
+        self.read(Reads::ForTheEngine, move |conn| endpoints::on_record(conn, after, limit)).await
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.write(Work::Touch).await.map(|_| ())
     }

@@ -1,7 +1,8 @@
 //! Registered endpoints.
 use postsync_core::change::Change;
+use postsync_core::delivery::Delivery;
 use postsync_core::endpoint::{CustomHeaders, DisabledReason, Endpoint, EventFilter, State};
-use postsync_core::ids::EndpointId;
+use postsync_core::ids::{DeliveryId, EndpointId, OrgId};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::terms::Terms;
 use postsync_engine::ports::Store;
@@ -66,6 +67,34 @@ pub(crate) async fn an_endpoint_reads_back_whole_and_only_to_its_own(store: &dyn
     assert_eq!(first, [foreign, a.clone()]);
     assert_eq!(store.all_endpoints(Some((a.org, a.id)), 9).await.unwrap(), [b]);
     assert_eq!(store.last_id().await.unwrap(), 3);
+}
+
+pub(crate) async fn endpoints_on_record_are_those_of_deliveries(store: &dyn Store) {
+    let keep = plain(3, "default", "https://a.example/hook");
+    done(store, vec![add(&keep)]).await;
+    assert_eq!(store.endpoints_on_record(None, 9).await.unwrap(), []);
+    let of = [
+        ("default", "imp_0a"),
+        ("default", "ep_b"),
+        ("acme", "ep_c"),
+        ("default", "ep_b"),
+        ("acme", "imp_0a"),
+        ("zoo", "ep_a"),
+        ("default", "ep_a"),
+    ];
+    for (number, (whose, endpoint)) in (100..).zip(of) {
+        let event = event(number, number.unsigned_abs().into(), whose);
+        let delivery = Delivery::new(DeliveryId(number + 50), &event, EndpointId::new(endpoint), keep.url.clone(), 0);
+        done(store, vec![Change::AddEvent(Box::new(event)), Change::AddDelivery(Box::new(delivery))]).await;
+    }
+    let named = |names: &[(&str, &str)]| -> Vec<(OrgId, EndpointId)> {
+        names.iter().map(|(whose, id)| (org(whose), EndpointId::new(id))).collect()
+    };
+    let all = named(&[("acme", "ep_c"), ("default", "ep_a"), ("default", "ep_b"), ("zoo", "ep_a")]);
+    assert_eq!(store.endpoints_on_record(None, 9).await.unwrap(), all, "each once, registered or not any more");
+    assert_eq!(store.endpoints_on_record(None, 2).await.unwrap(), all[..2]);
+    assert_eq!(store.endpoints_on_record(Some(all[1].clone()), 9).await.unwrap(), all[2..]);
+    assert_eq!(store.endpoints_on_record(Some(all[3].clone()), 9).await.unwrap(), []);
 }
 
 pub(crate) async fn a_url_is_registered_once_in_an_organization(store: &dyn Store) {

@@ -66,6 +66,7 @@ suite! {
         who_was_a_probe_is_passed_over_until_its_time, what_waits_is_counted_by_destination_and_organization,
         a_probe_is_an_attempt_of_what_is_due_again, what_waited_too_long_ends, what_is_pending_can_be_ended_at_once;
     endpoints: an_endpoint_reads_back_whole_and_only_to_its_own, a_url_is_registered_once_in_an_organization,
+        endpoints_on_record_are_those_of_deliveries,
         a_change_is_fenced_by_its_version, a_removed_endpoint_takes_its_secrets_along;
     replays: a_replay_reads_back_whole, the_place_of_a_walk_is_its_fence, a_walk_finds_what_its_filter_means,
         a_walk_goes_on_where_it_stopped, what_was_replayed_is_remembered, a_replays_delivery_is_one_like_any_other,

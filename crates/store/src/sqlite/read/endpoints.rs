@@ -21,9 +21,16 @@ const OF_ORG: &str = concat!("SELECT ", endpoint_columns!(), " FROM endpoints WH
 const OF_ALL: &str =
     concat!("SELECT ", endpoint_columns!(), " FROM endpoints WHERE (org, id) > (?1, ?2) ORDER BY org, id LIMIT ?3");
 
+/// A step in the index, whatever number of deliveries the one before has.
+const NEXT_ON_RECORD: &str = "SELECT org, endpoint FROM deliveries INDEXED BY deliveries_by_endpoint
+    WHERE (org, endpoint) > (?1, ?2) ORDER BY org, endpoint LIMIT 1";
+
+/// Behind every endpoint of an organization.
+const LAST_ID: &str = "\u{10ffff}";
+
 /// For the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[OF_ORG, OF_ALL];
+pub(super) const STATEMENTS: &[&str] = &[OF_ORG, OF_ALL, NEXT_ON_RECORD];
 
 /// A row, with its headers still encrypted.
 struct Sealed {
@@ -44,6 +51,29 @@ pub(in crate::sqlite) fn of_all(
 ) -> Result<Vec<Endpoint>, StoreError> {
     let (org, id) = after.as_ref().map_or(("", ""), |(org, id)| (org.as_str(), id.as_str()));
     open(conn, vault, OF_ALL, params![org, id, at_most(limit)])
+}
+
+/// Registered endpoints that deliveries are on record for, deleted ones too.
+pub(in crate::sqlite) fn on_record(
+    conn: &Connection,
+    after: Option<(OrgId, EndpointId)>,
+    limit: usize,
+) -> Result<Vec<(OrgId, EndpointId)>, StoreError> {
+    let (mut org, mut id) = after.map_or_else(Default::default, |(org, id)| (org.to_string(), id.to_string()));
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let next = all(conn, NEXT_ON_RECORD, params![org, id], |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some(next) = next.map_err(|error| store_error(&error))?.pop() else { break };
+        (org, id) = next;
+        let endpoint = EndpointId::new(&id);
+        if endpoint.is_registered() {
+            found.push((OrgId::new(&org), endpoint));
+        } else {
+            // Implicit ones stand behind all others, and there may be many.
+            LAST_ID.clone_into(&mut id);
+        }
+    }
+    Ok(found)
 }
 
 fn open(conn: &Connection, vault: &Vault, sql: &'static str, params: impl Params) -> Result<Vec<Endpoint>, StoreError> {
