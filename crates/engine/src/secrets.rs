@@ -72,7 +72,8 @@ impl Secrets {
     }
 }
 
-/// What signs the owner's webhooks now. Makes a secret where there is none yet.
+/// What signs the owner's webhooks now. Makes an organization's secret where it has none yet; an endpoint gets its own with
+/// its registration, and one without is gone: nobody could verify what a new secret signs.
 pub(crate) async fn signing(world: &World, owner: &SecretOwner) -> Result<Arc<Signing>, StoreError> {
     let now = world.now();
     if let Some(signing) = world.secrets.fresh(owner, now) {
@@ -80,6 +81,7 @@ pub(crate) async fn signing(world: &World, owner: &SecretOwner) -> Result<Arc<Si
     }
     let signing = match world.ports.store.signing(owner).await? {
         Some(signing) => signing,
+        None if owner.endpoint.is_some() => return Err(gone()),
         None => {
             let fresh = new_secret(world.new_secret_id(), world.random(), now);
             first_secret(world.ports.store.as_ref(), owner, fresh).await?
@@ -88,6 +90,11 @@ pub(crate) async fn signing(world: &World, owner: &SecretOwner) -> Result<Arc<Si
     let signing = Arc::new(signing);
     world.secrets.keep(now, &signing);
     Ok(signing)
+}
+
+/// What is owed to a registered endpoint is asked for after it was deleted.
+pub(crate) fn gone() -> StoreError {
+    StoreError::Failed("the endpoint was deleted meanwhile".to_owned())
 }
 
 /// The owner's secrets: `fresh` is its first one, where it has none. Two may make one at once, here or in another process:

@@ -24,6 +24,7 @@ pub(crate) use notices::{Notices, heard, of_exhausted};
 
 use crate::dispatch;
 use crate::ports::{Applied, DueDelivery, StoreError};
+use crate::secrets;
 use crate::world::{World, locked};
 
 /// How long a list is used before it is looked at again.
@@ -122,14 +123,15 @@ pub(crate) fn owner_of(delivery: &Delivery) -> SecretOwner {
     }
 }
 
-/// What its endpoint's owner adds to each POST.
+/// What its endpoint's owner adds to each POST. Only where it still goes: what opens the new place must not be told to the
+/// one that was left.
 pub(crate) async fn headers(world: &Arc<World>, delivery: &Delivery) -> Result<CustomHeaders, StoreError> {
     if !delivery.endpoint.is_registered() {
         return Ok(CustomHeaders::default());
     }
     let endpoints = registered(world, &delivery.org).await?;
-    let found = endpoints.iter().find(|endpoint| endpoint.id == delivery.endpoint);
-    Ok(found.map(|endpoint| endpoint.headers.clone()).unwrap_or_default())
+    let found = endpoints.iter().find(|endpoint| endpoint.id == delivery.endpoint).ok_or_else(secrets::gone)?;
+    Ok(if found.url == delivery.url { found.headers.clone() } else { CustomHeaders::default() })
 }
 
 /// At the start: tells the dispatcher what holds for each endpoint, before it sends anything, and goes on ending what is

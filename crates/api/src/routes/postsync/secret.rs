@@ -74,7 +74,7 @@ pub(crate) async fn prepare_secret(
     Admin(org): Admin,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&state, org, request).await?;
+    let asked = Asked::read(&state, org, request, &[]).await?;
     let step = Step::Prepare(state.engine.new_secret());
     take(&state, &asked.owner, step).await
 }
@@ -105,7 +105,7 @@ pub(crate) async fn switch_secret(
     Admin(org): Admin,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&state, org, request).await?;
+    let asked = Asked::read(&state, org, request, &[]).await?;
     take(&state, &asked.owner, Step::Switch).await
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn expire_secret(
     Admin(org): Admin,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&state, org, request).await?;
+    let asked = Asked::read(&state, org, request, &["duration"]).await?;
     let lasts = asked.duration()?;
     take(&state, &asked.owner, Step::Expire(lasts)).await
 }
@@ -162,7 +162,7 @@ pub(crate) async fn import_secret(
     Admin(org): Admin,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&state, org, request).await?;
+    let asked = Asked::read(&state, org, request, &["secret", "next"]).await?;
     let text = asked.text("secret")?.ok_or_else(|| ApiError::invalid("secret", "secret is missing"))?;
     let secret = Secret::new(text.trim()).map_err(|error| ApiError::invalid("secret", format!("secret: {error}")))?;
     let given = state.engine.given_secret(secret);
@@ -177,16 +177,44 @@ struct Asked {
 }
 
 impl Asked {
-    /// A request without a body asks for nothing special.
-    async fn read(state: &ApiState, org: OrgId, request: Request) -> Result<Self, ApiError> {
+    /// A request without a body asks for nothing special. A misspelled member is refused: without its `endpointId` a request
+    /// for an endpoint would change the organization's own secret. Whose secrets are meant is settled before anything else.
+    async fn read(state: &ApiState, org: OrgId, request: Request, members: &[&str]) -> Result<Self, ApiError> {
         let query = Query::of(request.uri());
-        let is_empty = request.body().size_hint().exact() == Some(0);
-        let fields = if is_empty { Map::new() } else { JsonBody::from_request(request, state).await?.into_fields() };
-        let mut asked = Self { owner: owner(org, query.one("endpointId")?), fields };
-        if let Some(id) = asked.text("endpointId")? {
-            asked.owner.endpoint = Some(EndpointId::new(id));
+        let in_query = query.one("endpointId")?.map(str::to_owned);
+        if in_query.is_none() && query.has("endpointId") {
+            return Err(ApiError::invalid("endpointId", "endpointId is empty"));
         }
-        Ok(asked)
+        let mut asked = Self { owner: owner(org, in_query.as_deref()), fields: Map::new() };
+        asked.exists(state).await?;
+        if request.body().size_hint().exact() != Some(0) {
+            asked.fields = JsonBody::from_request(request, state).await?.into_fields();
+        }
+        if let Some(id) = asked.text("endpointId")?.map(EndpointId::new) {
+            if asked.owner.endpoint.as_ref().is_some_and(|other| *other != id) {
+                return Err(ApiError::invalid("endpointId", "the query and the body name two endpoints"));
+            }
+            asked.owner.endpoint = Some(id);
+            asked.exists(state).await?;
+        }
+        let is_known = |name: &str| name == "endpointId" || members.contains(&name);
+        match asked.fields.keys().find(|name| !is_known(name)) {
+            Some(name) => {
+                let name = json::plain(name);
+                Err(ApiError::invalid(
+                    &name,
+                    format!("{name} is not known here: this takes endpointId{}", list(members)),
+                ))
+            }
+            None => Ok(asked),
+        }
+    }
+
+    async fn exists(&self, state: &ApiState) -> Result<(), ApiError> {
+        match self.owner.endpoint {
+            Some(_) if state.engine.store().signing(&self.owner).await?.is_none() => Err(unknown()),
+            _ => Ok(()),
+        }
     }
 
     fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
@@ -217,6 +245,10 @@ impl Asked {
                 .ok_or_else(|| ApiError::invalid("duration", "duration must be 0 or a text like 90s, 30m, 24h or 7d")),
         }
     }
+}
+
+fn list(members: &[&str]) -> String {
+    members.iter().map(|member| format!(", {member}")).collect()
 }
 
 fn owner(org: OrgId, endpoint: Option<&str>) -> SecretOwner {

@@ -102,3 +102,25 @@ async fn only_an_admin_sees_and_moves_them_and_only_its_own() {
     assert_eq!(theirs.json()["stage"], "prepared");
     assert_eq!(app.get("/postsync/v1/secret").await.json()["stage"], "stable");
 }
+
+/// A misspelled `endpointId` would otherwise change the organization's secret, under which all other webhooks are signed.
+#[tokio::test]
+async fn whose_secret_is_meant_is_never_guessed() {
+    let app = App::start().await;
+    let before = app.get("/postsync/v1/secret").await.json();
+    let import = |member: &str| json!({member: "ep_1m8b34qr60001", "secret": "whsec_from-elsewhere"}).to_string();
+    for (path, body, status, names) in [
+        ("import", import("endpointID"), 400, "endpointID"),
+        ("import", import("endpoint_id"), 400, "endpoint_id"),
+        ("prepare", json!({"endpoint": "x"}).to_string(), 400, "endpoint"),
+        ("prepare?endpointId=", "{}".to_owned(), 400, "endpointId"),
+        ("prepare?endpointId=ep_1m8b34qr60001", json!({"endpointId": "ep_other"}).to_string(), 404, ""),
+        ("prepare?endpointId=ep_1m8b34qr60001", "{bad".to_owned(), 404, ""),
+        ("expire", json!({"endpointId": "ep_1m8b34qr60001", "duration": "xx"}).to_string(), 404, ""),
+    ] {
+        let answer = app.post(&format!("/postsync/v1/secret/{path}"), ADMIN, body).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(answer.text().contains(names), "{}", answer.text());
+    }
+    assert_eq!(app.get("/postsync/v1/secret").await.json(), before);
+}
