@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
 use postsync_core::ids::{ConsumerName, OrgId};
+use postsync_core::replay::{EndedAs, Filter};
 use postsync_core::rotation::{SecretOwner, Step};
 use postsync_core::schedule::Schedule;
 use postsync_core::target::implicit_endpoint;
@@ -45,6 +46,9 @@ const WALL_AHEAD_MS_MAX: i64 = 300_000;
 
 /// After the faults, everything ends within this: the schedule, the wall clock's worst step, and the queue.
 const SETTLE_MS_MAX: i64 = 3_600_000;
+
+/// How far back a replay goes.
+const REPLAYED_MS_MAX: i64 = 1_200_000;
 
 /// Reads of a consumer, and how long it waits for each.
 const READS_MAX: usize = 6;
@@ -216,6 +220,7 @@ impl Run {
             33..=40 => self.set_rules(),
             41..=46 => self.rotate(),
             47..=49 => self.read_a_feed(),
+            50 => self.replay(),
             _ => {}
         }
     }
@@ -290,6 +295,19 @@ impl Run {
         let org = OrgId::new(&org(self.lives / LIVES_PER_ORG + self.stage.dice.below(2)));
         let reader = read_feed(engine, org, READS_MAX, self.stage.clock.clone(), self.stage.witness.clone());
         self.stage.spawner().spawn(Box::pin(reader));
+    }
+
+    /// Somebody has what was given up lately delivered again.
+    fn replay(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let (org, back_ms) = (OrgId::new(&self.some_org()), self.stage.dice.between(1_000, REPLAYED_MS_MAX));
+        let filter = Filter {
+            status: Some(EndedAs::Exhausted),
+            since: Some(engine.now().plus_ms(-back_ms)),
+            again: self.stage.dice.below(4) == 0,
+            ..Filter::default()
+        };
+        self.stage.spawner().spawn(Box::pin(async move { drop(engine.replay(org, filter).await) }));
     }
 
     /// Every organization's feed is read to its end.

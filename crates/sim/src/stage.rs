@@ -310,6 +310,7 @@ impl Stage {
             && now(inner.due(postsync_core::time::Timestamp(i64::MAX), None, 1)).is_empty()
             && now(inner.open_attempts(None, 1)).is_empty()
             && now(inner.parked_lanes(None, 1)).is_empty()
+            && now(inner.running_replays(1)).is_empty()
     }
 }
 

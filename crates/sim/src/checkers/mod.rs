@@ -8,6 +8,7 @@ mod feeds;
 mod levels;
 mod owners;
 mod posts;
+mod replays;
 mod schedule;
 mod secrets;
 mod stops;
@@ -96,6 +97,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<work::WorkEndsBeforeItsFolder>::default(),
         Box::<stops::StopHandsBack>::default(),
         Box::<stops::WaitsAreTold>::default(),
+        Box::<replays::ReplaysAreWhole>::default(),
         Box::<feeds::FeedIsWhole>::default(),
         Box::<feeds::FeedsAreTold>::default(),
         Box::<feeds::CursorsNeverFall>::default(),
