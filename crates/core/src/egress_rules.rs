@@ -200,7 +200,9 @@ fn parse(url: &str) -> Result<Url, UrlRefused> {
         return Err(UrlRefused::Invisible);
     }
     let after = url.split_once("://").map(|(_, after)| after).ok_or(UrlRefused::Syntax)?;
-    if after.starts_with(['/', '\\']) {
+    // A browser takes a backslash for a slash; another reader finds user info before it and another host behind it.
+    let before_query = after.split('?').next().unwrap_or_default();
+    if after.starts_with('/') || before_query.contains('\\') {
         return Err(UrlRefused::Syntax);
     }
     let parsed = Url::parse(url).map_err(|_| UrlRefused::Syntax)?;

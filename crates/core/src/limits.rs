@@ -46,7 +46,7 @@ pub const OWN_FAULTS_MIN: u32 = 100;
 /// A `Retry-After` is honoured in full up to here.
 pub const RETRY_AFTER_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
-/// What a paused endpoint holds back ends so long after its schedule, where nobody resumes it.
+/// What a paused endpoint holds back is looked at again so long after its schedule: it goes on waiting while nobody resumes it.
 pub const PAUSE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Rows of a list in one answer.

@@ -100,6 +100,8 @@ fn what_readers_disagree_about_is_no_url() {
         "https:///app.example.com",
         "https://\\app.example.com",
         "https:\\\\app.example.com",
+        "https://app.example.com\\@evil.example/",
+        "https://app.example.com/a\\b",
         "//app.example.com/",
         "/webhook",
         "https:a://b",
