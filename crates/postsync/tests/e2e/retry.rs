@@ -5,7 +5,8 @@ use crate::harness::api::passthrough;
 use crate::harness::receiver::Request;
 use crate::harness::{Receiver, Reply, Setup};
 
-const SCHEDULE: (&str, &str) = ("POSTSYNC_DELIVERY_SCHEDULE", "0s,1s,2s");
+/// Far enough apart that no two attempts fall into the same second, which is what `t` is told in.
+const SCHEDULE: (&str, &str) = ("POSTSYNC_DELIVERY_SCHEDULE", "0s,2s,4s");
 
 fn scheduled() -> Setup {
     Setup::new().with(SCHEDULE.0, SCHEDULE.1)
