@@ -53,17 +53,30 @@ pub enum Change {
     AddEvent(Box<Event>),
     /// An event is to be delivered; it becomes due with it.
     AddDelivery(Box<Delivery>),
-    /// A delivery that is due is held back. Fence: it is due and no attempt of it is open.
+    /// A delivery that is due is held back. Fence: it is due, `attempts` were started, none is open.
     Park(Box<Parking>),
-    /// A delivery that was held back is due again, at the time at which it was. Fence: it is parked.
+    /// A delivery that was held back is due again, at the time at which it was. Fence: it is parked, `attempts` were started.
     Unpark {
         /// Which.
         id: DeliveryId,
+        /// Starts so far.
+        attempts: u32,
     },
-    /// A delivery that was held back has waited too long. Fence: it is parked.
+    /// A delivery that was held back may wait on. Fence: it is parked, `attempts` were started.
+    WaitOn {
+        /// Which.
+        id: DeliveryId,
+        /// Starts so far.
+        attempts: u32,
+        /// It is looked at again then.
+        expires_at: Timestamp,
+    },
+    /// A delivery that was held back has waited too long. Fence: it is parked, `attempts` were started.
     Exhaust {
         /// Which.
         id: DeliveryId,
+        /// Starts so far.
+        attempts: u32,
         /// When.
         at: Timestamp,
         /// Why.
@@ -206,11 +219,13 @@ pub struct ReplayStep {
 pub struct Parking {
     /// Which.
     pub id: DeliveryId,
+    /// Starts so far: who has read it before its last one must not move it.
+    pub attempts: u32,
     /// What holds it back.
     pub lane: Lane,
     /// Why.
     pub reason: ParkReason,
-    /// When the last point of its schedule passes: it ends then.
+    /// When the last point of its schedule has passed: it is judged then, and ends where its receiver is down.
     pub expires_at: Timestamp,
     /// It may be the next probe from then on: one that has been a probe waits for its next point with that.
     pub probe_at: Timestamp,

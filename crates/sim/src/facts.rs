@@ -226,7 +226,8 @@ impl fmt::Display for Short<'_> {
                 write!(f, "attempt {attempt} of {delivery} at {}, a probe", started_at.0)
             }
             Change::Park(parking) => write!(f, "parked {} in {} {}", parking.id, parking.lane, parking.reason.as_str()),
-            Change::Unpark { id } => write!(f, "unparked {id}"),
+            Change::Unpark { id, .. } => write!(f, "unparked {id}"),
+            Change::WaitOn { id, expires_at, .. } => write!(f, "{id} waits on until {}", expires_at.0),
             Change::Exhaust { id, reason, .. } | Change::ExhaustPending { id, reason, .. } => {
                 write!(f, "exhausted {id} {}", reason.as_str())
             }

@@ -182,6 +182,12 @@ impl Delivery {
         Change::Park(Box::new(self.parking(lane, reason, servers, now)))
     }
 
+    /// Lets it go again, as it was read.
+    #[must_use]
+    pub fn unpark(&self) -> Change {
+        Change::Unpark { id: self.id, attempts: self.attempts }
+    }
+
     fn parking(&self, lane: Lane, reason: ParkReason, servers: &Schedule, now: Timestamp) -> Parking {
         let last = self.created_at.plus_ms(self.terms.schedule_or(servers).last_ms());
         let due_at = match self.state {
@@ -191,7 +197,7 @@ impl Delivery {
         let grace = if reason == ParkReason::Paused { PAUSE_MAX } else { PROBE_WAIT_MAX * 2 };
         let expires_at = last.max(due_at).max(now).plus(grace);
         let destination = Destination::of(&self.url).map(|to| to.to_string()).unwrap_or_default();
-        Parking { id: self.id, lane, reason, expires_at, probe_at: due_at, destination }
+        Parking { id: self.id, attempts: self.attempts, lane, reason, expires_at, probe_at: due_at, destination }
     }
 
     /// Whether it can wait for a receiver that is down: schedules that end soon are for those who would rather know.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use postsync_core::change::Change;
-use postsync_core::delivery::{ExhaustedReason, State};
+use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::limits::DUE_PAGE_BYTES_MAX;
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::time::Timestamp;
@@ -72,14 +72,16 @@ async fn apply_lists(world: &World, lists: Vec<Vec<Change>>) -> Result<Vec<bool>
     Ok(done)
 }
 
-/// Parked deliveries whose schedule is over at `until`. Whether one has moved.
+/// Parked deliveries whose time is over at `until`. Whether something has changed: those that wait on are not read again before
+/// their new time, so that all of them have their turn however many there are.
 pub(super) async fn end_expired(world: &Arc<World>, until: Timestamp) -> Result<bool, StoreError> {
-    let now = world.now();
     let page = world.ports.store.parked_until(until, PAGE).await?;
-    let Some(due_at) = page.iter().map(due_at).min() else { return Ok(false) };
+    if page.is_empty() {
+        return Ok(false);
+    }
     let (mut lists, mut told) = (Vec::new(), Vec::new());
     for due in &page {
-        let Some(change) = verdict(world, due, now) else { continue };
+        let change = verdict(world, due, until);
         let notices = match change {
             Change::Exhaust { reason, .. } => endpoints::of_exhausted(world, due, reason).await,
             _ => Notices::default(),
@@ -96,19 +98,16 @@ pub(super) async fn end_expired(world: &Arc<World>, until: Timestamp) -> Result<
         tracing::warn!(ended, reason, "deliveries are exhausted: what they waited for has not come back");
     }
     told.into_iter().zip(&done).filter(|(_, done)| **done).for_each(|(notices, _)| notices.send(world));
-    if done.contains(&true) {
-        world.dispatcher.ring(due_at);
-        return Ok(true);
-    }
-    Ok(false)
+    Ok(done.contains(&true))
 }
 
-fn verdict(world: &World, due: &DueDelivery, now: Timestamp) -> Option<Change> {
-    let id = due.delivery.id;
-    Some(match locked(&world.dispatcher.board).verdict_on(due)? {
-        Expired::Ends => Change::Exhaust { id, at: now, reason: ExhaustedReason::DestinationDown },
-        Expired::IsDue => Change::Unpark { id },
-    })
+fn verdict(world: &World, due: &DueDelivery, until: Timestamp) -> Change {
+    let Delivery { id, attempts, .. } = due.delivery;
+    match locked(&world.dispatcher.board).verdict_on(due) {
+        Expired::Ends => Change::Exhaust { id, attempts, at: world.now(), reason: ExhaustedReason::DestinationDown },
+        // By the time that is believed: a clock that is put forward by mistake must not move it far away.
+        Expired::WaitsOn(wait) => Change::WaitOn { id, attempts, expires_at: until.plus(wait) },
+    }
 }
 
 /// Probes and feeds lanes that were called, as many as a round may. Whether something has moved.
@@ -186,7 +185,7 @@ async fn move_all(world: &Arc<World>, mut held: Vec<(DueDelivery, Lane, ParkReas
     let now = world.now();
     let move_one = |(due, lane, reason): &mut (DueDelivery, Lane, ParkReason)| {
         due.delivery.state = State::Due(due_at(due));
-        let unpark = Change::Unpark { id: due.delivery.id };
+        let unpark = due.delivery.unpark();
         vec![unpark, due.delivery.park(lane.clone(), *reason, &world.settings.schedule, now)]
     };
     let moved = apply_lists(world, held.iter_mut().map(move_one).collect()).await?;
@@ -200,7 +199,7 @@ async fn feed(world: &Arc<World>, lane: &Lane, room: usize) -> Result<bool, Stor
     let last_note = locked(&world.dispatcher.board).lanes_last_note();
     let page = world.ports.store.parked(lane, room).await?;
     let is_all = page.len() < room && page.iter().map(DueDelivery::bytes).sum::<usize>() < DUE_PAGE_BYTES_MAX;
-    let moved = apply_all(world, page.iter().map(|due| Change::Unpark { id: due.delivery.id }).collect()).await?;
+    let moved = apply_all(world, page.iter().map(|due| due.delivery.unpark()).collect()).await?;
     if is_all {
         locked(&world.dispatcher.board).lane_is_empty(lane, last_note);
     }

@@ -102,7 +102,8 @@ pub trait Store: Send + Sync {
     /// The lanes in which deliveries are parked, each once, in the order of their texts behind `after`.
     async fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError>;
 
-    /// Parked deliveries whose schedule's last point passes not later than `until`, in that order.
+    /// Parked deliveries whose time is over at `until`, in the order of those times, without their events' bodies: many of them
+    /// only wait on.
     async fn parked_until(&self, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// When the first delivery is due that is due after `after`.

@@ -6,6 +6,7 @@ use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::ids::GenerationId;
 use postsync_core::outcome::{Outcome, SendError};
 use postsync_core::parking::ParkReason;
+use postsync_core::schedule::Schedule;
 use postsync_engine::ports::StoreError;
 use postsync_engine::{Bounds, Settings};
 use postsync_sim::world::{Mood, Reply};
@@ -349,4 +350,22 @@ fn what_is_for_a_host_that_never_comes_back_ends_all_of_it() {
     play.stage.advance(80 * HOUR_MS);
     let ended = |id: &&GenerationId| matches!(play.delivery(**id).delivery.state, State::Exhausted(..));
     assert_eq!(ids.iter().filter(ended).count(), ids.len());
+}
+
+#[test]
+fn what_waits_for_its_turn_longer_than_its_schedule_stays_where_it_is() {
+    let settings = Settings { in_flight_max: 1, schedule: Schedule::parse("0s,5s").unwrap(), ..Settings::default() };
+    let bounds = Bounds { queue_max: 4, queued_max: 8, ..Bounds::default() };
+    let mut play = Play::with(settings, bounds);
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(14_000); 100]);
+    let ids = many(&mut play, URL, 100);
+    play.stage.advance(10 * MINUTE_MS - 10_000);
+    let (waiting, facts) = (parked(&play, &ids) as u64, play.stage.witness.trace().1);
+    play.stage.advance(MINUTE_MS);
+    // Each is judged once. What else happens is half a dozen POSTs, and what is fed after them.
+    let happened = play.stage.witness.trace().1 - facts;
+    assert!(waiting >= 40, "{waiting} wait");
+    assert!((waiting..waiting + 40).contains(&happened), "{happened} facts, {waiting} wait");
+    play.stage.advance(20 * MINUTE_MS);
+    assert!(ids.iter().all(|id| play.log(*id) == [("delivered", 0)]));
 }

@@ -92,7 +92,8 @@ impl Checker for FinalStaysFinal {
             }
             Change::StartAttempt { delivery: id, .. }
             | Change::StartProbe { delivery: id, .. }
-            | Change::Unpark { id } => open_delivery(id),
+            | Change::Unpark { id, .. }
+            | Change::WaitOn { id, .. } => open_delivery(id),
             Change::Park(parking) => open_delivery(&parking.id),
             Change::Exhaust { id, .. } | Change::ExhaustPending { id, .. } => {
                 open_delivery(id)?;

@@ -236,7 +236,7 @@ impl Checker for CircuitsHold {
                 });
             }
             Fact::Committed(
-                Change::Unpark { id }
+                Change::Unpark { id, .. }
                 | Change::Exhaust { id, .. }
                 | Change::ExhaustPending { id, .. }
                 | Change::StartProbe { delivery: id, .. },

@@ -254,7 +254,7 @@ impl Checker for ScheduleRespected {
                     format!("{} was parked, and its schedule is too short for that", parking.id)
                 });
             }
-            Fact::Committed(Change::Unpark { id }) => {
+            Fact::Committed(Change::Unpark { id, .. }) => {
                 if let Some(place) = self.of.get_mut(id) {
                     place.parked_until_ms = None;
                     place.probe_from_ms = 0;

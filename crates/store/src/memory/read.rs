@@ -88,7 +88,9 @@ impl Tables {
         let mut over: Vec<_> = self.parked.values().filter(|parking| parking.expires_at <= until).collect();
         over.sort_by_key(|parking| (parking.expires_at, parking.id));
         let rows = over.into_iter().filter_map(|parking| self.deliveries.get(&parking.id));
-        self.page_of(rows, limit)
+        let page = rows.filter_map(|row| self.with_event(row)).map(without_body).map(Ok::<_, Infallible>);
+        let Ok(page) = cut_due(page, limit);
+        page
     }
 
     pub(super) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {

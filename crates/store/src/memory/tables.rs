@@ -111,8 +111,15 @@ impl Tables {
             Change::AddEvent(event) => self.add_event(*event),
             Change::AddDelivery(delivery) => self.add_delivery(*delivery),
             Change::Park(parking) => self.park(*parking),
-            Change::Unpark { id } => self.unpark(id).map(|_| ()),
-            Change::Exhaust { id, at, reason } => self.exhaust(id, at, reason),
+            Change::Unpark { id, attempts } => {
+                self.parked_after(id, attempts)?;
+                self.unpark(id).map(|_| ())
+            }
+            Change::WaitOn { id, attempts, expires_at } => self.wait_on(id, attempts, expires_at),
+            Change::Exhaust { id, attempts, at, reason } => {
+                self.parked_after(id, attempts)?;
+                self.exhaust(id, at, reason)
+            }
             Change::ExhaustPending { id, at, reason } => self.exhaust_pending(id, at, reason),
             Change::StartProbe { delivery, attempt, step, started_at } => {
                 let _ = self.unpark(delivery)?;
@@ -188,7 +195,8 @@ impl Tables {
     }
 
     fn park(&mut self, parking: Parking) -> Result<(), Refusal> {
-        let row = self.deliveries.get(&parking.id).filter(|row| !row.open).ok_or(Refusal::Stale)?;
+        let fits = |row: &&Row| !row.open && row.delivery.attempts == parking.attempts;
+        let row = self.deliveries.get(&parking.id).filter(fits).ok_or(Refusal::Stale)?;
         let DeliveryState::Due(at) = row.delivery.state else { return Err(Refusal::Stale) };
         let state = DeliveryState::Parked(at, parking.reason);
         let delivery = Delivery { state, ..row.delivery.clone() };
@@ -210,6 +218,17 @@ impl Tables {
         self.due.put((at, id), ());
         self.deliveries.put(id, Row { delivery, open: false });
         Ok(at)
+    }
+
+    fn parked_after(&self, id: DeliveryId, attempts: u32) -> Result<&Parking, Refusal> {
+        let row = self.deliveries.get(&id).filter(|row| row.delivery.attempts == attempts);
+        row.and_then(|_| self.parked.get(&id)).ok_or(Refusal::Stale)
+    }
+
+    fn wait_on(&mut self, id: DeliveryId, attempts: u32, expires_at: Timestamp) -> Result<(), Refusal> {
+        let parking = Parking { expires_at, ..self.parked_after(id, attempts)?.clone() };
+        self.parked.put(id, parking);
+        Ok(())
     }
 
     fn exhaust(&mut self, id: DeliveryId, at: Timestamp, reason: ExhaustedReason) -> Result<(), Refusal> {

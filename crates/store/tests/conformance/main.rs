@@ -62,6 +62,7 @@ suite! {
     due: comes_in_order_behind_the_cursor, open_ones_are_left_out_and_found_after_a_crash, next_due_looks_past_now,
         what_ended_is_due_no_more;
     parked: a_page_of_large_bodies_is_shorter, what_is_parked_is_found_by_its_lane_and_not_due, what_comes_back_is_as_it_was, parking_is_fenced,
+        what_waits_on_is_over_later,
         what_is_parked_is_listed_as_that_and_not_as_due,
         who_was_a_probe_is_passed_over_until_its_time, what_waits_is_counted_by_destination_and_organization,
         a_probe_is_an_attempt_of_what_is_due_again, what_waited_too_long_ends, what_is_pending_can_be_ended_at_once;

@@ -45,9 +45,11 @@ fn change() -> impl Strategy<Value = Change> {
             let gone = State::Exhausted(at(7), ExhaustedReason::Gone);
             settle(d, attempt, [State::Due(at(1)), State::Due(at(9)), State::Delivered(at(7)), gone][state])
         }),
-        5 => (10i64..15, 0..2usize, 5i64..9, 0i64..4).prop_map(|(d, lane, until, probe)| park_from(d, LANES[lane], until, probe)),
-        3 => (10i64..15).prop_map(|d| Change::Unpark { id: DeliveryId(d) }),
-        2 => (10i64..15).prop_map(|d| exhaust(d, 8)),
+        5 => (10i64..15, 0..2usize, 5i64..9, 0i64..4, 0u32..2)
+            .prop_map(|(d, lane, until, probe, attempts)| after(attempts, park_from(d, LANES[lane], until, probe))),
+        3 => (10i64..15, 0u32..2).prop_map(|(d, attempts)| after(attempts, unpark(d))),
+        2 => (10i64..15, 0u32..2, 5i64..9).prop_map(|(d, attempts, until)| after(attempts, wait_on(d, until))),
+        2 => (10i64..15, 0u32..2).prop_map(|(d, attempts)| after(attempts, exhaust(d, 8))),
         4 => (10i64..15, 1u32..4).prop_map(|(d, attempt)| start_probe(d, attempt)),
         1 => (0..2usize, 0i64..3).prop_map(|(o, ms)| Change::AddOrganization(organization(ORGS[o], ms))),
         2 => (20i64..24, 0..2usize, 0u8..4).prop_map(|(k, o, hash)| Change::AddKey(Box::new(key(k, ORGS[o], hash)))),

@@ -1,5 +1,4 @@
 //! What is held back: where it is found, what moves it on, and that nothing of it is lost.
-use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::event::Event;
 use postsync_core::ids::DeliveryId;
@@ -14,10 +13,6 @@ const B: &str = "imp_b";
 
 async fn in_lane(store: &dyn Store, lane: &str, limit: usize) -> Vec<i64> {
     numbers(&store.parked(&Lane::stored(lane), limit).await.unwrap())
-}
-
-fn unpark(number: i64) -> Change {
-    Change::Unpark { id: DeliveryId(number) }
 }
 
 async fn state(store: &dyn Store, number: i64) -> State {
@@ -47,11 +42,11 @@ pub(crate) async fn what_comes_back_is_as_it_was(store: &dyn Store) {
     done(store, vec![start_attempt(1, 1)]).await;
     done(store, vec![settle(1, 1, State::Due(at(30)))]).await;
     let before = store.due(at(99), None, 9).await.unwrap();
-    done(store, vec![park(1, A, 90)]).await;
+    done(store, vec![after(1, park(1, A, 90))]).await;
     let parked = store.parked(&Lane::stored(A), 9).await.unwrap();
     let held_back = Delivery { state: State::Parked(at(30), ParkReason::Down), ..before[0].delivery.clone() };
     assert_eq!(parked[0].delivery, held_back);
-    done(store, vec![unpark(1)]).await;
+    done(store, vec![after(1, unpark(1))]).await;
     assert_eq!(store.due(at(99), None, 9).await.unwrap(), before);
     assert_eq!((in_lane(store, A, 9).await, store.parked_lanes(None, 9).await.unwrap()), (vec![], vec![]));
     assert_eq!(numbers(&store.parked_until(at(99), 9).await.unwrap()), [0i64; 0]);
@@ -88,9 +83,9 @@ pub(crate) async fn what_is_parked_is_listed_as_that_and_not_as_due(store: &dyn 
     assert_eq!((listed(due, 9).await, listed(parked, 9).await), (vec![4, 1], vec![3, 2]));
     done(store, vec![start_probe(2, 1)]).await;
     assert_eq!((listed(due, 9).await, listed(parked, 9).await), (vec![4, 2, 1], vec![3]));
-    done(store, vec![settle(2, 1, State::Due(at(10))), park(2, A, 90)]).await;
+    done(store, vec![settle(2, 1, State::Due(at(10))), after(1, park(2, A, 90))]).await;
     assert_eq!((listed(due, 9).await, listed(parked, 9).await), (vec![4, 1], vec![3, 2]));
-    done(store, vec![exhaust(2, 75), end_pending(3, 75)]).await;
+    done(store, vec![after(1, exhaust(2, 75)), end_pending(3, 75)]).await;
     assert_eq!((listed(parked, 9).await, listed(DeliveryFilter::Exhausted, 9).await), (vec![], vec![3, 2]));
     stale(store, vec![park(1, A, 90), unpark(3)]).await;
     assert_eq!(listed(due, 9).await, [4, 1], "what is refused is listed as it was");
@@ -102,16 +97,24 @@ pub(crate) async fn parking_is_fenced(store: &dyn Store) {
     stale(store, vec![exhaust(1, 50)]).await;
     stale(store, vec![start_probe(1, 1)]).await;
     stale(store, vec![park(9, A, 90)]).await;
+    stale(store, vec![wait_on(1, 95)]).await;
     done(store, vec![start_attempt(1, 1)]).await;
-    stale(store, vec![park(1, A, 90)]).await;
+    stale(store, vec![after(1, park(1, A, 90))]).await;
     done(store, vec![settle(1, 1, State::Due(at(30)))]).await;
-    done(store, vec![park(1, A, 90)]).await;
-    stale(store, vec![park(1, B, 90)]).await;
+    // Who has read it before that attempt moves nothing.
+    stale(store, vec![park(1, A, 90)]).await;
+    done(store, vec![after(1, park(1, A, 90))]).await;
+    stale(store, vec![after(1, park(1, B, 90))]).await;
+    for change in [unpark(1), wait_on(1, 95), exhaust(1, 50)] {
+        stale(store, vec![change.clone()]).await;
+        stale(store, vec![after(2, change)]).await;
+    }
+    assert_eq!(state(store, 1).await, State::Parked(at(30), ParkReason::Down));
     stale(store, vec![start_attempt(1, 2)]).await;
     stale(store, vec![start_probe(1, 1)]).await;
     assert_eq!(in_lane(store, A, 9).await, [1], "a probe that is refused moves nothing");
     // Stale in the end, so nothing of it counts.
-    stale(store, vec![unpark(1), unpark(1)]).await;
+    stale(store, vec![after(1, unpark(1)), after(1, unpark(1))]).await;
     assert_eq!(in_lane(store, A, 9).await, [1]);
 }
 
@@ -138,7 +141,7 @@ pub(crate) async fn who_was_a_probe_is_passed_over_until_its_time(store: &dyn St
     assert_eq!(in_lane(store, A, 9).await, [1, 2, 3], "it is fed with the others all the same");
     // Back in its lane in the commit that ends its attempt.
     done(store, vec![start_probe(2, 1)]).await;
-    done(store, vec![settle(2, 1, State::Due(at(10))), park_from(2, A, 90, 60)]).await;
+    done(store, vec![settle(2, 1, State::Due(at(10))), after(1, park_from(2, A, 90, 60))]).await;
     assert_eq!((probes(59, 9).await, probes(60, 9).await), (vec![1, 3], vec![1, 2, 3]));
     assert_eq!(state(store, 2).await, State::Parked(at(10), ParkReason::Down));
 }
@@ -154,7 +157,7 @@ pub(crate) async fn a_page_of_large_bodies_is_shorter(store: &dyn Store) {
     assert_eq!(numbers(&store.due(at(99), None, 256).await.unwrap()), page);
     done(store, (1..=in_page + 2).map(|number| park(number, A, 90)).collect()).await;
     assert_eq!(in_lane(store, A, 256).await, page);
-    assert_eq!(numbers(&store.parked_until(at(99), 256).await.unwrap()), page);
+    assert_eq!(store.parked_until(at(99), 256).await.unwrap().len(), page.len() + 2, "it is read without them");
     assert_eq!(numbers(&store.probes(&Lane::stored(A), at(99), 256).await.unwrap()), page);
 }
 
@@ -189,6 +192,21 @@ pub(crate) async fn what_waited_too_long_ends(store: &dyn Store) {
     assert_eq!(state(store, 2).await, State::Exhausted(at(75), ExhaustedReason::DestinationDown));
     stale(store, vec![exhaust(2, 76)]).await;
     stale(store, vec![unpark(2)]).await;
+}
+
+pub(crate) async fn what_waits_on_is_over_later(store: &dyn Store) {
+    for (number, until_ms) in [(1, 70), (2, 80)] {
+        deliver(store, number, 10).await;
+        done(store, vec![park(number, A, until_ms)]).await;
+    }
+    let over = async |until_ms| numbers(&store.parked_until(at(until_ms), 9).await.unwrap());
+    done(store, vec![wait_on(1, 90)]).await;
+    assert_eq!((over(89).await, over(90).await, in_lane(store, A, 9).await), (vec![2], vec![2, 1], vec![1, 2]));
+    assert_eq!(state(store, 1).await, State::Parked(at(10), ParkReason::Down));
+    let read = store.parked_until(at(90), 9).await.unwrap();
+    assert!(read.iter().all(|due| due.event.body.is_empty()), "what only waits on is read without its bodies");
+    done(store, vec![unpark(1)]).await;
+    stale(store, vec![wait_on(1, 95)]).await;
 }
 
 pub(crate) async fn what_is_pending_can_be_ended_at_once(store: &dyn Store) {

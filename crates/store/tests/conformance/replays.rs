@@ -229,7 +229,8 @@ pub(crate) async fn the_last_error_counts_also_of_what_ended_parked(store: &dyn 
     for number in [5, 6] {
         deliver(store, number, 0).await;
     }
-    done(store, vec![start_attempt(5, 1), settle(5, 1, State::Due(at(1))), park(5, "lane", 9), exhaust(5, 8)]).await;
+    done(store, vec![start_attempt(5, 1), settle(5, 1, State::Due(at(1)))]).await;
+    done(store, vec![after(1, park(5, "lane", 9)), after(1, exhaust(5, 8))]).await;
     // Never tried.
     done(store, vec![park(6, "lane", 9), exhaust(6, 8)]).await;
     let refused = Filter { error: Some(SendError::ConnectRefused), ..Filter::default() };

@@ -169,6 +169,7 @@ pub(crate) fn park(delivery: i64, lane: &str, until_ms: i64) -> Change {
 pub(crate) fn park_from(delivery: i64, lane: &str, until_ms: i64, probe_ms: i64) -> Change {
     Change::Park(Box::new(Parking {
         id: DeliveryId(delivery),
+        attempts: 0,
         lane: Lane::stored(lane),
         reason: ParkReason::Down,
         expires_at: at(until_ms),
@@ -178,7 +179,27 @@ pub(crate) fn park_from(delivery: i64, lane: &str, until_ms: i64, probe_ms: i64)
 }
 
 pub(crate) fn exhaust(delivery: i64, ms: i64) -> Change {
-    Change::Exhaust { id: DeliveryId(delivery), at: at(ms), reason: ExhaustedReason::DestinationDown }
+    let (id, reason) = (DeliveryId(delivery), ExhaustedReason::DestinationDown);
+    Change::Exhaust { id, attempts: 0, at: at(ms), reason }
+}
+
+pub(crate) fn unpark(delivery: i64) -> Change {
+    Change::Unpark { id: DeliveryId(delivery), attempts: 0 }
+}
+
+pub(crate) fn wait_on(delivery: i64, until_ms: i64) -> Change {
+    Change::WaitOn { id: DeliveryId(delivery), attempts: 0, expires_at: at(until_ms) }
+}
+
+/// The same of a delivery that so many attempts were started of.
+pub(crate) fn after(attempts: u32, change: Change) -> Change {
+    match change {
+        Change::Park(parking) => Change::Park(Box::new(Parking { attempts, ..*parking })),
+        Change::Unpark { id, .. } => Change::Unpark { id, attempts },
+        Change::WaitOn { id, expires_at, .. } => Change::WaitOn { id, attempts, expires_at },
+        Change::Exhaust { id, at, reason, .. } => Change::Exhaust { id, attempts, at, reason },
+        other => other,
+    }
 }
 
 pub(crate) fn end_pending(delivery: i64, ms: i64) -> Change {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use postsync_core::delivery::State;
 use postsync_core::health::{Admission, Health};
 use postsync_core::ids::EndpointId;
+use postsync_core::limits::PAUSE_MAX;
 use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::rule;
 use postsync_core::target::Destination;
@@ -19,6 +20,12 @@ use crate::ports::DueDelivery;
 
 /// A lane of which each has been a probe since its last point is asked again after that.
 const NO_PROBE_WAIT: Duration = Duration::from_secs(5);
+
+/// Whose time is over while a probe has yet to say whether its receiver is down is judged again after that.
+const PROBE_ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+/// And whose time is over while it waits for its turn: as late is noticed that its receiver has gone down.
+const TURN_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// A lane that there is something to do for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +40,8 @@ pub(crate) enum Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expired {
     Ends,
-    IsDue,
+    /// And is judged again after that.
+    WaitsOn(Duration),
 }
 
 /// Whose lane it is.
@@ -277,20 +285,19 @@ impl Board {
         is_down.then(|| (Lane::of_endpoint(endpoint), ParkReason::Down))
     }
 
-    /// What becomes of a parked delivery whose time is over: it ends where its receiver is seen to be down, and is due once
-    /// more where nothing holds it back. `None` where a probe has yet to say.
-    pub(crate) fn verdict_on(&self, due: &DueDelivery) -> Option<Expired> {
-        let path = path_of(&due.delivery)?;
+    /// What becomes of a parked delivery whose time is over: it ends where its receiver is seen to be down. Where nothing holds
+    /// it back but those before it, it waits on for its turn: to let it go first would only have it parked again.
+    pub(crate) fn verdict_on(&self, due: &DueDelivery) -> Expired {
+        let Some(path) = path_of(&due.delivery) else { return Expired::WaitsOn(TURN_WAIT) };
         if self.paced.is_paused(&path.endpoint) {
-            // It is parked again, for as long as a pause may be.
-            return Some(Expired::IsDue);
+            return Expired::WaitsOn(PAUSE_MAX);
         }
         let levels = [self.levels.destination(&path.destination), self.levels.endpoint(&path.endpoint)];
         if levels.iter().flatten().any(|health| health.is_seen_down()) {
-            return Some(Expired::Ends);
+            return Expired::Ends;
         }
-        let waits = levels.iter().flatten().any(|health| health.is_down());
-        (!waits).then_some(Expired::IsDue)
+        let is_asked = levels.iter().flatten().any(|health| health.is_down());
+        Expired::WaitsOn(if is_asked { PROBE_ANSWER_WAIT } else { TURN_WAIT })
     }
 
     /// When the next probe after `after` may go.

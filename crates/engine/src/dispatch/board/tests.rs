@@ -122,3 +122,25 @@ fn a_level_that_is_down_is_forgotten_where_there_are_too_many_and_nothing_waits_
     assert!(board.levels.destination(&waits.destination).is_none(), "only its endpoint has a lane");
     assert_eq!(board.destinations_of(&OrgId::new("default"), None, 9).len(), 2);
 }
+
+#[test]
+fn whose_time_is_over_ends_where_its_receiver_is_seen_down_and_waits_on_otherwise() {
+    let mut board = board();
+    let due = due(1, "imp_1", "https://a.example/hook");
+    let path = path_of(&due.delivery).unwrap();
+    let waits_s = |verdict: Expired| match verdict {
+        Expired::Ends => None,
+        Expired::WaitsOn(wait) => Some(wait.as_secs()),
+    };
+    assert_eq!(waits_s(board.verdict_on(&due)), Some(600), "for its turn");
+    board.levels.both(&path, None)[1].assume_down(NOW);
+    assert_eq!(waits_s(board.verdict_on(&due)), Some(60), "for what a probe says");
+    let pause = |is_paused| EndpointRules { is_paused, ..EndpointRules::default() };
+    board.set_rules(&due.delivery.endpoint, pause(true), |_| true);
+    assert_eq!(waits_s(board.verdict_on(&due)), Some(30 * 24 * 3_600), "for its owner");
+    board.set_rules(&due.delivery.endpoint, pause(false), |_| true);
+    let [_, endpoint] = board.levels.both(&path, None);
+    endpoint.begin(Admission::Probe, NOW);
+    endpoint.end(Bearing::Ill, NOW, 0.0, true);
+    assert_eq!(waits_s(board.verdict_on(&due)), None);
+}

@@ -86,11 +86,12 @@ impl<'c> Unit<'c> {
             Change::AddEvent(event) => self.add_event(event),
             Change::AddDelivery(delivery) => self.add_delivery(delivery, None),
             Change::Park(parking) => self.park(parking),
-            Change::Unpark { id } => self.unpark(*id),
-            Change::Exhaust { id, at, reason } => self.exhaust(*id, *at, *reason),
+            Change::Unpark { id, attempts } => self.unpark(*id, *attempts),
+            Change::WaitOn { id, attempts, expires_at } => self.wait_on(*id, *attempts, *expires_at),
+            Change::Exhaust { id, attempts, at, reason } => self.exhaust(*id, *attempts, *at, *reason),
             Change::ExhaustPending { id, at, reason } => self.exhaust_pending(*id, *at, *reason),
             Change::StartProbe { delivery, attempt, step, started_at } => {
-                self.unpark(*delivery)?;
+                self.unpark(*delivery, attempt.saturating_sub(1))?;
                 self.start_attempt(*delivery, Start { attempt: *attempt, step: *step, at: *started_at })
             }
             Change::StartAttempt { delivery, attempt, step, started_at } => {

@@ -48,7 +48,7 @@ const PROBES: &str = concat!(
 const PARKED_UNTIL: &str = concat!(
     "SELECT ",
     parked_columns!(),
-    ", e.body FROM parked p CROSS JOIN deliveries d ON d.id = p.id CROSS JOIN events e ON e.id = d.event
+    " FROM parked p CROSS JOIN deliveries d ON d.id = p.id CROSS JOIN events e ON e.id = d.event
      WHERE p.expires_at <= ?1 ORDER BY p.expires_at, p.id LIMIT ?2"
 );
 
@@ -187,7 +187,8 @@ pub(in crate::sqlite) fn backlogs(conn: &mut Connection, query: &BacklogQuery) -
 }
 
 pub(in crate::sqlite) fn parked_until(conn: &Connection, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>> {
-    due_page(conn, PARKED_UNTIL, params![until.0, at_most(limit)], limit)
+    let mut statement = conn.prepare_cached(PARKED_UNTIL)?;
+    cut_due(statement.query_map(params![until.0, at_most(limit)], rows::listed_delivery)?, limit)
 }
 
 /// From one lane to the next, past however many rows each has.
