@@ -258,8 +258,8 @@ async fn go_round(world: &Arc<World>, place: &mut Place) -> Result<Round, StoreE
 async fn look_at_lanes(world: &Arc<World>, place: &mut Place) -> Result<bool, StoreError> {
     let (now, mut ended) = (world.now(), false);
     if place.looks_at_lanes(now) {
-        locked(&world.dispatcher.board).call_all(now);
-        place.next_probe_at = locked(&world.dispatcher.board).next_probe_at(now);
+        locked(&world.dispatcher.board).look_at_lanes(now);
+        place.next_probe_at = locked(&world.dispatcher.board).next_probe_at();
         ended = parked::end_expired(world, place.is_waited_until(now, world.ports.clock.steady())).await?;
     }
     Ok(parked::answer_calls(world).await? || ended)

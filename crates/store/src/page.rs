@@ -24,7 +24,16 @@ pub(crate) fn cut_due<E>(
     rows: impl Iterator<Item = Result<DueDelivery, E>>,
     limit: usize,
 ) -> Result<Vec<DueDelivery>, E> {
-    cut_by(rows, limit, DUE_PAGE_BYTES_MAX, DueDelivery::bytes)
+    cut_due_at(rows, limit, DUE_PAGE_BYTES_MAX)
+}
+
+/// The same for who has less room than that.
+pub(crate) fn cut_due_at<E>(
+    rows: impl Iterator<Item = Result<DueDelivery, E>>,
+    limit: usize,
+    bytes_max: usize,
+) -> Result<Vec<DueDelivery>, E> {
+    cut_by(rows, limit, bytes_max.min(DUE_PAGE_BYTES_MAX), DueDelivery::bytes)
 }
 
 fn cut_by<T, E>(

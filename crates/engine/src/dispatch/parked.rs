@@ -11,6 +11,7 @@ use postsync_core::parking::{Lane, ParkReason};
 use postsync_core::time::Timestamp;
 
 use super::board::{Call, Expired};
+use super::fair::Load;
 use super::{PAGE, deadline, due_at, reading};
 use crate::endpoints::{self, Notices};
 use crate::ports::{Applied, DueDelivery, StoreError};
@@ -117,7 +118,7 @@ pub(super) async fn answer_calls(world: &Arc<World>) -> Result<bool, StoreError>
         let call = locked(&world.dispatcher.board).next_call(world.now());
         let (lane, answered) = match call {
             Some(Call::Probe(lane)) => (lane.clone(), probe(world, &lane).await),
-            Some(Call::Feed(lane, room)) => (lane.clone(), feed(world, &lane, room.min(PAGE)).await),
+            Some(Call::Feed(lane, room)) => (lane.clone(), feed(world, &lane, room).await),
             None => return Ok(moved),
         };
         moved |= answered.inspect_err(|_| locked(&world.dispatcher.board).call(&lane))?;
@@ -167,7 +168,7 @@ fn held_elsewhere(world: &World, lane: &Lane, page: &[DueDelivery]) -> Vec<(DueD
 
 async fn no_probe(world: &Arc<World>, lane: &Lane) -> Result<(), StoreError> {
     let last_note = locked(&world.dispatcher.board).lanes_last_note();
-    let is_empty = world.ports.store.parked(lane, 1).await?.is_empty();
+    let is_empty = world.ports.store.parked(lane, 1, 1).await?.is_empty();
     let mut board = locked(&world.dispatcher.board);
     if is_empty {
         board.lane_is_empty(lane, last_note);
@@ -194,11 +195,13 @@ async fn move_all(world: &Arc<World>, mut held: Vec<(DueDelivery, Lane, ParkReas
     Ok(moved.contains(&true))
 }
 
-/// Moves some of a lane's deliveries back into memory.
-async fn feed(world: &Arc<World>, lane: &Lane, room: usize) -> Result<bool, StoreError> {
+/// Moves some of a lane's deliveries back into memory, and no more than there is room for: the rest would be parked again at
+/// once.
+async fn feed(world: &Arc<World>, lane: &Lane, room: Load) -> Result<bool, StoreError> {
+    let (limit, bytes_max) = (room.len.min(PAGE), room.bytes.min(DUE_PAGE_BYTES_MAX));
     let last_note = locked(&world.dispatcher.board).lanes_last_note();
-    let page = world.ports.store.parked(lane, room).await?;
-    let is_all = page.len() < room && page.iter().map(DueDelivery::bytes).sum::<usize>() < DUE_PAGE_BYTES_MAX;
+    let page = world.ports.store.parked(lane, limit, bytes_max).await?;
+    let is_all = page.len() < limit && page.iter().map(DueDelivery::bytes).sum::<usize>() < bytes_max;
     let moved = apply_all(world, page.iter().map(|due| due.delivery.unpark()).collect()).await?;
     if is_all {
         locked(&world.dispatcher.board).lane_is_empty(lane, last_note);
@@ -234,7 +237,7 @@ pub(super) async fn find_lanes(world: &Arc<World>, search: &mut Search) -> Resul
         if locked(&world.dispatcher.board).knows_lane(lane) {
             continue;
         }
-        if let Some(due) = world.ports.store.parked(lane, 1).await?.pop() {
+        if let Some(due) = world.ports.store.parked(lane, 1, 1).await?.pop() {
             locked(&world.dispatcher.board).found_parked(lane, &due, world.now());
         }
     }

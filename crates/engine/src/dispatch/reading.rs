@@ -11,7 +11,7 @@ use super::{PAGE, due_at, is_parkable, launch, parked};
 use crate::ports::{DueCursor, DueDelivery, StoreError};
 use crate::world::{World, locked};
 
-/// Between two looks at every lane that nobody has called for.
+/// Between two looks at lanes that nobody has called for.
 const LANES_EVERY_MS: i64 = 100;
 
 /// Pages that are read before the loop looks at other things.
@@ -33,7 +33,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whether it is time to look at every lane: with ten thousand of them each look costs milliseconds.
+    /// Whether it is time to look at lanes that nobody has called for.
     pub(super) fn looks_at_lanes(&mut self, now: Timestamp) -> bool {
         let is_recent = self.lanes_at.is_some_and(|at| (0..LANES_EVERY_MS).contains(&(now.0 - at.0)));
         if !is_recent {

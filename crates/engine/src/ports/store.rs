@@ -96,8 +96,9 @@ pub trait Store: Send + Sync {
     async fn backlogs(&self, query: BacklogQuery) -> Result<Vec<Backlog>, StoreError>;
 
     /// Deliveries that are parked in that lane, in id order, with their events. As all pages of what is due or parked, it ends
-    /// with the row that brings it to [`DUE_PAGE_BYTES_MAX`](postsync_core::limits::DUE_PAGE_BYTES_MAX).
-    async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
+    /// with the row that brings it to [`DUE_PAGE_BYTES_MAX`](postsync_core::limits::DUE_PAGE_BYTES_MAX), this one also with
+    /// the row that brings it to `bytes_max`.
+    async fn parked(&self, lane: &Lane, limit: usize, bytes_max: usize) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// The lanes in which deliveries are parked, each once, in the order of their texts behind `after`.
     async fn parked_lanes(&self, after: Option<Lane>, limit: usize) -> Result<Vec<Lane>, StoreError>;

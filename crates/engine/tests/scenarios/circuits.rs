@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postsync_core::delivery::{ExhaustedReason, State};
+use postsync_core::generation::{NewGeneration, Request};
 use postsync_core::ids::GenerationId;
 use postsync_core::outcome::{Outcome, SendError};
 use postsync_core::parking::ParkReason;
@@ -368,4 +369,27 @@ fn what_waits_for_its_turn_longer_than_its_schedule_stays_where_it_is() {
     assert!((waiting..waiting + 40).contains(&happened), "{happened} facts, {waiting} wait");
     play.stage.advance(20 * MINUTE_MS);
     assert!(ids.iter().all(|id| play.log(*id) == [("delivered", 0)]));
+}
+
+#[test]
+fn large_bodies_are_fed_from_their_lane_once() {
+    // An endpoint may have a sixty-fourth of it: three of them.
+    let bounds = Bounds { queued_bytes_max: 64 * 250_000, ..Bounds::default() };
+    let mut play = Play::with(Settings::default(), bounds);
+    play.stage.receivers.script(URL, [Reply::status(200).after_ms(1_000); 150]);
+    let options = format!(r#"{{"note":"{}"}}"#, "x".repeat(90_000));
+    let large = || {
+        let new = Stage::request(ORG, INSTANT_MODEL, Some(URL));
+        NewGeneration { request: Request { options: Some(options.clone()), ..new.request }, ..new }
+    };
+    let ids: Vec<GenerationId> = (0..150).map(|_| play.submit_this(large())).collect();
+    play.stage.run_ready();
+    assert!(play.delivery(ids[0]).event.body.len() > 90_000);
+    let (waiting, facts) = (parked(&play, &ids) as u64, play.stage.witness.trace().1);
+    play.stage.advance(2 * MINUTE_MS);
+    assert!(ids.iter().all(|id| play.log(*id) == [("delivered", 0)]));
+    // Out of its lane, the start, the POST, that it came, its answer, the outcome.
+    let happened = play.stage.witness.trace().1 - facts;
+    assert!(waiting >= 100, "{waiting} wait");
+    assert!(happened <= 6 * waiting + 40, "{happened} facts, {waiting} waited");
 }

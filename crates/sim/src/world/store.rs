@@ -247,7 +247,7 @@ macro_rules! reads {
 reads! {
     open_generations(models: &[&'static str], after: Option<GenerationId>, limit: usize) -> Vec<Generation>;
     due(until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery>;
-    parked(lane: &Lane, limit: usize) -> Vec<DueDelivery>;
+    parked(lane: &Lane, limit: usize, bytes_max: usize) -> Vec<DueDelivery>;
     probes(lane: &Lane, until: Timestamp, limit: usize) -> Vec<DueDelivery>;
     backlogs(query: BacklogQuery) -> Vec<Backlog>;
     parked_lanes(after: Option<Lane>, limit: usize) -> Vec<Lane>;

@@ -79,8 +79,8 @@ impl Store for Memory {
         Ok(self.tables().due(until, after, limit))
     }
 
-    async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
-        Ok(self.tables().parked(lane, limit))
+    async fn parked(&self, lane: &Lane, limit: usize, bytes_max: usize) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().parked(lane, limit, bytes_max))
     }
 
     async fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {

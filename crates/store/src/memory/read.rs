@@ -18,7 +18,7 @@ use postsync_engine::ports::{
 };
 
 use super::tables::{Row, Tables};
-use crate::page::{cut, cut_attempts, cut_due};
+use crate::page::{cut, cut_attempts, cut_due, cut_due_at};
 
 impl Tables {
     pub(super) fn open_generations(
@@ -40,8 +40,10 @@ impl Tables {
         self.page_of(rows.filter(|row| !row.open), limit)
     }
 
-    pub(super) fn parked(&self, lane: &Lane, limit: usize) -> Vec<DueDelivery> {
-        self.page_of(self.in_lane(lane), limit)
+    pub(super) fn parked(&self, lane: &Lane, limit: usize, bytes_max: usize) -> Vec<DueDelivery> {
+        let rows = self.in_lane(lane).filter_map(|row| self.with_event(row)).map(Ok::<_, Infallible>);
+        let Ok(page) = cut_due_at(rows, limit, bytes_max);
+        page
     }
 
     pub(super) fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Vec<DueDelivery> {

@@ -69,9 +69,9 @@ impl Store for Sqlite {
         self.query(move |conn| deliveries::due(conn, until, after, limit)).await
     }
 
-    async fn parked(&self, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {
+    async fn parked(&self, lane: &Lane, limit: usize, bytes_max: usize) -> Result<Vec<DueDelivery>, StoreError> {
         let lane = lane.clone();
-        self.query(move |conn| deliveries::parked(conn, &lane, limit)).await
+        self.query(move |conn| deliveries::parked(conn, &lane, limit, bytes_max)).await
     }
 
     async fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError> {

@@ -113,7 +113,7 @@ async fn shown(store: &dyn Store) -> Vec<String> {
     all.push(format!("{:?}", store.parked_lanes(None, 9).await));
     for lane in LANES.map(Lane::stored) {
         let behind = store.parked_lanes(Some(lane.clone()), 1).await;
-        all.push(format!("{:?} {behind:?}", store.parked(&lane, 3).await));
+        all.push(format!("{:?} {behind:?}", store.parked(&lane, 3, usize::MAX).await));
         all.push(format!("{:?}", store.probes(&lane, at(2), 3).await));
     }
     for whose in ORGS.map(org) {

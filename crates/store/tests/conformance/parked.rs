@@ -12,7 +12,7 @@ const A: &str = "https://a.example:443";
 const B: &str = "imp_b";
 
 async fn in_lane(store: &dyn Store, lane: &str, limit: usize) -> Vec<i64> {
-    numbers(&store.parked(&Lane::stored(lane), limit).await.unwrap())
+    numbers(&store.parked(&Lane::stored(lane), limit, usize::MAX).await.unwrap())
 }
 
 async fn state(store: &dyn Store, number: i64) -> State {
@@ -34,7 +34,7 @@ pub(crate) async fn what_is_parked_is_found_by_its_lane_and_not_due(store: &dyn 
     assert_eq!(store.parked_lanes(Some(Lane::stored(A)), 9).await.unwrap(), [Lane::stored(B)]);
     assert_eq!(store.parked_lanes(None, 1).await.unwrap(), [Lane::stored(A)]);
     assert_eq!(state(store, 1).await, State::Parked(at(10), ParkReason::Down));
-    assert_eq!(store.parked(&Lane::stored(B), 1).await.unwrap()[0].event, event(1_002, 1, "default"));
+    assert_eq!(store.parked(&Lane::stored(B), 1, 1).await.unwrap()[0].event, event(1_002, 1, "default"));
 }
 
 pub(crate) async fn what_comes_back_is_as_it_was(store: &dyn Store) {
@@ -43,7 +43,7 @@ pub(crate) async fn what_comes_back_is_as_it_was(store: &dyn Store) {
     done(store, vec![settle(1, 1, State::Due(at(30)))]).await;
     let before = store.due(at(99), None, 9).await.unwrap();
     done(store, vec![after(1, park(1, A, 90))]).await;
-    let parked = store.parked(&Lane::stored(A), 9).await.unwrap();
+    let parked = store.parked(&Lane::stored(A), 9, usize::MAX).await.unwrap();
     let held_back = Delivery { state: State::Parked(at(30), ParkReason::Down), ..before[0].delivery.clone() };
     assert_eq!(parked[0].delivery, held_back);
     done(store, vec![after(1, unpark(1))]).await;
@@ -157,6 +157,8 @@ pub(crate) async fn a_page_of_large_bodies_is_shorter(store: &dyn Store) {
     assert_eq!(numbers(&store.due(at(99), None, 256).await.unwrap()), page);
     done(store, (1..=in_page + 2).map(|number| park(number, A, 90)).collect()).await;
     assert_eq!(in_lane(store, A, 256).await, page);
+    let small = async |bytes_max| numbers(&store.parked(&Lane::stored(A), 256, bytes_max).await.unwrap());
+    assert_eq!((small(1).await, small(99_500).await, small(198_000).await), (vec![1], vec![1, 2], vec![1, 2]));
     assert_eq!(store.parked_until(at(99), 256).await.unwrap().len(), page.len() + 2, "it is read without them");
     assert_eq!(numbers(&store.probes(&Lane::stored(A), at(99), 256).await.unwrap()), page);
 }

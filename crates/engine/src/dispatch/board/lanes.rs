@@ -1,7 +1,7 @@
 //! What is parked, lane by lane: which lane may be probed or fed, and what becomes of whoever has waited too long.
 //!
-//! Promise: a lane is looked at when something has happened to it, and in turn with all others; a look costs no read where
-//! there is nothing to do.
+//! Promise: a lane is looked at when something has happened to it, when its probe is due, and in turn with all others; a look
+//! costs no read where there is nothing to do.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use postsync_core::rule;
 use postsync_core::target::Destination;
 use postsync_core::time::Timestamp;
 
+use super::looks::ProbeTimes;
 use super::{Board, path_of};
 use crate::dispatch::fair::{Load, Path};
 use crate::ports::DueDelivery;
@@ -32,8 +33,8 @@ const TURN_WAIT: Duration = Duration::from_secs(10 * 60);
 pub(crate) enum Call {
     /// One of its deliveries may find out whether it works again.
     Probe(Lane),
-    /// So many of its deliveries may wait in memory instead.
-    Feed(Lane, usize),
+    /// So many of its deliveries, of so many bytes, may wait in memory instead.
+    Feed(Lane, Load),
 }
 
 /// What becomes of a parked delivery whose time is over.
@@ -46,25 +47,28 @@ pub(crate) enum Expired {
 
 /// Whose lane it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum LaneOf {
+pub(super) enum LaneOf {
     Destination(Destination),
     /// And where it is.
     Endpoint(EndpointId, Destination),
 }
 
 #[derive(Debug)]
-struct Waiting {
-    of: LaneOf,
+pub(super) struct Waiting {
+    pub(super) of: LaneOf,
     /// Which note of all lanes' was its last: who has read it empty since is wrong.
     noted: u64,
     /// Nothing in it can be a probe before that.
-    no_probe_until: Option<Timestamp>,
+    pub(super) no_probe_until: Option<Timestamp>,
 }
 
 /// The lanes in which something is parked, or was when somebody last looked.
 #[derive(Default)]
 pub(super) struct Lanes {
-    of: BTreeMap<Lane, Waiting>,
+    pub(super) of: BTreeMap<Lane, Waiting>,
+    pub(super) times: ProbeTimes,
+    /// The last one that was looked at in its turn.
+    pub(super) looked_to: Option<Lane>,
     /// How often anything was noted.
     notes: u64,
     /// Those to look at, in the order in which they came up.
@@ -112,6 +116,7 @@ impl Board {
     pub(crate) fn note_parked(&mut self, lane: &Lane, due: &DueDelivery, now: Timestamp) -> bool {
         let Some(path) = path_of(&due.delivery) else { return false };
         self.lanes.note(lane, path);
+        self.time_probe(lane, now);
         self.call_if_needed(lane, now)
     }
 
@@ -129,6 +134,7 @@ impl Board {
                 health.assume_down(now);
             }
         }
+        self.time_probe(lane, now);
     }
 
     /// To be asked before a lane is read that may turn out to be empty.
@@ -141,6 +147,7 @@ impl Board {
     pub(crate) fn lane_is_empty(&mut self, lane: &Lane, last_note: u64) {
         if self.lanes.of.get(lane).is_some_and(|waiting| waiting.noted <= last_note) {
             self.lanes.of.remove(lane);
+            self.lanes.times.set(lane, None);
         }
     }
 
@@ -154,19 +161,12 @@ impl Board {
         if let Some(waiting) = self.lanes.of.get_mut(lane) {
             waiting.no_probe_until = Some(now.plus(NO_PROBE_WAIT));
         }
+        self.time_probe(lane, now);
     }
 
     /// That lane is to be looked at once more.
     pub(crate) fn call(&mut self, lane: &Lane) {
         self.lanes.call(lane);
-    }
-
-    /// Every lane that there is something to do for is to be looked at.
-    pub(crate) fn call_all(&mut self, now: Timestamp) {
-        self.drop_idle_wait(now);
-        let called = |(lane, waiting): (&Lane, &Waiting)| self.call_of(lane, waiting, now).map(|_| lane.clone());
-        let lanes: Vec<Lane> = self.lanes.of.iter().filter_map(called).collect();
-        lanes.iter().for_each(|lane| self.lanes.call(lane));
     }
 
     pub(crate) fn has_calls(&self) -> bool {
@@ -184,6 +184,7 @@ impl Board {
             if call.is_some() && rule::holds("what_is_parked_is_fed") {
                 return call;
             }
+            self.time_probe(&lane, now);
         }
         None
     }
@@ -192,6 +193,7 @@ impl Board {
     pub(super) fn call_lanes_of(&mut self, path: &Path, now: Timestamp) -> bool {
         self.drop_idle_wait(now);
         let levels = [Lane::of_destination(&path.destination), Lane::of_endpoint(&path.endpoint)];
+        levels.iter().for_each(|lane| self.time_probe(lane, now));
         let lanes = levels.into_iter().flat_map(|lane| [lane.short(), lane]).chain(self.probe_waits.clone());
         let called = lanes.filter(|lane| self.call_if_needed(lane, now)).count();
         let reads_on = self.left_unread && self.ready_len() < super::READ_AHEAD / 2;
@@ -207,7 +209,7 @@ impl Board {
         }
     }
 
-    fn call_if_needed(&mut self, lane: &Lane, now: Timestamp) -> bool {
+    pub(super) fn call_if_needed(&mut self, lane: &Lane, now: Timestamp) -> bool {
         let needed = self.lanes.of.get(lane).is_some_and(|waiting| self.call_of(lane, waiting, now).is_some());
         if needed {
             self.lanes.call(lane);
@@ -238,27 +240,28 @@ impl Board {
             Some(Admission::Send | Admission::Full) | None => {
                 let (max, room) = self.room(of);
                 // By halves: a commit for each single delivery would cost more than the delivery.
-                (room > max / 2).then(|| Call::Feed(lane.clone(), room))
+                let is_worth_it = room.len > max.len / 2 && room.bytes > max.bytes / 2;
+                is_worth_it.then(|| Call::Feed(lane.clone(), room))
             }
         }
     }
 
-    /// How many of a lane's deliveries memory may hold, and for how many of them there is room.
-    fn room(&self, of: &LaneOf) -> (usize, usize) {
+    /// What memory may hold of a lane's deliveries, and what of that is left.
+    fn room(&self, of: &LaneOf) -> (Load, Load) {
         let left = room_in(self.queued_max(), self.queued());
-        let of_destination = |name| room_in(self.queue_max(), self.queued_for(name)).min(left);
+        let of_destination = |name| least(room_in(self.queue_max(), self.queued_for(name)), left);
         match of {
-            LaneOf::Destination(name) => (self.queue_max().len, of_destination(name)),
+            LaneOf::Destination(name) => (self.queue_max(), of_destination(name)),
             LaneOf::Endpoint(endpoint, name) => {
                 let load =
                     self.first.load_of_endpoint_in(endpoint, name) + self.again.load_of_endpoint_in(endpoint, name);
                 let max = self.endpoint_max();
-                (max.len, room_in(max, load).min(of_destination(name)))
+                (max, least(room_in(max, load), of_destination(name)))
             }
         }
     }
 
-    fn level<'a>(&'a self, of: &'a LaneOf) -> (Option<&'a Health>, &'a Destination) {
+    pub(super) fn level<'a>(&'a self, of: &'a LaneOf) -> (Option<&'a Health>, &'a Destination) {
         match of {
             LaneOf::Destination(name) => (self.levels.destination(name), name),
             LaneOf::Endpoint(name, destination) => (self.levels.endpoint(name), destination),
@@ -299,20 +302,17 @@ impl Board {
         let is_asked = levels.iter().flatten().any(|health| health.is_down());
         Expired::WaitsOn(if is_asked { PROBE_ANSWER_WAIT } else { TURN_WAIT })
     }
-
-    /// When the next probe after `after` may go.
-    pub(crate) fn next_probe_at(&self, after: Timestamp) -> Option<Timestamp> {
-        let probe_at = |waiting: &Waiting| self.level(&waiting.of).0?.probe_at().max(waiting.no_probe_until);
-        self.lanes.of.values().filter_map(probe_at).filter(|at| *at > after).min()
-    }
 }
 
-/// How many more there is room for: none where half of the bytes are taken, or most of a page would be parked again at once.
-fn room_in(max: Load, load: Load) -> usize {
-    if load.bytes > max.bytes / 2 { 0 } else { max.len.saturating_sub(load.len) }
+fn room_in(max: Load, load: Load) -> Load {
+    Load { len: max.len.saturating_sub(load.len), bytes: max.bytes.saturating_sub(load.bytes) }
+}
+
+fn least(a: Load, b: Load) -> Load {
+    Load { len: a.len.min(b.len), bytes: a.bytes.min(b.bytes) }
 }
 
 /// Whether that time is still to come. One that is further away than it was set to be was set before the clock was put back.
-fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
+pub(super) fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
     at > now && at <= now.plus(NO_PROBE_WAIT)
 }

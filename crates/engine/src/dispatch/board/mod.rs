@@ -8,6 +8,7 @@
 //! circuit may hold back, because its schedule is short, none does.
 mod lanes;
 mod levels;
+mod looks;
 mod paced;
 #[cfg(test)]
 mod tests;
@@ -368,7 +369,9 @@ impl Board {
         if !self.known.insert(due.delivery.id) {
             return None;
         }
-        Some(self.begin(path, false, Some(lane.clone()), now, deadline))
+        let ticket = self.begin(path, false, Some(lane.clone()), now, deadline);
+        self.time_probe(lane, now);
+        Some(ticket)
     }
 
     fn begin(

@@ -1,6 +1,7 @@
 //! The board alone: what it decides, without a store or a receiver.
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::event::{Event, EventType};
+use postsync_core::health::FAILURES_MAX;
 use postsync_core::ids::EventId;
 
 use super::*;
@@ -143,4 +144,88 @@ fn whose_time_is_over_ends_where_its_receiver_is_seen_down_and_waits_on_otherwis
     endpoint.begin(Admission::Probe, NOW);
     endpoint.end(Bearing::Ill, NOW, 0.0, true);
     assert_eq!(waits_s(board.verdict_on(&due)), None);
+}
+
+/// Each with something parked in its lane, and down.
+fn down_with_lanes(board: &mut Board, count: i64) -> Vec<Lane> {
+    let lane_of = |id: i64| {
+        let due = due(id, &format!("imp_{id:06}"), &format!("https://a{id}.example/hook"));
+        let (path, lane) = (path_of(&due.delivery).unwrap(), Lane::of_endpoint(&due.delivery.endpoint));
+        let [_, endpoint] = board.levels.both(&path, None);
+        for _ in 0..FAILURES_MAX {
+            endpoint.begin(Admission::Send, NOW);
+            // Its probe is due five seconds later, and a millisecond for each before it.
+            endpoint.end(Bearing::Ill, NOW.plus_ms(id), 0.0, false);
+        }
+        assert!(!board.note_parked(&lane, &due, NOW), "there is nothing to do for it yet");
+        lane
+    };
+    (0..count).map(lane_of).collect()
+}
+
+#[test]
+fn a_look_costs_what_is_due_and_not_what_there_is() {
+    let mut board = board();
+    let lanes = down_with_lanes(&mut board, 20_000);
+    let at = |ms: i64| NOW.plus_ms(5_000 + ms);
+    assert_eq!(board.next_probe_at(), Some(at(0)));
+    assert_eq!(board.look_at_lanes(at(-1)), looks::IN_TURN);
+    assert_eq!(board.next_call(at(-1)), None);
+    // Due now, and none of them among those whose turn it is.
+    assert_eq!(board.look_at_lanes(at(1)), looks::IN_TURN + 2);
+    for lane in &lanes[..2] {
+        assert_eq!(board.next_call(at(1)), Some(Call::Probe(lane.clone())));
+    }
+    assert_eq!(board.next_call(at(1)), None);
+    assert_eq!(board.next_probe_at(), Some(at(2)));
+}
+
+#[test]
+fn every_lane_has_its_turn() {
+    let mut board = board();
+    let lanes = down_with_lanes(&mut board, 1_300);
+    // Down no more, and nobody has said so.
+    for id in 0..1_300 {
+        let due = due(id, &format!("imp_{id:06}"), &format!("https://a{id}.example/hook"));
+        board.levels.both(&path_of(&due.delivery).unwrap(), None)[1].end(Bearing::Well, NOW, 0.0, true);
+    }
+    let mut called = HashSet::new();
+    for look in 1..=3 {
+        board.look_at_lanes(NOW);
+        while let Some(Call::Feed(lane, _)) = board.next_call(NOW) {
+            called.insert(lane);
+        }
+        assert_eq!(called.len(), lanes.len().min(look * looks::IN_TURN));
+    }
+}
+
+#[test]
+fn a_probe_that_was_due_before_the_clock_was_put_back_is_due() {
+    let mut board = board();
+    let lanes = down_with_lanes(&mut board, 1_000);
+    let hours_ago = NOW.plus_ms(-3 * 3_600_000);
+    assert_eq!(board.look_at_lanes(hours_ago), looks::IN_TURN + lanes.len());
+    let probes = std::iter::from_fn(|| board.next_call(hours_ago)).filter(|call| matches!(call, Call::Probe(_)));
+    assert_eq!(probes.count(), lanes.len());
+}
+
+#[test]
+fn a_lane_is_fed_what_there_is_room_for_by_its_bytes_too() {
+    let mut board = board();
+    let row = due(1, "imp_1", "https://a.example/hook");
+    let lane = Lane::of_destination(&path_of(&row.delivery).unwrap().destination);
+    board.note_parked(&lane, &row, NOW);
+    // A sixteenth of all bytes.
+    assert_eq!(board.next_call(NOW), Some(Call::Feed(lane.clone(), Load { len: 100, bytes: 10_000 })));
+    let large = |id, len| {
+        let due = due(id, &format!("imp_{id}"), "https://a.example/hook");
+        DueDelivery { event: Event { body: vec![0; len].into(), ..due.event }, ..due }
+    };
+    assert_eq!(board.offer(large(2, 2_000), NOW, true, true), Offered::Queued);
+    let url_len = row.delivery.url.len();
+    board.call(&lane);
+    assert_eq!(board.next_call(NOW), Some(Call::Feed(lane.clone(), Load { len: 99, bytes: 8_000 - url_len })));
+    assert_eq!(board.offer(large(3, 3_000), NOW, true, true), Offered::Queued);
+    board.call(&lane);
+    assert_eq!(board.next_call(NOW), None, "half of its bytes are taken");
 }

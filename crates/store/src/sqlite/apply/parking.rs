@@ -39,7 +39,15 @@ impl Unit<'_> {
     pub(super) fn park(&mut self, p: &Parking) -> Result<(), Refusal> {
         self.fenced(
             PARK,
-            params![p.id.0, p.lane.as_str(), p.reason.as_str(), p.expires_at.0, p.probe_at.0, p.destination, p.attempts],
+            params![
+                p.id.0,
+                p.lane.as_str(),
+                p.reason.as_str(),
+                p.expires_at.0,
+                p.probe_at.0,
+                p.destination,
+                p.attempts
+            ],
         )?;
         self.fenced(NOT_DUE, [p.id.0])?;
         self.fenced(STATUS, params![p.id.0, words::PARKED])

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Result, params};
 
 use super::rows::{self, any_columns, attempt_columns, delivery_columns, due_columns, parked_columns};
 use super::{all, at_most};
-use crate::page::{cut_attempts, cut_due};
+use crate::page::{cut_attempts, cut_due, cut_due_at};
 use crate::sqlite::words;
 
 /// Read in the order of the table itself. CROSS JOIN keeps SQLite from starting elsewhere, and the `+` from taking the index
@@ -154,8 +154,15 @@ pub(in crate::sqlite) fn due(
     due_page(conn, DUE, params![at, id, until.0, at_most(limit)], limit)
 }
 
-pub(in crate::sqlite) fn parked(conn: &Connection, lane: &Lane, limit: usize) -> Result<Vec<DueDelivery>> {
-    due_page(conn, PARKED, params![lane.as_str(), at_most(limit)], limit)
+pub(in crate::sqlite) fn parked(
+    conn: &Connection,
+    lane: &Lane,
+    limit: usize,
+    bytes_max: usize,
+) -> Result<Vec<DueDelivery>> {
+    let mut statement = conn.prepare_cached(PARKED)?;
+    let rows = statement.query_map(params![lane.as_str(), at_most(limit)], rows::due_delivery)?;
+    cut_due_at(rows, limit, bytes_max)
 }
 
 pub(in crate::sqlite) fn probes(
