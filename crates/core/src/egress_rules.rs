@@ -24,6 +24,10 @@ pub const ALLOW_SETTING: &str = "egress.allow (POSTSYNC_EGRESS_ALLOW)";
 /// The setting that opens plain http.
 pub const ALLOW_HTTP_SETTING: &str = "egress.allow_http (POSTSYNC_EGRESS_ALLOW_HTTP)";
 
+/// What DNS has room for: in a name, and between two of its dots.
+const NAME_BYTES_MAX: usize = 253;
+const LABEL_BYTES_MAX: usize = 63;
+
 /// What the operator has opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EgressRules {
@@ -103,8 +107,8 @@ impl EgressRules {
     /// # Errors
     ///
     /// The rule that it breaks. Put the field's name before its text: `webhookUrl points at 127.0.0.1, ...`.
-    pub fn judge_url(&self, url: &str) -> Result<Target, UrlRefused> {
-        let url = parse(url)?;
+    pub fn judge_url(&self, written: &str) -> Result<Target, UrlRefused> {
+        let url = parse(written)?;
         let scheme = self.judge_scheme(&url)?;
         judge_parts(&url)?;
         let port = url.port_or_known_default().ok_or(UrlRefused::Syntax)?;
@@ -115,6 +119,9 @@ impl EgressRules {
         };
         if !named && !self.usual_port(port) || port == 0 {
             return Err(UrlRefused::Port { port });
+        }
+        if has_encoded_host(written) {
+            return Err(UrlRefused::EncodedHost);
         }
         let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
         Ok(Target { scheme, host, port, path_and_query, addresses })
@@ -177,6 +184,9 @@ impl EgressRules {
         if name.split('.').any(str::is_empty) {
             return Err(UrlRefused::EmptyLabel);
         }
+        if name.len() > NAME_BYTES_MAX || name.split('.').any(|label| label.len() > LABEL_BYTES_MAX) {
+            return Err(UrlRefused::LongName);
+        }
         let named = self.names(name, port);
         if name != "localhost" && !name.ends_with(".localhost") {
             return Ok((name.to_owned(), None, named));
@@ -209,6 +219,12 @@ fn parse(url: &str) -> Result<Url, UrlRefused> {
     // `https:a://b` has its host before the `://`.
     let scheme_bytes = parsed.scheme().len();
     if url.get(scheme_bytes..scheme_bytes + 3) == Some("://") { Ok(parsed) } else { Err(UrlRefused::Syntax) }
+}
+
+/// A browser decodes it before it looks for the host; other readers ask for the name as it stands. Of a URL without user info.
+fn has_encoded_host(url: &str) -> bool {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    after.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('%'))
 }
 
 fn judge_parts(url: &Url) -> Result<(), UrlRefused> {

@@ -23,6 +23,12 @@ pub enum UrlRefused {
     /// `https://a..b/`: resolvers disagree about what that is.
     #[error("names a host with nothing between two dots, or before the first one; correct it")]
     EmptyLabel,
+    /// `https://%61.example/`
+    #[error("names a host with a percent sign in it; write the name itself")]
+    EncodedHost,
+    /// No such name can be in DNS.
+    #[error("names a host that no name can be: at most 253 characters, and at most 63 between two dots; correct it")]
+    LongName,
     /// `ftp:`, `file:` and the like.
     #[error("has a scheme that is not taken; use https")]
     Scheme,

@@ -75,6 +75,8 @@ fn reasons_read_as_sentences() {
         ("https://a..example/x", "names a host with nothing between two dots, or before the first one; correct it"),
         ("https://.", "names a host with nothing between two dots, or before the first one; correct it"),
         ("https://a.example../", "names a host with nothing between two dots, or before the first one; correct it"),
+        ("https://%61pp.example.com/", "names a host with a percent sign in it; write the name itself"),
+        ("https://app%2eexample.com?a=%20", "names a host with a percent sign in it; write the name itself"),
         ("ftp://app.example.com/", "has a scheme that is not taken; use https"),
         ("file:///etc/passwd", "is not a URL; write it in full, like https://app.example.com/webhook"),
         ("app.example.com/webhook", "is not a URL; write it in full, like https://app.example.com/webhook"),
@@ -232,7 +234,8 @@ fn an_entry_opens_what_it_holds_of_all_closed_spellings() {
                 Host::Ipv6(v6) => vec![v6.into(), IpAddr::from(v6).to_canonical()],
                 Host::Domain(_) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             };
-            let want = addresses.iter().any(|address| held.contains(address));
+            // Encoded, it is refused in any case.
+            let want = addresses.iter().any(|address| held.contains(address)) && !host.contains('%');
             assert_eq!(rules.judge_url(&url).is_ok(), want, "{entry}: {host}");
         }
     }
@@ -281,4 +284,20 @@ fn the_log_names_the_host_as_the_request_did() {
         assert_eq!(open.judge_url(url).unwrap().host_header(), want, "{url}");
     }
     assert_eq!(Target::host_header_of("not a url"), None);
+}
+
+#[test]
+fn a_name_that_dns_has_no_room_for_is_refused() {
+    let of = |name: &str| EgressRules::default().judge_url(&format!("https://{name}/hook"));
+    let label = "a".repeat(63);
+    let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+    assert_eq!(longest.len(), 253);
+    for taken in [longest.as_str(), &format!("{longest}."), &format!("{label}.example")] {
+        assert!(of(taken).is_ok(), "{taken}");
+    }
+    // The last one is short until it is written out in punycode.
+    for refused in [format!("{longest}a"), format!("a{label}.example"), "\u{fc}".repeat(62) + ".example"] {
+        assert_eq!(of(&refused), Err(UrlRefused::LongName), "{refused}");
+    }
+    assert!(EgressRules::default().judge_url("https://app.example.com/%61?b=%20").is_ok(), "in a path they are usual");
 }
