@@ -108,12 +108,23 @@ impl Filter {
     /// Whether one that may be meant is meant.
     #[must_use]
     pub fn fits(&self, of: &Ended) -> bool {
-        let is_left_out = of.ended == EndedAs::Exhausted && of.replayed_at.is_some() && !self.again;
-        !is_left_out
+        !self.leaves_to_its_replay(of)
             && self.status.is_none_or(|status| status == of.ended)
-            && self.since.is_none_or(|at| of.created_at >= at)
-            && self.until.is_none_or(|at| of.created_at <= at)
+            && self.holds(of.created_at)
             && self.error.is_none_or(|error| of.error == Some(error))
+    }
+
+    /// Whether its replay stands for it. What was taken may be wanted any number of times, but not twice at once: where its replay,
+    /// which is a delivery of that time, is meant too, the event would go out once more with each run.
+    fn leaves_to_its_replay(&self, of: &Ended) -> bool {
+        match of.ended {
+            EndedAs::Exhausted => of.replayed_at.is_some() && !self.again,
+            EndedAs::Delivered => of.replayed_at.is_some_and(|at| self.holds(at)),
+        }
+    }
+
+    fn holds(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
     }
 }
 

@@ -47,11 +47,15 @@ fn a_filter_means_what_all_of_it_says() {
         (of(EndedAs::Exhausted), delivered, false),
         (of(EndedAs::Delivered), delivered, true),
         (of(EndedAs::Delivered), exhausted, false),
-        // One that was replayed stands for itself no more; one that was taken can be wanted any number of times.
+        // One that was replayed stands for itself no more; one that was taken does where its replay is not in the range.
         (of(EndedAs::Exhausted), replayed, false),
         (Filter::default(), replayed, false),
         (Filter { again: true, ..of(EndedAs::Exhausted) }, replayed, true),
-        (of(EndedAs::Delivered), delivered_again, true),
+        (of(EndedAs::Delivered), delivered_again, false),
+        (Filter { again: true, ..of(EndedAs::Delivered) }, delivered_again, false),
+        (since(50), delivered_again, false),
+        (until(70), delivered_again, false),
+        (until(69), delivered_again, true),
         (since(50), exhausted, true),
         (since(51), exhausted, false),
         (until(50), exhausted, true),

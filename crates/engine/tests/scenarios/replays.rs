@@ -119,6 +119,24 @@ fn a_replay_delivers_the_same_bytes_under_a_new_delivery() {
 }
 
 #[test]
+fn what_was_taken_is_delivered_again_once_a_run_however_often_it_was() {
+    let mut play = given_up(200, 4);
+    let taken = Filter { status: Some(EndedAs::Delivered), ..Filter::default() };
+    begin(&mut play, exhausted()).expect("a replay");
+    play.submit(INSTANT_MODEL, Some(URL));
+    play.stage.advance(10_000);
+    let first_range = Filter { until: Some(play.engine().now()), ..taken.clone() };
+    for run in 1..=3 {
+        let replay = begin(&mut play, taken.clone()).expect("a replay");
+        assert_eq!(replay.count, Some(5), "run {run}: each event once, those that only a replay has delivered too");
+        play.stage.advance(10_000);
+    }
+    // What was made since lies behind the range, and stands for nothing in it.
+    assert_eq!(count(&mut play, first_range), 5);
+    assert_eq!(by_event(&play).into_values().collect::<Vec<_>>(), [4, 4, 4, 4, 3]);
+}
+
+#[test]
 fn a_time_range_is_that_of_the_events() {
     let mut play = given_up(200, 6);
     let times: Vec<Timestamp> = all(&play).iter().map(|r| r.delivery.created_at).collect();

@@ -33,7 +33,7 @@ A delivery that has ended is made anew: the same event, webhook-id and bytes und
 signature, the header Postsync-Replay: true, and the whole schedule from now on.
 
 Unless --status says otherwise only exhausted deliveries are meant, those that were given up. One that was replayed before is \
-left out unless --again is given, so that the same command twice sends nothing twice. --since and --until are compared with \
+left out unless --again is given, so that the same command twice sends nothing twice. What was delivered goes out once with each command, however often it was replayed. --since and --until are compared with \
 createdAt of a delivery: when its event happened, not when it was given up.
 
 The server does it, even over a restart, and stays behind what is new. Ctrl-C ends only the looking on.
