@@ -115,10 +115,13 @@ impl Patch {
         self.settings.url.as_deref()
     }
 
-    /// The endpoint with the change.
+    /// The endpoint with the change; `None` where it is disabled and is to be paused, which only a resume leads to.
     #[must_use]
-    pub fn apply(self, endpoint: &Endpoint, now: Timestamp) -> Endpoint {
+    pub fn apply(self, endpoint: &Endpoint, now: Timestamp) -> Option<Endpoint> {
         let Self { body, settings: read, input } = self;
+        if input.is_some_and(|input| !endpoint.takes(input)) {
+            return None;
+        }
         let names = |key: &str| body.contains_key(key);
         let mut next = endpoint.clone();
         let own = std::mem::take(&mut next.terms);
@@ -133,7 +136,7 @@ impl Patch {
         // Where it stays as it is, that was what was asked for.
         let _ = input.is_some_and(|input| next.move_by(input));
         next.touch(now);
-        next
+        Some(next)
     }
 }
 

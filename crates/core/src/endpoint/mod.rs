@@ -175,6 +175,12 @@ impl Endpoint {
         true
     }
 
+    /// Whether that can be asked of it. To pause what is disabled would hold nothing back: nothing is made for it.
+    #[must_use]
+    pub fn takes(&self, input: Input) -> bool {
+        !(input == Input::Pause && matches!(self.state, State::Disabled(_)))
+    }
+
     /// Counts a change, which the store fences by.
     pub fn touch(&mut self, now: Timestamp) {
         self.version += 1;

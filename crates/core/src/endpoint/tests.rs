@@ -139,14 +139,21 @@ fn a_patch_changes_what_it_names_and_no_more() {
     let whole = json!({"url": "https://app.example.com/", "description": "a", "headers": {"X-A": "a"},
         "schedule": ["0s"], "timeout": "2s", "perSecond": 5, "concurrency": 3, "events": ["generation.failed"]});
     let made = endpoint("ep_1", whole);
-    let patched =
-        |value: Value| Patch::read(&object(value), &EgressRules::default()).unwrap().apply(&made, Timestamp(2_000));
+    let patch = |value: Value, of| {
+        Patch::read(&object(value), &EgressRules::default()).unwrap().apply(of, Timestamp(2_000))
+    };
+    let patched = |value: Value| patch(value, &made).unwrap();
     let same = patched(json!({}));
     assert_eq!(same, Endpoint { version: 2, updated_at: Timestamp(2_000), ..made.clone() });
     let one = patched(json!({"timeout": null, "description": "b", "state": "paused"}));
     assert_eq!((one.terms.timeout, one.terms.schedule.clone()), (None, made.terms.schedule.clone()));
     assert_eq!((one.description.as_str(), one.state, one.version), ("b", State::Paused, 2));
     assert_eq!(one.headers, made.headers);
+    let disabled = Endpoint { state: State::Disabled(DisabledReason::Gone), ..made.clone() };
+    assert_eq!(patch(json!({"state": "paused", "description": "b"}), &disabled), None);
+    let again = patch(json!({"state": "disabled"}), &disabled).unwrap();
+    assert_eq!(again.state, disabled.state, "that it is, for the reason that it has");
+    assert_eq!(patch(json!({"state": "enabled"}), &disabled).unwrap().state, State::Enabled);
     let none = json!({"headers": null, "schedule": null, "perSecond": null, "concurrency": null, "events": null});
     let cleared = patched(none);
     let plain = endpoint("ep_1", json!({"url": "https://app.example.com/"}));

@@ -123,7 +123,7 @@ pub(crate) async fn get_endpoint(
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope admin", body = ErrorBody),
         (status = 404, description = "No such endpoint", body = ErrorBody),
-        (status = 409, description = "Another endpoint has this URL", body = ErrorBody),
+        (status = 409, description = "Another endpoint has this URL, or it is disabled and can't be paused", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )
@@ -138,7 +138,8 @@ pub(crate) async fn update_endpoint(
     let body = JsonBody::from_request(request, &state).await?;
     let patch = Patch::read(&body.into_fields(), &state.settings.rules).map_err(invalid)?;
     let now = state.engine.now();
-    let changed = state.engine.change_endpoint(&org, &id, |endpoint| Ok(patch.apply(endpoint, now))).await?;
+    let by = |endpoint: &Endpoint| patch.apply(endpoint, now).ok_or(EndpointError::Disabled);
+    let changed = state.engine.change_endpoint(&org, &id, by).await?;
     Ok(shown(StatusCode::OK, &changed))
 }
 
@@ -246,10 +247,11 @@ async fn moved(state: &ApiState, org: &OrgId, id: &EndpointId, input: Input) -> 
     let now = state.engine.now();
     let by = |endpoint: &Endpoint| {
         let mut next = endpoint.clone();
+        if !endpoint.takes(input) {
+            return Err(EndpointError::Disabled);
+        }
         if next.move_by(input) {
             next.touch(now);
-        } else if input == Input::Pause && endpoint.state.reason().is_some() {
-            return Err(EndpointError::Disabled);
         }
         Ok(next)
     };

@@ -171,6 +171,10 @@ async fn it_is_paused_resumed_disabled_and_deleted() {
     assert_eq!((&off["state"], &off["reason"]), (&json!("disabled"), &json!("requested")));
     assert_eq!(post(&app, &format!("{path}/pause"), json!({})).await.refusal(), "409 endpoint_conflict -");
     assert_eq!(post(&app, &format!("{path}/test"), json!({})).await.refusal(), "409 endpoint_conflict -");
+    let paused = json!({"state": "paused", "description": "x"});
+    let refused = send(&app, Method::PATCH, &path, ADMIN, Some(paused)).await;
+    assert_eq!(refused.refusal(), "409 endpoint_conflict -", "as pause itself");
+    assert_eq!(app.get(&path).await.json()["description"], "", "and nothing of it was done");
     assert_eq!(post(&app, &format!("{path}/resume"), json!({})).await.json()["state"], "enabled");
     assert_eq!(send(&app, Method::DELETE, &path, ADMIN, None).await.status, 204);
     assert_eq!(send(&app, Method::DELETE, &path, ADMIN, None).await.refusal(), "404 endpoint_not_found -");
