@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 const SEQUENCE_BITS: u32 = 20;
 
 /// The last millisecond that an id has room for.
-const MS_MAX: i64 = i64::MAX >> SEQUENCE_BITS;
+pub(crate) const MS_MAX: i64 = i64::MAX >> SEQUENCE_BITS;
 
 /// Crockford's base 32, lower case: no i, l, o, u, so an id read aloud stays itself.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

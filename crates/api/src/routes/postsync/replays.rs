@@ -2,6 +2,8 @@
 //!
 //! Strict where others are not: a member that is not known is refused, because a misspelled filter would send more than was
 //! meant, and a misspelled `dryRun` would send at all.
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -26,6 +28,9 @@ const FILTERS: [&str; 7] = ["generationId", "endpointId", "status", "since", "un
 
 /// An endpoint's id has some forty bytes; what is far longer is none.
 const ENDPOINT_BYTES_MAX: usize = 200;
+
+/// So far a client's clock may be ahead of ours.
+const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(300);
 
 /// Deliver many events again
 ///
@@ -54,7 +59,7 @@ pub(crate) async fn create_replay(
     Creator(org): Creator,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let asked = read(&body.into_fields())?;
+    let asked = read(&body.into_fields(), state.engine.now())?;
     if asked.is_dry {
         let count = state.engine.count_for_replay(org, asked.filter).await?;
         let count = count.ok_or_else(ApiError::takes_long_to_count)?;
@@ -94,7 +99,7 @@ struct Asked {
     is_dry: bool,
 }
 
-fn read(body: &Map<String, Value>) -> Result<Asked, ApiError> {
+fn read(body: &Map<String, Value>, now: Timestamp) -> Result<Asked, ApiError> {
     known(body, "", &MEMBERS)?;
     let empty = Map::new();
     let members = match body.get("filter") {
@@ -102,8 +107,9 @@ fn read(body: &Map<String, Value>) -> Result<Asked, ApiError> {
         Some(Value::Object(members)) => members,
         Some(_) => return Err(ApiError::invalid("filter", "filter must be an object")),
     };
-    let filter = filter(members)?;
-    if filter.is_empty() && !flag(body, "all", "all")? {
+    let filter = filter(members, now)?;
+    let is_all = flag(body, "all", "all")?;
+    if filter.is_empty() && !is_all {
         let message = "filter says nothing, which would deliver again everything that has ended: name a generationId, \
                        endpointId, status, since, until or error; where everything is meant, send \"all\": true beside it";
         return Err(ApiError::invalid("filter", message));
@@ -111,7 +117,7 @@ fn read(body: &Map<String, Value>) -> Result<Asked, ApiError> {
     Ok(Asked { filter, is_dry: flag(body, "dryRun", "dryRun")? })
 }
 
-fn filter(of: &Map<String, Value>) -> Result<Filter, ApiError> {
+fn filter(of: &Map<String, Value>, now: Timestamp) -> Result<Filter, ApiError> {
     known(of, "filter.", &FILTERS)?;
     let filter = Filter {
         status: member(of, "status", status)?,
@@ -124,6 +130,10 @@ fn filter(of: &Map<String, Value>) -> Result<Filter, ApiError> {
         })?,
         again: flag(of, "again", "filter.again")?,
     };
+    if filter.since.is_some_and(|since| since > now.plus(CLOCKS_DIFFER_MAX)) {
+        let message = format!("filter.since lies ahead: nothing has happened since then; it is {now} here");
+        return Err(ApiError::invalid("filter.since", message));
+    }
     if let (Some(since), Some(until)) = (filter.since, filter.until)
         && since > until
     {
@@ -147,7 +157,7 @@ fn endpoint(text: &str) -> Result<EndpointId, &'static str> {
 }
 
 fn time(text: &str) -> Result<Timestamp, &'static str> {
-    Timestamp::parse_rfc3339(text).ok_or("must be a time like 2026-11-24T08:00:00Z")
+    Timestamp::parse_rfc3339(text).ok_or("must be a time like 2026-11-24T08:00:00Z, in the years 1970 to 2247")
 }
 
 /// A text of the filter, judged. Null is as if it were not there.

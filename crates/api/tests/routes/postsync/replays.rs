@@ -132,6 +132,10 @@ async fn bad_bodies_are_named() {
         (of("since", json!("2h")), "filter.since"),
         (of("since", json!(1_795_422_077)), "filter.since"),
         (of("until", json!("yesterday")), "filter.until"),
+        (of("since", json!("2026-11-23T08:00:00+25:00")), "filter.since"),
+        (of("until", json!("9999-12-31T00:00:00Z")), "filter.until"),
+        (of("since", json!("2026-11-23T08:30:00Z")), "filter.since"),
+        (json!({"filter": {"status": "exhausted"}, "all": "yes"}).to_string(), "all"),
         (of("error", json!("timeout")), "filter.error"),
         (of("again", json!("yes")), "filter.again"),
         (
