@@ -7,6 +7,7 @@ use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Incoming;
 use postsync_core::attempt::Answer;
+use postsync_core::endpoint::CustomHeaders;
 use postsync_core::outcome::Outcome;
 
 use crate::connection::{Connection, NoFrame, Patience};
@@ -29,6 +30,13 @@ pub(crate) struct Body {
     kept: Vec<u8>,
     /// What was wrong with it; `None` where it was read whole, and only then the connection can be used again.
     pub(crate) fault: Option<&'static str>,
+}
+
+impl Body {
+    /// Without what the endpoint's owner has sent along: whatever is told of a body, is told of this.
+    pub(crate) fn masked(self, secret: &CustomHeaders) -> Self {
+        Self { kept: secret.masked_in(self.kept, self.fault.is_some()), ..self }
+    }
 }
 
 /// What the head says.
@@ -68,7 +76,7 @@ fn keep(kept: &mut Vec<u8>, data: &Bytes) {
 }
 
 /// The answer as the log keeps it. The head has its cap already.
-pub(crate) fn record(headers: &HeaderMap, body: Body) -> Answer {
+pub(crate) fn record(headers: &HeaderMap, body: Body, secret: &CustomHeaders) -> Answer {
     let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 3).sum();
     let mut lines = Vec::with_capacity(bytes);
     for (name, value) in headers {
@@ -77,7 +85,7 @@ pub(crate) fn record(headers: &HeaderMap, body: Body) -> Answer {
         lines.extend_from_slice(value.as_bytes());
         lines.push(b'\n');
     }
-    Answer { headers: lines.into(), body: body.kept.into(), truncated: body.fault.is_some() }
+    Answer { headers: secret.masked_in(lines, false).into(), body: body.kept.into(), truncated: body.fault.is_some() }
 }
 
 /// The sentence of an answer: empty for a delivery whose body was in order.

@@ -133,12 +133,12 @@ impl Inner {
         let (head, body) = answer.map_err(|no_head| self.unanswered(no_head, &connection, post))?.into_parts();
         let outcome = judge(&head);
         post.heard.tell(outcome);
-        let body = drain(&mut connection, body, &mut patience).await;
+        let body = drain(&mut connection, body, &mut patience).await.masked(&post.custom_headers);
         if body.fault.is_none() {
             self.pool.put(route.key.clone(), connection, idle_for(&head.headers));
         }
         let said = sentence(outcome, &body);
-        known.answer = Some(record(&head.headers, body));
+        known.answer = Some(record(&head.headers, body, &post.custom_headers));
         Ok((outcome, said))
     }
 

@@ -6,6 +6,7 @@
 //! Promise: what [`Draft::read`] lets through can be stored and sent as it is. A disabled endpoint gets nothing new; a paused
 //! one gets everything later.
 mod draft;
+mod echo;
 mod failing;
 mod filter;
 mod headers;

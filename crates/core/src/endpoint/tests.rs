@@ -139,9 +139,8 @@ fn a_patch_changes_what_it_names_and_no_more() {
     let whole = json!({"url": "https://app.example.com/", "description": "a", "headers": {"X-A": "a"},
         "schedule": ["0s"], "timeout": "2s", "perSecond": 5, "concurrency": 3, "events": ["generation.failed"]});
     let made = endpoint("ep_1", whole);
-    let patch = |value: Value, of| {
-        Patch::read(&object(value), &EgressRules::default()).unwrap().apply(of, Timestamp(2_000))
-    };
+    let patch =
+        |value: Value, of| Patch::read(&object(value), &EgressRules::default()).unwrap().apply(of, Timestamp(2_000));
     let patched = |value: Value| patch(value, &made).unwrap();
     let same = patched(json!({}));
     assert_eq!(same, Endpoint { version: 2, updated_at: Timestamp(2_000), ..made.clone() });

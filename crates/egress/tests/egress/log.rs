@@ -49,6 +49,30 @@ async fn an_endpoints_own_headers_are_told_without_their_values() {
     assert_eq!(told.join("\r\n"), headers.replace("Bearer geheim", "***").replace("geheim", "***"));
 }
 
+/// Some receivers answer with what they got.
+#[tokio::test]
+async fn an_answer_that_repeats_an_endpoints_own_headers_is_kept_without_their_values() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let own = vec![pair("X-Gateway", "streng-geheim"), pair("Authorization", "Bearer streng/geheimer")];
+    let filler = "x".repeat(190);
+    for (body, kept, said) in [
+        ("no streng-geheim".to_owned(), "no ***", "its answer begins: no ***"),
+        (r#"{"got":"streng\/geheimer"}"#.to_owned(), r#"{"got":"***"}"#, r#"its answer begins: {"got":"***"}"#),
+        // Across the end of what the sentence takes of it.
+        (format!("{filler} streng-geheim"), "x ***", "xx ***"),
+    ] {
+        let head = "HTTP/1.1 500 Oops\r\nX-Echo: Bearer streng/geheimer;q=1\r\n";
+        let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let server = plain(move |_, _| say(&answer)).await;
+        let post = Post { custom_headers: CustomHeaders::stored(own.clone()), ..post(server.http("/")) };
+        let report = egress().send(post).await;
+        let answer = report.answer.unwrap();
+        assert!(answer.header_lines().any(|line| line == ("x-echo", "***;q=1".to_owned())), "{answer:?}");
+        assert!(String::from_utf8_lossy(&answer.body).ends_with(kept), "{answer:?}");
+        assert!(report.message.ends_with(said), "{}", report.message);
+    }
+}
+
 /// What the log makes of the rows: the event's, the delivery's, and the attempt's with this end.
 fn told(post: &Post, report: SendReport) -> Vec<(String, String)> {
     let event = Event {

@@ -157,7 +157,11 @@ pub(crate) async fn what_was_replayed_is_remembered(store: &dyn Store) {
     assert_eq!(found(store, query(all_again())).await.0, [2, 3, 4, 6]);
     let since = |ms| query(Filter { since: Some(at(ms)), ..all_again() });
     assert_eq!(found(store, since(5)).await.0, [2, 3, 4, 6]);
-    assert_eq!(found(store, since(6)).await.0, [1, 2, 3, 4, 6], "a delivered one, whose replay is not meant, may be meant again");
+    assert_eq!(
+        found(store, since(6)).await.0,
+        [1, 2, 3, 4, 6],
+        "a delivered one, whose replay is not meant, may be meant again"
+    );
     assert_eq!(store.count_replayable(query(Filter::default())).await.unwrap().count, 3);
     let original = store.original(&org("default"), DeliveryId(3)).await.unwrap().unwrap();
     assert_eq!((original.replayed_at, original.has_event), (Some(at(5)), true));
