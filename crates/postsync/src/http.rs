@@ -1,7 +1,8 @@
 //! Serves the API's router: accepts connections, bounds them, and lets them end when the server stops.
 //!
 //! Promise: a client that opens a connection and says nothing, or asks and does not read the answer, costs one bounded slot
-//! for a bounded time. On a stop, what was asked is answered.
+//! for a bounded time. On a stop, what was asked is answered, and who has not said all of his request is not waited for.
+mod asked;
 mod stalled;
 
 use std::convert::Infallible;
@@ -9,12 +10,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use asked::Asked;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use stalled::Stalled;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
 
 /// Connections that the system holds until they are accepted. What comes in a burst over it waits a second for its client to
@@ -26,6 +28,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// For an answer, or a part of it, to be taken by a client that has stopped reading.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// After the word to stop, for a request that is on its way to come whole.
+const ASKING_MAX: Duration = Duration::from_secs(1);
 
 /// After an accept that failed (out of file descriptors), or it would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -52,6 +57,7 @@ pub(crate) async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(connections_max));
     let open = GracefulShutdown::new();
+    let (tell, told) = watch::channel(false);
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
@@ -65,10 +71,15 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = open.watch(connection(stream, router.clone()));
+                let asked = Arc::new(Asked::default());
+                let connection = open.watch(connection(stream, router.clone(), asked.clone()));
+                let given_up = given_up(asked, told.clone());
                 tokio::spawn(async move {
-                    // A connection that ends in an error is the client's doing and nobody's news.
-                    let _ = connection.await;
+                    tokio::select! {
+                        // A connection that ends in an error is the client's doing and nobody's news.
+                        _ = connection => {}
+                        () = given_up => {}
+                    }
                     drop(slot);
                 });
             }
@@ -79,32 +90,111 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
+    let _ = tell.send(true);
     if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end within the grace and were cut");
     }
 }
 
+/// Resolves a moment after the word to stop, where the client has not said all of his request by then.
+async fn given_up(asked: Arc<Asked>, mut told: watch::Receiver<bool>) {
+    // Who is being answered when the word comes is let go behind his answer.
+    if told.wait_for(|stop| *stop).await.is_ok() && asked.is_waited_for() {
+        tokio::time::sleep(ASKING_MAX).await;
+        if asked.is_waited_for() {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
 fn connection(
     stream: TcpStream,
     router: Router,
+    asked: Arc<Asked>,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     // Answers are small and whole: waiting to fill a packet would only add latency.
     let _ = stream.set_nodelay(true);
+    let stream = Stalled::new(stream, WRITE_TIMEOUT, asked.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, request).await) }
+        let (router, asked) = (router.clone(), asked.clone());
+        async move { Ok::<_, Infallible>(answer(router, request, &asked).await) }
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         // Who has said all and closes his half still wants the answer: without it his create would stand unanswered.
         .half_close(true)
-        .serve_connection(TokioIo::new(Stalled::new(stream, WRITE_TIMEOUT)), service)
+        .serve_connection(TokioIo::new(stream), service)
 }
 
-async fn answer(router: Router, request: hyper::Request<hyper::body::Incoming>) -> axum::response::Response {
-    match router.oneshot(request.map(axum::body::Body::new)).await {
-        Ok(response) => response,
+async fn answer(
+    router: Router,
+    request: hyper::Request<hyper::body::Incoming>,
+    asked: &Arc<Asked>,
+) -> axum::response::Response {
+    match router.oneshot(request.map(|body| asked.coming(body))).await {
+        Ok(response) => response.map(|body| asked.going(body)),
         Err(never) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::post;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::{Notify, mpsc, oneshot};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Long before anything else would end a connection.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    const WHOLE: &str = "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
+
+    #[tokio::test]
+    async fn a_stop_waits_for_answers_and_not_for_half_a_request() {
+        let (began, mut begun) = mpsc::unbounded_channel();
+        let go_on = Arc::new(Notify::new());
+        let word = go_on.clone();
+        let slow = move |_: axum::body::Bytes| {
+            let (began, word) = (began.clone(), word.clone());
+            async move {
+                let _ = began.send("asked");
+                word.notified().await;
+                "done"
+            }
+        };
+        let router = Router::new().route("/slow", post(slow)).route("/quick", post(|| async { "quick" }));
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move { drop(stopped.await) };
+        let server = tokio::spawn(serve(listener, router, 99, stopped, Duration::from_secs(3600)));
+
+        let mut clients = Vec::new();
+        let quick = "POST /quick HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+        // Nothing, half a head, half a body, half a second head.
+        for said in ["", "POST /slow HT", &WHOLE[..WHOLE.len() - 1], &format!("{quick}POST /sl")] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(said.as_bytes()).await.unwrap();
+            clients.push(client);
+        }
+        let mut answered = TcpStream::connect(address).await.unwrap();
+        answered.write_all(WHOLE.as_bytes()).await.unwrap();
+        assert_eq!(timeout(PATIENCE, begun.recv()).await.unwrap(), Some("asked"));
+
+        stop.send(()).unwrap();
+        for client in &mut clients {
+            let mut rest = Vec::new();
+            // Closed or reset: in both cases it is over.
+            let _ = timeout(PATIENCE, client.read_to_end(&mut rest)).await.expect("it is not waited for");
+        }
+        go_on.notify_one();
+        let mut answer = String::new();
+        timeout(PATIENCE, answered.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.ends_with("done"), "{answer}");
+        timeout(PATIENCE, server).await.expect("nothing else is waited for").unwrap();
     }
 }

@@ -4,27 +4,33 @@
 //! memory, for ever.
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::asked::Asked;
+
 /// A stream whose pending write fails with `TimedOut` when it makes no progress for the time given.
 pub(super) struct Stalled<S> {
     stream: S,
     time_max: Duration,
+    /// Is told while a write waits.
+    asked: Arc<Asked>,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Stalled<S> {
-    pub(super) fn new(stream: S, time_max: Duration) -> Self {
-        Self { stream, time_max, waiting: None }
+    pub(super) fn new(stream: S, time_max: Duration, asked: Arc<Asked>) -> Self {
+        Self { stream, time_max, asked, waiting: None }
     }
 
     /// Bounds what a write has come to.
     fn bounded<T>(&mut self, cx: &mut Context<'_>, came_to: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.asked.set_unread(came_to.is_pending());
         if came_to.is_ready() {
             self.waiting = None;
             return came_to;
@@ -81,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_nobody_takes_ends() {
         let (ours, _theirs) = duplex(16);
-        let mut stream = Stalled::new(ours, Duration::from_millis(1));
+        let mut stream = Stalled::new(ours, Duration::from_millis(1), Arc::default());
         let written = timeout(PATIENCE, stream.write_all(&[0; 17])).await.expect("it ends");
         assert_eq!(written.unwrap_err().kind(), ErrorKind::TimedOut);
     }
@@ -89,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_is_taken_goes_on() {
         let (ours, mut theirs) = duplex(16);
-        let mut stream = Stalled::new(ours, Duration::from_secs(3600));
+        let mut stream = Stalled::new(ours, Duration::from_secs(3600), Arc::default());
         let write = async {
             stream.write_all(&[7; 4096]).await.unwrap();
             assert!(stream.waiting.is_none(), "the clock stands while nothing waits");
