@@ -42,17 +42,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Opens everything, recovers, starts the loops and binds the address. Creates are taken once [`Server::run`] runs.
+    /// Binds the address, opens everything, recovers and starts the loops. Creates are taken once [`Server::run`] runs.
     ///
     /// # Errors
     /// What is wrong and what to do about it.
     pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        let mut opened = data::open_or_make(settings).await?;
-        let owner = opened.store.own()?;
-        // Before the first key is made: it is shown once, and a start that then fails would leave a key that nobody noted.
+        // Before anything is made: a start that fails leaves no folder, and no first key, which is shown once, that nobody noted.
         let listener =
             http::listen(settings.listen).with_context(|| format!("the address {} can't be used", settings.listen))?;
         let address = listener.local_addr()?;
+        let mut opened = data::open_or_make(settings).await?;
+        let owner = opened.store.own()?;
         bootstrap::prepare(&mut opened, settings).await?;
         let descriptors = Descriptors::raise();
         if let Some(shortage) = descriptors.shortage(settings.in_flight_max, settings.idle_max) {

@@ -36,13 +36,13 @@ async fn a_start_with_no_configuration_makes_everything() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_told_before_a_key_is_made() {
+async fn a_taken_port_is_told_before_anything_is_made() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let setup = Setup::bare().with("POSTSYNC_LISTEN", &address);
     let said = setup.refused().await;
     assert!(said.contains(&address) && said.contains("in use"), "{said}");
-    assert!(!setup.data().join("first-api-key").exists(), "nobody would have been told of it");
+    assert!(!setup.data().exists(), "nothing was made, and no key of which nobody would have been told");
     drop(taken);
     setup.start().await;
     assert!(setup.data().join("first-api-key").exists());
