@@ -22,7 +22,7 @@ pub use filter::EventFilter;
 pub use headers::CustomHeaders;
 pub use operational::{disabled_body, exhausted_body, failing_body};
 pub use receivers::{Receiver, listeners, receiver_again, receivers};
-pub use trial::test_event;
+pub use trial::{TEST_FILE_NAME, test_event};
 
 use crate::ids::{EndpointId, OrgId};
 use crate::terms::Terms;

@@ -330,6 +330,7 @@ fn a_test_event_looks_like_any_other() {
     assert_eq!(crate::canonical::reprint(&event.body).unwrap(), event.body);
     let body: Value = serde_json::from_slice(&event.body).unwrap();
     assert_eq!((&body["status"], &body["id"]), (&json!("COMPLETED"), &json!(generation.to_string())));
+    assert_eq!(body["outputFileName"], "postsync-test", "what a receiver knows it by");
 }
 
 #[test]
