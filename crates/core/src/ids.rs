@@ -146,8 +146,12 @@ text_id!(
     EndpointId
 );
 
-/// What a registered endpoint's id begins with; an implicit one's begins with `imp_`.
+/// What a registered endpoint's id begins with.
 const REGISTERED: &str = "ep_";
+
+/// What an implicit one's begins with; the beginning of a hash follows, in hex.
+pub(crate) const IMPLICIT: &str = "imp_";
+pub(crate) const HASH_CHARS: usize = 24;
 
 impl EndpointId {
     /// A registered endpoint's, of a number that rises with time.
@@ -160,6 +164,16 @@ impl EndpointId {
     #[must_use]
     pub fn is_registered(&self) -> bool {
         self.0.starts_with(REGISTERED)
+    }
+
+    /// Of either kind, as it is shown.
+    ///
+    /// # Errors
+    /// It is neither `ep_` with a number nor `imp_` with the hash of a URL.
+    pub fn of_either_kind(text: &str) -> Result<Self, NotAnId> {
+        let is_hash =
+            |hash: &str| hash.len() == HASH_CHARS && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if text.strip_prefix(IMPLICIT).is_some_and(is_hash) { Ok(Self::new(text)) } else { text.parse() }
     }
 
     /// The number of a registered one's.
@@ -290,6 +304,14 @@ mod tests {
         assert_eq!((id.as_str(), id.number(), id.is_registered()), ("ep_0000000000007", Some(7), true));
         let implicit = EndpointId::new("imp_0000000000007");
         assert_eq!((implicit.number(), implicit.is_registered()), (None, false));
+        assert_eq!(EndpointId::of_either_kind(id.as_str()), Ok(id));
+        let of_url = crate::target::implicit_endpoint(&OrgId::new("default"), "https://app.example.com/");
+        assert_eq!(EndpointId::of_either_kind(of_url.as_str()), Ok(of_url));
+        for no_id in
+            ["", "imp_", "ep_", "imp_0000000000007", "ep_nonsense", "imp_9CCC71128F4CC8327EC94F7A", "dlv_0000000000007"]
+        {
+            assert_eq!(EndpointId::of_either_kind(no_id), Err(NotAnId), "{no_id}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::ids::{EndpointId, OrgId};
+use crate::ids::{EndpointId, HASH_CHARS, IMPLICIT, OrgId};
 
 /// Scheme, host and port that endpoints share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +85,7 @@ pub fn implicit_endpoint(org: &OrgId, url: &str) -> EndpointId {
     hash.update(org.as_str().as_bytes());
     hash.update([0]);
     hash.update(without_query(url).as_bytes());
-    EndpointId::new(&format!("imp_{}", hex::encode(&hash.finalize()[..12])))
+    EndpointId::new(&format!("{IMPLICIT}{}", hex::encode(&hash.finalize()[..HASH_CHARS / 2])))
 }
 
 /// A URL as logs show it.

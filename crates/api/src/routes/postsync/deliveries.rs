@@ -69,7 +69,8 @@ fn filter(query: &Query, org: OrgId, limit: usize) -> Result<DeliveryQuery, ApiE
     };
     let generation: Option<GenerationId> = id(query, "generationId", "the id of a generation")?;
     let after: Option<DeliveryId> = id(query, "cursor", "the nextCursor of a page")?;
-    let endpoint = query.one("endpointId")?.map(EndpointId::new);
+    let wrong = |_| ApiError::invalid("endpointId", "endpointId is not the id of an endpoint, ep_... or imp_...");
+    let endpoint = query.one("endpointId")?.map(|text| EndpointId::of_either_kind(text).map_err(wrong)).transpose()?;
     Ok(DeliveryQuery { org, status, generation, endpoint, after, limit: limit + 1 })
 }
 

@@ -26,9 +26,6 @@ use crate::wire::{CreateReplay, ErrorBody, ReplayAccepted, ReplayBody, ReplayCou
 const MEMBERS: [&str; 3] = ["filter", "dryRun", "all"];
 const FILTERS: [&str; 7] = ["generationId", "endpointId", "status", "since", "until", "error", "again"];
 
-/// An endpoint's id has some forty bytes; what is far longer is none.
-const ENDPOINT_BYTES_MAX: usize = 200;
-
 /// So far a client's clock may be ahead of ours.
 const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(300);
 
@@ -150,10 +147,7 @@ fn status(text: &str) -> Result<EndedAs, &'static str> {
 }
 
 fn endpoint(text: &str) -> Result<EndpointId, &'static str> {
-    if text.is_empty() || text.len() > ENDPOINT_BYTES_MAX {
-        return Err("is not the id of an endpoint");
-    }
-    Ok(EndpointId::new(text))
+    EndpointId::of_either_kind(text).map_err(|_| "is not the id of an endpoint, ep_... or imp_...")
 }
 
 fn time(text: &str) -> Result<Timestamp, &'static str> {

@@ -142,7 +142,7 @@ async fn pages_and_filters() {
     let endpoint = all["items"][0]["endpointId"].as_str().unwrap();
     for (query, want) in [
         (format!("endpointId={endpoint}"), 5),
-        ("endpointId=imp_other".to_owned(), 0),
+        ("endpointId=imp_000000000000000000000000".to_owned(), 0),
         ("status=parked".to_owned(), 0),
         ("status=exhausted".to_owned(), 0),
         ("status=delivered&limit=1000".to_owned(), 5),
@@ -159,6 +159,8 @@ async fn parameters_are_judged() {
     for (query, field) in [
         ("status=done", "status"),
         ("generationId=nope", "generationId"),
+        ("endpointId=nonsense", "endpointId"),
+        ("endpointId=imp_other", "endpointId"),
         ("cursor=nope", "cursor"),
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
