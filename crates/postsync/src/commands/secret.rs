@@ -16,6 +16,7 @@ use postsync_core::schedule::parse_duration;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Clock as _, Store as _};
 use postsync_engine::{Stepped, first_secret, step_secrets};
+use postsync_webhook::SECRET_PREFIX;
 
 use super::{StoreArgs, access, block_on, rekey};
 use crate::data::{self, Opened};
@@ -24,6 +25,9 @@ use crate::world::SystemClock;
 
 /// Of what is read from stdin; more is no secret.
 const SECRET_BYTES_MAX: u64 = 4096;
+
+/// So many bytes behind the prefix have too few possibilities to be tried out in vain.
+const FEW_BYTES: usize = 16;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
@@ -242,6 +246,12 @@ fn explain(secret: &Secret) {
         eprintln!(
             "Note: what follows whsec_ is not base64 of 24 to 64 bytes, so the Standard Webhooks headers \
              (webhook-id, webhook-timestamp, webhook-signature) are left out. Sync-Signature works."
+        );
+    }
+    if secret.expose().len() < SECRET_PREFIX.len() + FEW_BYTES {
+        eprintln!(
+            "Note: it is so short that whoever has one webhook can find it by trying, and sign what you take for ours. Rotate to a \
+             secret that was made by `postsync secret rotate --prepare`."
         );
     }
 }

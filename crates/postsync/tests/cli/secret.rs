@@ -18,6 +18,9 @@ fn a_secret_is_shown_and_imported_with_what_one_should_know() {
     let shown = home.done(&["secret", "show"]);
     assert_eq!(shown.line(), "whsec_from-elsewhere");
     assert!(shown.err.contains(NOTE), "{shown:?}");
+    assert!(odd.err.contains("so short") && shown.err.contains("so short"), "{odd:?}");
+    let long_enough = home.done(&["secret", "import", "whsec_16-bytes-or-more"]);
+    assert!(long_enough.err.contains(NOTE) && !long_enough.err.contains("so short"), "{long_enough:?}");
 
     let plain = home.done(&["secret", "import", first.line()]);
     assert!(!plain.err.contains(NOTE), "{plain:?}");
