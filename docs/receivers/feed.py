@@ -1,5 +1,7 @@
 """Reads the feed instead of being called: for whoever sits behind a firewall. Python, standard library only.
 
+    POSTSYNC_API_KEY=... python3 feed.py
+
 POSTSYNC_SERVER, POSTSYNC_API_KEY  whom to ask (http://127.0.0.1:8080), with a key of the scope read
 CONSUMER                           under which name the server remembers how far this reader is (feed.py)
 
@@ -15,10 +17,11 @@ import urllib.request
 
 SERVER = os.environ.get("POSTSYNC_SERVER", "http://127.0.0.1:8080")
 CONSUMER = os.environ.get("CONSUMER", "feed.py")
+KEY = os.environ.get("POSTSYNC_API_KEY") or sys.exit("POSTSYNC_API_KEY is not set: it wants a key with the scope read")
 
 
 def call(path: str, body: dict | None = None) -> dict:
-    headers = {"x-api-key": os.environ["POSTSYNC_API_KEY"], "content-type": "application/json"}
+    headers = {"x-api-key": KEY, "content-type": "application/json"}
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(f"{SERVER}/postsync/v1/events/{path}", data, headers)
     with urllib.request.urlopen(request, timeout=90) as answer:  # seconds; longer than the wait below

@@ -21,6 +21,12 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// With its full stop, where another sentence follows.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.is_empty() || text.ends_with(['.', '!', '?', ':']) { text.to_owned() } else { format!("{text}.") }
+}
+
 /// Whether a command ended because its reader has gone: nobody is left to be told.
 pub(crate) fn is_nobody_listens(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)

@@ -80,7 +80,7 @@ fn draft_beside(file: &Path) -> anyhow::Result<NamedTempFile> {
         .tempfile_in(folder)
         .map_err(|error| error.kind())
         .map_err(std::io::Error::from)
-        .with_context(|| format!("{} can't be written: the folder {}", file.display(), folder.display()))
+        .with_context(|| format!("{} can't be written into the folder {}", file.display(), folder.display()))
 }
 
 fn keep(draft: NamedTempFile, file: &Path, force: bool) -> anyhow::Result<()> {

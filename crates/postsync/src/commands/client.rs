@@ -7,6 +7,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::{Host, Url};
 
+use crate::out;
+
 /// Where the key is read from. Not an option: a list of processes would show it.
 const KEY: &str = "POSTSYNC_API_KEY";
 
@@ -68,8 +70,7 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.with_context(|| format!("{} does not answer", self.base));
-        let answer = answer.map_err(Failure::Passing)?;
+        let answer = request.send().await.map_err(|error| Failure::Passing(self.silent(&error)))?;
         let status = answer.status();
         let text = answer.text().await.context("the answer did not arrive whole").map_err(Failure::Passing)?;
         if status.is_success() {
@@ -78,6 +79,18 @@ impl Client {
         }
         let said = anyhow::anyhow!("the server says {}", sentence(status, &text));
         Err(if passes(status) { Failure::Passing(said) } else { Failure::Lasting(said) })
+    }
+
+    /// The cause itself: what lies between says the URL again, and in which layer of ours it was seen.
+    fn silent(&self, error: &dyn std::error::Error) -> anyhow::Error {
+        let mut cause = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let base = &self.base;
+        anyhow::anyhow!(
+            "{base} does not answer ({cause}): does a server run there? --server or POSTSYNC_SERVER names another"
+        )
     }
 }
 
@@ -102,6 +115,7 @@ fn sentence(status: StatusCode, text: &str) -> String {
     if status == StatusCode::UNAUTHORIZED {
         return format!("{}: it does not know the key in {KEY}", status.as_u16());
     }
+    let message = if suggestion.is_empty() { message } else { out::sentence(&message) };
     format!("{}: {message} {suggestion}", status.as_u16()).trim_end().to_owned()
 }
 
@@ -113,6 +127,10 @@ mod tests {
     fn a_refusal_is_told_with_what_to_do() {
         let body = r#"{"message":"filter says nothing.","suggestion":"Say something.","statusCode":400}"#;
         assert_eq!(sentence(StatusCode::BAD_REQUEST, body), "400: filter says nothing. Say something.");
+        assert_eq!(
+            sentence(StatusCode::BAD_REQUEST, &body.replace("nothing.", "nothing")),
+            "400: filter says nothing. Say something."
+        );
         assert_eq!(sentence(StatusCode::BAD_GATEWAY, "<html>"), "502:");
         assert!(sentence(StatusCode::UNAUTHORIZED, "{}").contains(KEY));
     }

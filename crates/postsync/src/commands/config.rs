@@ -10,6 +10,7 @@ use crate::settings::{self, keys};
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the settings in force, where each comes from, and what it is for. Secrets are masked.
+    #[command(after_help = settings::ASKS_NO_SERVER)]
     Show {
         /// As JSON, one object.
         #[arg(long)]
@@ -31,6 +32,7 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
             .collect();
         say!("{}", serde_json::to_string_pretty(&object)?)?;
     } else {
+        say!("# {}", settings::OF_THIS_SHELL)?;
         for (name, value, origin) in rows {
             say!("{name} = {value:?}  # {origin}; {}", keys::variable(&name))?;
             if let Some(key) = keys::KEYS.iter().find(|key| key.name == name) {

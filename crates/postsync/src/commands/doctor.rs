@@ -10,7 +10,7 @@ use postsync_generators::media_child::NEEDED;
 use super::{StoreArgs, block_on};
 use crate::data;
 use crate::out::say;
-use crate::settings::{Settings, UNKNOWN_VARIABLE};
+use crate::settings::{self, Settings, UNKNOWN_VARIABLE};
 use crate::wiring;
 use crate::world::SystemClock;
 
@@ -32,7 +32,8 @@ type Finding = (Option<bool>, String);
 pub(crate) fn run(args: &StoreArgs) -> anyhow::Result<ExitCode> {
     let values = args.values()?;
     let settings = args.settings()?;
-    let mut findings = block_on(async { Ok(look(&settings).await) })?;
+    let mut findings = vec![(None, settings::OF_THIS_SHELL.to_owned())];
+    findings.extend(block_on(async { Ok(look(&settings).await) })?);
     let unknown = values.unknown_variables.iter();
     findings.extend(unknown.map(|variable| (None, format!("{variable}: {UNKNOWN_VARIABLE}"))));
     for (right, line) in &findings {

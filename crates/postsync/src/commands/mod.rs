@@ -62,6 +62,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Look at everything that a server needs: ffmpeg, disk, database, clock, resolver, limits of the media process.
+    #[command(after_help = settings::ASKS_NO_SERVER)]
     Doctor(StoreArgs),
     /// Copy the database into a file, beside a running server.
     Backup(backup::BackupArgs),

@@ -36,7 +36,8 @@ Unless --status says otherwise only exhausted deliveries are meant, those that w
 left out unless --again is given, so that the same command twice sends nothing twice. What was delivered goes out once with each command, however often it was replayed. --since and --until are compared with \
 createdAt of a delivery: when its event happened, not when it was given up.
 
-The server does it, even over a restart, and stays behind what is new. Ctrl-C ends only the looking on.
+The server does it, even over a restart, and stays behind what is new. Ctrl-C ends only the looking on. The key in \
+POSTSYNC_API_KEY needs the scopes generate, to begin, and read, to look on; an admin key has both.
 
 Examples:
   How many of the last two hours were given up; then deliver those again:

@@ -15,7 +15,7 @@ use postsync_webhook::{Secret, first_difference, verify_sync};
 use super::{StoreArgs, block_on};
 use crate::EXIT_USAGE;
 use crate::data;
-use crate::out::say;
+use crate::out::{say, sentence};
 use crate::world::SystemClock;
 
 /// A webhook's body is under 100 kB; what is longer was not ours.
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         Err(error) => (false, error.to_string()),
     };
     if let Some(event) = against.event {
-        told = format!("{told} {}", compared(&event, &body));
+        told = format!("{} {}", sentence(&told), compared(&event, &body));
     }
     if args.json {
         say!("{}", serde_json::json!({"verified": verified, "message": told}))?;

@@ -64,13 +64,17 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "retention.events",
         "30d",
-        "How long events, deliveries and attempts are kept; a day longer than delivery.schedule at least.",
+        "How long events, deliveries and attempts are kept; a day longer than delivery.schedule at least. 1d to 3650d.",
     ),
-    key("retention.exhausted", "90d", "The same of what is exhausted and was not replayed."),
+    key(
+        "retention.exhausted",
+        "90d",
+        "The same of what is exhausted and was not replayed; not shorter than retention.events. 1d to 3650d.",
+    ),
     key(
         "retention.media",
         "30d",
-        "How long videos and uploads are kept; not shorter than retention.events, whose bodies name them.",
+        "How long videos and uploads are kept; not shorter than retention.events, whose bodies name them. 1d to 3650d.",
     ),
     key(
         "retention.inputs",

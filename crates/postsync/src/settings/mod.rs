@@ -21,6 +21,15 @@ use postsync_store::MasterKey;
 
 pub(crate) use sources::{MASTER_KEY_NEW_VARIABLE, Origin, UNKNOWN_VARIABLE, Values};
 
+/// What whoever looks at settings should know of them.
+pub(crate) const OF_THIS_SHELL: &str =
+    "settings of a server that is started here, with this shell's variables; one that runs may have others";
+
+/// The same in the help of a command.
+pub(crate) const ASKS_NO_SERVER: &str = "\
+It goes by the settings of a server that is started here: from the file, and from the variables of this shell. One that runs \
+already may have been started with others; it is not asked.";
+
 /// The file that is read when none is named and it is there.
 const FILE: &str = "postsync.toml";
 

@@ -25,6 +25,8 @@ fn later_sources_win_and_say_who_they_are() {
     ] {
         assert_eq!(settings[name], json!({"value": value, "from": from}), "{name}");
     }
+    let text = home.done(&["config", "show"]).out;
+    assert!(text.starts_with("# settings of a server that is started here, with this shell's variables"), "{text}");
     assert!(!home.file("elsewhere").exists(), "looking makes nothing");
 }
 

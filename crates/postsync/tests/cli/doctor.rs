@@ -6,6 +6,7 @@ fn a_machine_that_is_right_is_called_right() {
     let ran = Home::with_database().run(&["doctor"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.ends_with("all right\n") && !ran.out.contains("BAD"), "{}", ran.out);
+    assert!(ran.out.starts_with("note  settings of a server that is started here"), "{}", ran.out);
     for word in ["ffmpeg version", "ffprobe version", "database", "MB free", "clock", "egress", "media process"] {
         assert!(ran.out.contains(word), "{word} in {}", ran.out);
     }

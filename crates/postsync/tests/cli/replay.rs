@@ -39,6 +39,8 @@ fn what_is_wrong_on_the_command_line_is_named() {
 fn a_server_and_a_key_are_wanted() {
     let home = Home::new();
     asked(&home, &["--since", "1h"], "").refused(1, &["POSTSYNC_API_KEY", "keys create"]);
-    asked(&home, &["--since", "1h"], "psk_x").refused(1, &["http://127.0.0.1:1", "does not answer"]);
+    let says =
+        "http://127.0.0.1:1/ does not answer (Connection refused (os error 111)): does a server run there? --server or";
+    asked(&home, &["--since", "1h"], "psk_x").refused(1, &[says]);
     assert!(!home.file("postsync-data").exists(), "it looks at no data folder");
 }
