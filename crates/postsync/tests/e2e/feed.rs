@@ -281,6 +281,15 @@ async fn the_documented_loop_reads_what_nobody_was_sent() {
     assert_eq!(id_of(&again[0]), later);
 }
 
+#[tokio::test]
+async fn the_documented_loop_says_what_it_lacks() {
+    let mut command = script::feed_reader();
+    let ran = command.env_remove("POSTSYNC_API_KEY").output().await.unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("POSTSYNC_API_KEY is not set") && said.lines().count() == 1, "{said}");
+}
+
 /// Waits until the consumer has committed all that there is: who is cut before gets the same once more.
 async fn all_committed(api: &Api) {
     crate::harness::poll("all is committed", async || {

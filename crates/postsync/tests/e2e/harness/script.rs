@@ -50,9 +50,15 @@ impl Script {
 }
 
 /// `docs/receivers/feed.py`: nobody calls it, it asks.
-pub(crate) fn feed_consumer(api: &Api, consumer: &str) -> Script {
+pub(crate) fn feed_reader() -> Command {
     let mut command = Command::new("python3");
     command.arg(repository().join("docs/receivers/feed.py")).kill_on_drop(true);
+    command
+}
+
+/// The same at work.
+pub(crate) fn feed_consumer(api: &Api, consumer: &str) -> Script {
+    let mut command = feed_reader();
     command
         .env("POSTSYNC_SERVER", &api.base)
         .env("POSTSYNC_API_KEY", KEY)
