@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::json;
+use crate::linger::is_too_slow;
 use crate::state::ApiState;
 
 /// The object's members. A body without a type is taken for JSON, any other type is a 415.
@@ -74,6 +75,12 @@ pub(crate) async fn whole(
     axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
         let full = std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if full { too_large() } else { unreadable("The body did not arrive whole.".to_owned()) }
+        if full {
+            too_large()
+        } else if is_too_slow(&error) {
+            ApiError::of(error_code::REQUEST_TIMEOUT)
+        } else {
+            unreadable("The body did not arrive whole.".to_owned())
+        }
     })
 }

@@ -3,6 +3,7 @@
 //!
 //! Why the last: closing a connection with unread bytes resets it, and many clients then report a broken pipe instead of
 //! the 401 or 413 that was sent to them. Beyond the bound the connection is closed; who sends that much learns it the hard way.
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -41,6 +42,12 @@ pub(crate) struct Lingering {
     asked_first: bool,
 }
 
+/// Whether a body has ended in this error because its sender kept us waiting.
+pub(crate) fn is_too_slow(error: &(dyn std::error::Error + 'static)) -> bool {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.filter_map(|error| error.downcast_ref::<io::Error>()).any(|error| error.kind() == ErrorKind::TimedOut)
+}
+
 impl Lingering {
     pub(crate) fn wrap(headers: &HeaderMap, body: Body) -> Body {
         if body.is_end_stream() {
@@ -60,7 +67,7 @@ impl Lingering {
 
     fn give_up<T>(&mut self) -> Result<T, axum::Error> {
         self.inner = None;
-        Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut)))
+        Err(axum::Error::new(io::Error::from(ErrorKind::TimedOut)))
     }
 
     /// Whether so little has come in so long that nobody can mean it.
@@ -125,6 +132,8 @@ async fn throw_away(mut body: BodyDataStream) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ApiError;
+    use crate::json_body::whole;
 
     /// So many bytes now, then again and again after that time.
     fn body(bytes: usize, every: Duration, times: usize) -> Body {
@@ -150,5 +159,19 @@ mod tests {
         assert_eq!(len(body(1, 10 * second, 5)).await, Some(5), "not in its first minute");
         assert_eq!(len(body(2_000, second, 300)).await, Some(600_000));
         assert_eq!(len(body(1_000_000, 61 * second, 1)).await, None, "silent for too long");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_keeps_us_waiting_is_told_so() {
+        let silent = || body(1, Duration::from_secs(61), 1);
+        let cut = || {
+            let gone = io::Error::from(ErrorKind::ConnectionReset);
+            Lingering::wrap(&HeaderMap::new(), Body::from_stream(futures::stream::iter([Err::<Bytes, _>(gone)])))
+        };
+        let of_json = async |body| {
+            let read = whole(&HeaderMap::new(), body, 100, ApiError::unreadable).await;
+            read.unwrap_err().status().as_u16()
+        };
+        assert_eq!((of_json(silent()).await, of_json(cut()).await), (408, 400));
     }
 }

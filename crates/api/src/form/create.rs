@@ -2,7 +2,7 @@
 //!
 //! `input` comes repeated, one object each (the Node SDK), or once as an array (the docs). The limits are Sync's.
 use axum::body::Body;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use postsync_engine::ports::MediaStore;
 use serde_json::{Map, Value};
 
@@ -32,7 +32,8 @@ pub(crate) async fn read(
     let boundary = boundary(content_type).ok_or_else(|| {
         ApiError::unreadable("The form has no boundary in its Content-Type, so its parts can't be told apart.")
     })?;
-    let mut parts = Parts::new(body.into_data_stream().fuse(), boundary);
+    let source = body.into_data_stream().map_err(|error| FormError::of(&error));
+    let mut parts = Parts::new(source.fuse(), boundary);
     let mut form = CreateForm::default();
     let (mut count, mut fields) = (0, 0);
     while let Some(head) = parts.next().await? {
@@ -56,7 +57,7 @@ pub(crate) async fn read(
 }
 
 impl CreateForm {
-    async fn file<S, E>(
+    async fn file<S>(
         &mut self,
         parts: &mut Parts<S>,
         slot: Slot,
@@ -65,7 +66,7 @@ impl CreateForm {
         bytes_max: u64,
     ) -> Result<(), ApiError>
     where
-        S: futures::Stream<Item = Result<bytes::Bytes, E>> + Unpin,
+        S: futures::Stream<Item = Result<bytes::Bytes, FormError>> + Unpin,
     {
         if self.uploads.len() >= FILES_MAX {
             return Err(ApiError::form_too_large(format!("The form has more than {FILES_MAX} files.")));
@@ -128,9 +129,9 @@ impl CreateForm {
     }
 }
 
-async fn field<S, E>(parts: &mut Parts<S>, name: &str) -> Result<String, ApiError>
+async fn field<S>(parts: &mut Parts<S>, name: &str) -> Result<String, ApiError>
 where
-    S: futures::Stream<Item = Result<bytes::Bytes, E>> + Unpin,
+    S: futures::Stream<Item = Result<bytes::Bytes, FormError>> + Unpin,
 {
     let shown = || crate::json::plain(name);
     let mut text = Vec::new();
@@ -165,6 +166,10 @@ impl From<FormError> for ApiError {
         match error {
             FormError::Malformed(why) => Self::unreadable(format!("The form can't be read: {why}.")),
             FormError::Broken => Self::unreadable("The form did not arrive whole."),
+            // No 408: the SDKs send that again, and can't send a form twice; their users would read of that, not of this.
+            FormError::Slow => {
+                Self::unreadable("The form did not arrive whole: it stopped coming, or came too slowly.")
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use futures::{Stream, StreamExt as _};
 use memchr::memmem::Finder;
 
 use super::head::{self, PartHead};
+use crate::linger::is_too_slow;
 
 /// The head of one part.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -25,6 +26,15 @@ pub(super) enum FormError {
     Malformed(&'static str),
     /// The client went away, or the connection did.
     Broken,
+    /// The client is there and sends nothing, or next to nothing.
+    Slow,
+}
+
+impl FormError {
+    /// Why a body has broken off.
+    pub(super) fn of(error: &axum::Error) -> Self {
+        if is_too_slow(error) { Self::Slow } else { Self::Broken }
+    }
 }
 
 pub(super) struct Parts<S> {
@@ -62,9 +72,9 @@ pub(super) fn boundary(content_type: &str) -> Option<&str> {
     }
 }
 
-impl<S, E> Parts<S>
+impl<S> Parts<S>
 where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    S: Stream<Item = Result<Bytes, FormError>> + Unpin,
 {
     pub(super) fn new(source: S, boundary: &str) -> Self {
         let delimiter = Finder::new(&format!("\r\n--{boundary}")).into_owned();
@@ -154,7 +164,7 @@ where
                 self.buffer.extend_from_slice(&chunk);
                 Ok(())
             }
-            Some(Err(_)) => Err(FormError::Broken),
+            Some(Err(error)) => Err(error),
             None => Err(FormError::Malformed("it ends before its last boundary")),
         }
     }
@@ -162,14 +172,20 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::body::Body;
+    use futures::TryStreamExt as _;
     use futures::executor::block_on;
+
+    use super::*;
+    use crate::error::ApiError;
+    use crate::linger::Lingering;
     use proptest::prelude::*;
 
     type Read = Result<Vec<(Option<String>, Vec<u8>)>, FormError>;
 
     fn read(body: &[u8], chunk_bytes: usize) -> Read {
-        let chunks: Vec<Result<Bytes, ()>> = body.chunks(chunk_bytes).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
+        let chunks: Vec<Result<Bytes, FormError>> =
+            body.chunks(chunk_bytes).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
         let mut parts = Parts::new(futures::stream::iter(chunks), "B");
         block_on(async {
             let mut all = Vec::new();
@@ -219,7 +235,7 @@ mod tests {
         let pulled = std::cell::Cell::new(0);
         let chunks = std::iter::repeat_with(|| {
             pulled.set(pulled.get() + 1);
-            Ok::<_, ()>(Bytes::from_static(&[b'x'; 1_024]))
+            Ok::<_, FormError>(Bytes::from_static(&[b'x'; 1_024]))
         });
         // Far more than is wanted, and an end: a reader that takes all of it fails, and does not hang.
         let mut parts = Parts::new(futures::stream::iter(chunks.take(10_000)), "B");
@@ -228,6 +244,25 @@ mod tests {
         assert!(pulled.get() <= SKIPPED_BYTES_MAX / 1_024 + 2, "{}", pulled.get());
         let note = [vec![b'x'; SKIPPED_BYTES_MAX / 2], b"\r\n".to_vec(), part("a", b"1"), b"--B--".to_vec()].concat();
         assert_eq!(read(&note, 999), Ok(vec![(Some("a".to_owned()), b"1".to_vec())]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_is_silent_is_told_from_one_that_is_gone() {
+        let silent = futures::stream::once(async {
+            tokio::time::sleep(std::time::Duration::from_secs(61)).await;
+            Ok::<_, std::io::Error>(Bytes::new())
+        });
+        let gone = futures::stream::iter([Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))]);
+        for (body, want, says) in [
+            (Body::from_stream(silent), FormError::Slow, "whole: it stopped coming"),
+            (Body::from_stream(gone), FormError::Broken, "whole."),
+        ] {
+            let source = Lingering::wrap(&http::HeaderMap::new(), body).into_data_stream();
+            let end = Parts::new(source.map_err(|error| FormError::of(&error)), "B").next().await.unwrap_err();
+            assert_eq!(end, want);
+            let error = ApiError::from(end);
+            assert!(error.status() == 400 && error.body(None).contains(says), "{error:?}");
+        }
     }
 
     #[test]

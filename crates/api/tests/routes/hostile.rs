@@ -36,7 +36,7 @@ async fn a_sender_that_falls_silent_is_given_up() {
     let app = App::start().await;
     let silent = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
     let answer = app.create_text(Body::from_stream(silent)).await;
-    assert_eq!(answer.refusal(), "400 generation_input_validation_failed -");
+    assert_eq!(answer.refusal(), "408 request_timeout -");
 }
 
 /// Sends them all to one server; gives their statuses.

@@ -204,6 +204,8 @@ codes! {
         "There is nothing under this path.", "Check the path; GET /api-json lists every operation.";
     METHOD_NOT_ALLOWED = "method_not_allowed", 405,
         "The path does not take this method.", "Use a method that the Allow header names.";
+    REQUEST_TIMEOUT = "request_timeout", 408,
+        "The request body did not go on for a minute, or came too slowly.", "Send the request again; nothing of it was accepted.";
     PAYLOAD_TOO_LARGE = "payload_too_large", 413,
         "The request body is too large.", "Send less, or upload files as multipart/form-data.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415,

@@ -72,6 +72,7 @@ pub(crate) async fn list_endpoints(
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope admin", body = ErrorBody),
         (status = 409, description = "Another endpoint has this URL, or there are too many", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )
@@ -124,6 +125,7 @@ pub(crate) async fn get_endpoint(
         (status = 403, description = "The key lacks the scope admin", body = ErrorBody),
         (status = 404, description = "No such endpoint", body = ErrorBody),
         (status = 409, description = "Another endpoint has this URL, or it is disabled and can't be paused", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )

@@ -46,6 +46,7 @@ const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(300);
         (status = 400, description = "Something is wrong with the request; the message names the field", body = ErrorBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
         (status = 429, description = "Too many replays are running", body = ErrorBody),

@@ -65,6 +65,7 @@ pub(crate) async fn get_secret(
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope admin", body = ErrorBody),
         (status = 404, description = "No such endpoint", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )
@@ -96,6 +97,7 @@ pub(crate) async fn prepare_secret(
         (status = 403, description = "The key lacks the scope admin", body = ErrorBody),
         (status = 404, description = "No such endpoint", body = ErrorBody),
         (status = 409, description = "No secret is prepared", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )
@@ -123,6 +125,7 @@ pub(crate) async fn switch_secret(
         (status = 403, description = "The key lacks the scope admin", body = ErrorBody),
         (status = 404, description = "No such endpoint", body = ErrorBody),
         (status = 409, description = "There is no previous secret that still signs", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )
@@ -153,6 +156,7 @@ pub(crate) async fn expire_secret(
         (status = 403, description = "The key lacks the scope admin", body = ErrorBody),
         (status = 404, description = "No such endpoint", body = ErrorBody),
         (status = 409, description = "It is the current one already, and can't be the next", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )

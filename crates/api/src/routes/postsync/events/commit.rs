@@ -28,6 +28,7 @@ use crate::wire::{ConsumerCursor, ErrorBody, UnauthorizedBody};
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
         (status = 409, description = "The organization has as many consumers as it may", body = ErrorBody),
         (status = 410, description = "What came next was removed; oldestCursor is where reading can go on", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )

@@ -37,6 +37,7 @@ use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationB
         (status = 400, description = "Something is wrong with the request; the message names the field", body = ErrorBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body, a field or a file is too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
         (status = 503, description = "Too little room on the disk, or the server is stopping; nothing was accepted", body = ErrorBody),
