@@ -7,19 +7,22 @@ use std::sync::Arc;
 
 use postsync_core::change::Change;
 use postsync_core::delivery::Delivery;
+use postsync_core::endpoint::Endpoint;
 use postsync_core::generation::{self, Ending, Finished, Generation, Output, State, Surroundings};
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::time::Timestamp;
 use postsync_core::{moment, rule};
 
 use crate::dispatch::Ticket;
-use crate::ports::{Applied, DueDelivery};
+use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::world::World;
 use crate::{dispatch, endpoints, settle};
 
 pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending) {
     let (id, media) = (generation.id, stored_media(&ending));
-    let registered = endpoints::registered_for_sure(world, &generation.org).await;
+    let Some(registered) = registered(world, &generation).await else {
+        return hand_back(world, &mut generation, media).await;
+    };
     let around = Surroundings { servers: &world.settings.schedule, registered: &registered };
     let (now, event) = (world.now(), world.new_event_id());
     let finished = generation::finish(&mut generation, ending, now, around, event, || world.new_delivery_id());
@@ -60,6 +63,32 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
             Some(ticket) => settle::spawn_started(world, due, ticket),
             None => dispatch::offer(world, due),
         }
+    }
+}
+
+/// The endpoints that it may go to. `None`: the grace of a stop is over, or the store has closed, and nobody could say.
+async fn registered(world: &Arc<World>, generation: &Generation) -> Option<Arc<[Endpoint]>> {
+    loop {
+        let error = match endpoints::registered(world, &generation.org).await {
+            Ok(registered) => return Some(registered),
+            Err(StoreError::Closed) => return None,
+            Err(error) => error,
+        };
+        let reading = format!("the endpoints of {}, for the end of generation {}", generation.org, generation.id);
+        tokio::select! {
+            biased;
+            _ = world.cut.cancelled() => return None,
+            () = world.pause_after(&error, &reading) => {}
+        }
+    }
+}
+
+/// As if its work had been cut: the next start makes it again. Its video goes, for nothing would name it.
+async fn hand_back(world: &Arc<World>, generation: &mut Generation, media: Option<MediaId>) {
+    tracing::warn!(generation = %generation.id, "handed back, because nobody could say where its webhook goes; the next start makes it again");
+    remove_unnamed(world, media).await;
+    if let Some(released) = generation::release(generation, world.now()) {
+        let _ = world.write(vec![released]).await;
     }
 }
 
@@ -117,6 +146,10 @@ fn log(generation: &Generation) {
 /// The generation has ended otherwise meanwhile: its video belongs to nobody.
 async fn drop_orphan(world: &World, id: GenerationId, media: Option<MediaId>) {
     tracing::warn!(generation = %id, "an ending was dropped: the generation was taken up or ended otherwise meanwhile");
+    remove_unnamed(world, media).await;
+}
+
+async fn remove_unnamed(world: &World, media: Option<MediaId>) {
     if let Some(media) = media
         && let Err(error) = world.ports.media.remove(media).await
     {

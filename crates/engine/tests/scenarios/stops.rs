@@ -2,7 +2,9 @@
 use std::time::Duration;
 
 use postsync_core::generation::Status;
+use postsync_core::ids::OrgId;
 use postsync_core::outcome::SendError;
+use postsync_engine::ports::StoreError;
 use postsync_engine::{Bounds, Settings, SubmitError};
 use postsync_sim::world::{Reply, Work, WorkResult};
 use postsync_sim::{Fact, INSTANT_MODEL, SLOW_MODEL, Stage};
@@ -90,6 +92,26 @@ fn an_answer_counts_once_its_head_is_complete() {
         play.stage.run_ready();
         assert_eq!(play.posts().len(), 1, "nothing is sent again at once");
     }
+}
+
+#[test]
+fn an_end_whose_receivers_nobody_can_read_is_handed_back() {
+    let mut play = Play::new("0s");
+    let org = OrgId::new(ORG);
+    let damage = |play: &Play, error| play.stage.store.set_endpoints_damaged(org.clone(), error);
+    play.stage.slow.script([Work { takes_ms: 3_000, result: WorkResult::Done }; 2]);
+    let id = play.submit(SLOW_MODEL, Some(URL));
+    damage(&play, Some(StoreError::Failed("no such page".to_owned())));
+    play.stage.advance(60_000);
+    assert_eq!(play.generation(id).status(), Status::Processing, "its end waits");
+    assert_eq!(stop(&mut play), 20_000);
+    let generation = play.generation(id);
+    assert_eq!((generation.status(), generation.tries), (Status::Pending, 0));
+    assert_eq!(play.stage.media.kept(), [], "nothing names its video");
+    damage(&play, None);
+    play.start();
+    play.stage.advance(4_000);
+    assert!(play.is_delivered(id));
 }
 
 #[test]
