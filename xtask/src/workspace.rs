@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// Folders that are never sources, for a checkout without git.
+/// Names of what is never a source, for a checkout without git.
 const NOT_SOURCES: [&str; 5] = [".git", "target", "node_modules", "__pycache__", "postsync-data"];
 
 /// The checkout that this command works on.
@@ -86,10 +86,13 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let path = root.join(folder);
     for entry in path.read_dir().with_context(|| format!("{} could not be read", path.display()))? {
         let entry = entry?;
+        // Whatever it is: in a worktree `.git` is a file.
+        if NOT_SOURCES.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         let relative = folder.join(entry.file_name());
-        let is_source = !NOT_SOURCES.iter().any(|name| entry.file_name() == *name);
         let kind = entry.file_type()?;
-        if kind.is_dir() && is_source {
+        if kind.is_dir() {
             walk(root, &relative, files)?;
         } else if kind.is_file() {
             files.push(relative);
@@ -112,6 +115,16 @@ mod tests {
             assert!(workspace.files().unwrap().contains(&PathBuf::from(file)), "{file}");
         }
         assert!(!walked.iter().any(|file| file.starts_with(".git")));
+    }
+
+    #[test]
+    fn a_worktree_has_its_sources_and_no_git() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".git"), "gitdir: elsewhere").unwrap();
+        std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+        let mut walked = Vec::new();
+        walk(folder.path(), Path::new(""), &mut walked).unwrap();
+        assert_eq!(walked, [PathBuf::from("Cargo.toml")]);
     }
 
     #[test]

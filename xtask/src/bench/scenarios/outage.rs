@@ -20,6 +20,7 @@ const PARKED_SHARE: f64 = 0.98;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const PARKED_WITHIN: Duration = Duration::from_secs(60);
 const DELIVERED_WITHIN: Duration = Duration::from_secs(300);
+const ON_DISK_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     let files = tempfile::tempdir()?;
@@ -28,7 +29,7 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     let count = bench.number(5_000, 300);
     let creates = server.api().creates(&[receiver.gate_url()])?;
     Clients::open(&[server.api().address], None, bench.accepted.clients).await?.post(&creates, count).await?;
-    let parked = wait_until_parked(&server, (count as f64 * PARKED_SHARE) as usize).await?;
+    let parked = wait_until(&server, "parked", (count as f64 * PARKED_SHARE) as usize, PARKED_WITHIN).await?;
     receiver.set_gate(true).await?;
     let recovered = Instant::now();
     let delivered = loop {
@@ -39,9 +40,9 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
         }
     };
     let took_s = recovered.elapsed().as_secs_f64();
-    // The last outcome is on its way to disk.
-    tokio::time::sleep(LOOK_EVERY).await;
-    let used = steps_used(&parked, &steps(server.api().deliveries("delivered").await?));
+    // The last outcome may still be on its way to disk.
+    let ended = wait_until(&server, "delivered", delivered.events, ON_DISK_WITHIN).await?;
+    let used = steps_used(&parked, &ended);
     let memory = server.memory()?.now_mb;
     server.stop().await?;
     let row = Row::new('e', "5,000 parked, delivered at a capacity of 200/s");
@@ -63,14 +64,20 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     Ok(Findings { rows: vec![row], verdicts })
 }
 
-async fn wait_until_parked(server: &Server, count: usize) -> anyhow::Result<BTreeMap<String, u64>> {
+/// The steps of so many deliveries that stand so.
+async fn wait_until(
+    server: &Server,
+    status: &str,
+    count: usize,
+    within: Duration,
+) -> anyhow::Result<BTreeMap<String, u64>> {
     let start = Instant::now();
     loop {
-        let parked = steps(server.api().deliveries("parked").await?);
-        if parked.len() >= count {
-            return Ok(parked);
+        let found = steps(server.api().deliveries(status).await?);
+        if found.len() >= count {
+            return Ok(found);
         }
-        ensure!(start.elapsed() < PARKED_WITHIN, "only {} of {count} are parked", parked.len());
+        ensure!(start.elapsed() < within, "only {} of {count} are {status}", found.len());
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
