@@ -12,6 +12,7 @@ mod destinations;
 mod dispatch;
 mod endpoints;
 mod engine;
+mod exhausted;
 mod feed;
 mod finish;
 mod generate;

@@ -18,8 +18,8 @@ use postsync_core::{moment, rule};
 use crate::dispatch::{self, Ticket};
 use crate::endpoints::{self, Notices};
 use crate::ports::{Applied, DueDelivery, Heard, Post, StoreError};
-use crate::secrets;
 use crate::world::World;
+use crate::{exhausted, secrets};
 
 /// What the log says of an attempt whose end nobody saw.
 pub(crate) const INTERRUPTED: &str = "interrupted, may have been received; it is sent again with the same event id";
@@ -180,6 +180,7 @@ fn cut(heard: &Heard) -> SendReport {
 
 fn log(due: &DueDelivery, exhausted: Option<ExhaustedReason>) {
     if let Some(reason) = exhausted {
+        exhausted::count(reason, 1);
         let (delivery, reason, url) = (due.delivery.id, reason.as_str(), without_query(&due.delivery.url));
         tracing::warn!(%delivery, reason, url, attempts = due.delivery.attempts, "a delivery is exhausted");
     }

@@ -15,8 +15,8 @@ use super::fair::Load;
 use super::{PAGE, deadline, due_at, reading};
 use crate::endpoints::{self, Notices};
 use crate::ports::{Applied, DueDelivery, StoreError};
-use crate::settle;
 use crate::world::{World, locked};
+use crate::{exhausted, settle};
 
 /// Read of a lane to find one that may be its probe.
 const PROBES_READ: usize = 16;
@@ -95,6 +95,7 @@ pub(super) async fn end_expired(world: &Arc<World>, until: Timestamp) -> Result<
     let ended = ends.iter().zip(&done).filter(|(ends, done)| **ends && **done).count();
     if ended > 0 {
         // One line for all: there may be a million of them.
+        exhausted::count(ExhaustedReason::DestinationDown, ended);
         let reason = ExhaustedReason::DestinationDown.as_str();
         tracing::warn!(ended, reason, "deliveries are exhausted: what they waited for has not come back");
     }

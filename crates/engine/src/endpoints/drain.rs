@@ -6,9 +6,9 @@ use postsync_core::change::Change;
 use postsync_core::delivery::ExhaustedReason;
 use postsync_core::ids::{DeliveryId, EndpointId, OrgId};
 
-use crate::dispatch;
 use crate::ports::{DeliveryFilter, DeliveryQuery, StoreError};
 use crate::world::World;
+use crate::{dispatch, exhausted};
 
 use super::{registered, registered_for_sure};
 
@@ -112,7 +112,10 @@ async fn step(
     let found = world.ports.store.deliveries(query).await?;
     let Some(oldest) = found.last().map(|due| due.delivery.id) else { return Ok(None) };
     let at = world.now();
-    let end = |id| Change::ExhaustPending { id, at, reason: ExhaustedReason::EndpointDisabled };
-    let ended = dispatch::apply_all(world, found.iter().map(|due| end(due.delivery.id)).collect()).await?;
-    Ok(Some(Page { oldest, ended: ended.iter().filter(|done| **done).count() }))
+    let reason = ExhaustedReason::EndpointDisabled;
+    let end = |id| Change::ExhaustPending { id, at, reason };
+    let done = dispatch::apply_all(world, found.iter().map(|due| end(due.delivery.id)).collect()).await?;
+    let ended = done.iter().filter(|done| **done).count();
+    exhausted::count(reason, ended);
+    Ok(Some(Page { oldest, ended }))
 }

@@ -22,10 +22,10 @@ pub use manage::{EndpointError, NewEndpoint};
 pub(crate) use manage::{change, register, remove, test};
 pub(crate) use notices::{Notices, heard, of_exhausted};
 
-use crate::dispatch;
 use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::secrets;
 use crate::world::{World, locked};
+use crate::{dispatch, exhausted};
 
 /// How long a list is used before it is looked at again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -109,6 +109,7 @@ pub(crate) async fn ends_here(world: &Arc<World>, due: &DueDelivery) -> Result<b
     }
     let (at, reason) = (world.now(), ExhaustedReason::EndpointDisabled);
     if world.write(vec![Change::ExhaustPending { id: *id, at, reason }]).await == Some(Applied::Done) {
+        exhausted::count(reason, 1);
         tracing::info!(delivery = %id, %endpoint, "a delivery has ended with its endpoint");
     }
     Ok(true)
