@@ -16,14 +16,14 @@ use postsync_core::retention::{self, Calendar, Horizons};
 use postsync_core::time::Timestamp;
 
 use crate::engine::StartError as Trouble;
-use crate::ports::Applied;
+use crate::ports::{AgedOutput, Applied};
 use crate::world::World;
 
 /// How often it is looked for what is over.
 const ROUND_EVERY: Duration = Duration::from_secs(600);
 
-/// After so many rounds what was passed over is looked at again: dead letters whose time has come since, what was still to be
-/// delivered when it was passed, and files that could not be removed.
+/// After so many rounds what was passed over is looked at again: dead letters whose time has come since and their videos, what
+/// was still to be delivered when it was passed, and files that could not be removed.
 const ROUNDS_PER_PASS: u32 = 144;
 
 /// Rows read at once, and names of files.
@@ -63,8 +63,8 @@ struct Pass {
     events: Option<EventId>,
     outputs: Option<MediaId>,
     uploads: Option<AssetId>,
-    /// A video of it could not be removed: what is on record says no more than that what lies before it is gone.
-    has_stuck_output: bool,
+    /// A video of it is still there: what is on record says no more than that what lies before it is gone.
+    has_left_output: bool,
 }
 
 impl<'a> Keeper<'a> {
@@ -154,7 +154,8 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// The row of a generation stays, and tells who asks for its video that it was there.
+    /// The row of a generation stays, and tells who asks for its video that it was there. A video stays as long as a delivery
+    /// that tells of it: most of those have gone before it, a dead letter that may be replayed has not.
     async fn outputs(&mut self, horizons: &Horizons) -> Result<(), Trouble> {
         let ports = &self.world.ports;
         let recorded = retention::first_media_at(ports.store.removed_outputs().await?);
@@ -163,17 +164,18 @@ impl<'a> Keeper<'a> {
         loop {
             let after = self.pass.outputs.map_or(recorded, |at| at.max(recorded));
             let page = ports.store.aged_outputs(after, before, PAGE).await?;
-            let Some(last) = page.last().copied() else { return Ok(()) };
-            for id in &page {
+            let Some(last) = page.last().map(|aged| aged.id) else { return Ok(()) };
+            for (gone, AgedOutput { id, is_named }) in page.iter().enumerate() {
                 // Before anything else: the next round begins behind what this one stops at.
                 self.pass.outputs = Some(*id);
-                if !self.remove(*id, &mut stuck).await? && !self.pass.has_stuck_output {
-                    // From there on nothing more goes on record: the next pass, or the next start, tries it again.
-                    self.pass.has_stuck_output = true;
-                    self.put_on_record(*id, page.len()).await?;
+                let is_left = *is_named || !self.remove(*id, &mut stuck).await?;
+                if is_left && !self.pass.has_left_output {
+                    // From there on nothing more goes on record: the next pass, or the next start, looks at it again.
+                    self.pass.has_left_output = true;
+                    self.put_on_record(*id, gone).await?;
                 }
             }
-            if !self.pass.has_stuck_output {
+            if !self.pass.has_left_output {
                 self.put_on_record(last, page.len()).await?;
             }
             if !self.waits(PAUSE).await {

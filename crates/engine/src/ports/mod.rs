@@ -12,8 +12,8 @@ mod world;
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
 pub use records::{
-    AgedAsset, AgedDelivery, AgedEvent, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery, DeliveryRecord,
-    DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery,
+    AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery,
+    DeliveryRecord, DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery,
 };
 pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
 pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender};

@@ -187,6 +187,15 @@ pub struct AgedEvent {
     pub bytes: u64,
 }
 
+/// A generation's video that is old enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgedOutput {
+    /// Its file.
+    pub id: MediaId,
+    /// A delivery is left whose body names its URL.
+    pub is_named: bool,
+}
+
 /// An upload that is old enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AgedAsset {

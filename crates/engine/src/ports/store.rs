@@ -16,8 +16,8 @@ use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 
 use super::records::{
-    AgedAsset, AgedDelivery, AgedEvent, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery,
-    FeedPage, FeedQuery, GenerationQuery,
+    AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
+    DueDelivery, FeedPage, FeedQuery, GenerationQuery,
 };
 use super::replays::{ReplayCount, ReplayPage, ReplayQuery};
 
@@ -248,7 +248,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// See [`StoreError`].
-    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<MediaId>, StoreError>;
+    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<AgedOutput>, StoreError>;
 
     /// What the last [`Change::RemovedOutputs`] said; the beginning of time before the first.
     ///

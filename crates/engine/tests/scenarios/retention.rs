@@ -186,6 +186,45 @@ fn plant_files(play: &Play, n: u8, at: Timestamp) -> [MediaId; 2] {
     [video, upload]
 }
 
+/// The webhook of such a video, which came to that.
+fn plant_webhook(play: &Play, n: u8, at: Timestamp, state: State) -> DeliveryId {
+    let event = Event {
+        id: first_event_at(at.plus_ms(1)),
+        org: OrgId::new(ORG),
+        kind: EventType::GenerationCompleted,
+        generation: Some(GenerationId::new(at, [n; 10])),
+        created_at: at,
+        body: Bytes::from_static(br#"{"outputUrl":"https://lips.example/r"}"#),
+    };
+    let id = DeliveryId(event.id.0 + 1);
+    let made = Delivery::new(id, &event, EndpointId::new("imp_old"), URL.to_owned(), 0);
+    let delivery = Delivery { state, ..made };
+    write(play, vec![Change::AddEvent(Box::new(event)), Change::AddDelivery(Box::new(delivery))]);
+    id
+}
+
+#[test]
+fn a_video_stays_as_long_as_a_dead_letter_that_names_it() {
+    let exhausted_for = Duration::from_secs(32 * 24 * 3600 + 6 * 3600);
+    let retention = Retention { exhausted: exhausted_for, ..Retention::default() };
+    let mut play = Play::with(Settings { retention, ..Settings::default() }, Bounds::default());
+    let at = |days| days_ago(&play, days);
+    let [taken, dead, replayed] = [at(33), at(32), at(31)];
+    let videos = [(1, taken), (2, dead), (3, replayed)].map(|(n, at)| plant_files(&play, n, at)[0]);
+    plant_webhook(&play, 1, taken, delivered(taken));
+    plant_webhook(&play, 2, dead, exhausted(dead));
+    let id = plant_webhook(&play, 3, replayed, exhausted(replayed));
+    write(&play, vec![Change::MarkReplayed { id, before: None, at: replayed }]);
+    play.stage.advance(ROUND_MS);
+    assert_eq!(play.stage.media.kept(), [videos[1]], "the others' bodies are gone");
+    play.stage.advance(5 * HOUR_MS);
+    assert_eq!(play.stage.media.kept(), [videos[1]], "it may still be replayed");
+    play.stage.advance(DAY_MS + HOUR_MS);
+    assert_eq!(play.stage.media.kept(), [], "and goes with it, within a day");
+    let recorded = play.stage.store.inner().removed_outputs().now_or_never().unwrap().unwrap();
+    assert_eq!(recorded, replayed, "from there on it is looked from now on");
+}
+
 #[test]
 fn a_file_that_cant_be_removed_is_passed_over_and_tried_again() {
     let mut play = Play::new("0s");

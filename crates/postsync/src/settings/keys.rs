@@ -74,12 +74,14 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "retention.media",
         "30d",
-        "How long videos and uploads are kept; not shorter than retention.events, whose bodies name them. 1d to 3650d.",
+        "How long videos and uploads are kept; not shorter than retention.events. A video stays as long as a delivery that tells \
+         of it. 1d to 3650d.",
     ),
     key(
         "retention.inputs",
         "24h",
-        "The longest that fetched inputs are kept after the end. Read today: this version removes them at the end.",
+        "Checked, and without effect: fetched copies of inputs are removed as soon as the work is over, whatever it says. \
+         Uploads are kept as retention.media says.",
     ),
     key(
         "storage.free_bytes_min",

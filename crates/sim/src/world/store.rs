@@ -24,9 +24,9 @@ use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery, DeliveryRecord,
-    DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store,
-    StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery,
+    DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery,
+    Store, StoreError,
 };
 
 use super::Yield;
@@ -273,7 +273,7 @@ reads! {
     named_media(ids: Vec<MediaId>) -> Vec<MediaId>;
     aged_deliveries(after: Option<DeliveryId>, before: DeliveryId, limit: usize) -> Vec<AgedDelivery>;
     aged_events(after: Option<EventId>, before: EventId, limit: usize) -> Vec<AgedEvent>;
-    aged_outputs(after: MediaId, before: MediaId, limit: usize) -> Vec<MediaId>;
+    aged_outputs(after: MediaId, before: MediaId, limit: usize) -> Vec<AgedOutput>;
     removed_outputs() -> Timestamp;
     aged_assets(after: Option<AssetId>, before: AssetId, limit: usize) -> Vec<AgedAsset>;
     give_back() -> bool;

@@ -6,7 +6,7 @@ use postsync_core::generation::{Ending, State};
 use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
 use postsync_core::retention::Standing;
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{AgedAsset, AgedDelivery, AgedEvent};
+use postsync_engine::ports::{AgedAsset, AgedDelivery, AgedEvent, AgedOutput};
 
 use super::tables::{Row, Tables};
 use crate::refusal::Refusal;
@@ -57,15 +57,16 @@ impl Tables {
         self.deliveries.values().any(|row| row.delivery.event == event)
     }
 
-    pub(super) fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Vec<MediaId> {
+    pub(super) fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Vec<AgedOutput> {
         let outputs = self.generations.values().filter_map(|g| match &g.state {
-            State::Ended(_, Ending::Completed(output)) => output.media,
+            State::Ended(_, Ending::Completed(output)) => output.media.map(|id| (id, g.id)),
             _ => None,
         });
-        let mut old: Vec<MediaId> = outputs.filter(|id| *id > after && *id < before).collect();
+        let mut old: Vec<_> = outputs.filter(|(id, _)| *id > after && *id < before).collect();
         old.sort_unstable();
         old.truncate(limit);
-        old
+        let is_named = |of| self.deliveries.values().any(|row| row.delivery.generation == Some(of));
+        old.into_iter().map(|(id, of)| AgedOutput { id, is_named: is_named(of) }).collect()
     }
 
     pub(super) fn aged_assets(&self, after: Option<AssetId>, before: AssetId, limit: usize) -> Vec<AgedAsset> {

@@ -31,8 +31,9 @@ use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
-    DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord,
+    DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store,
+    StoreError,
 };
 
 use crate::refusal::applied;
@@ -195,7 +196,7 @@ impl Store for Memory {
         Ok(self.tables().aged_events(after, before, limit))
     }
 
-    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<MediaId>, StoreError> {
+    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<AgedOutput>, StoreError> {
         Ok(self.tables().aged_outputs(after, before, limit))
     }
 

@@ -15,8 +15,9 @@ use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    AgedAsset, AgedDelivery, AgedEvent, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
-    DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord,
+    DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery, Store,
+    StoreError,
 };
 use rusqlite::Connection;
 
@@ -191,7 +192,7 @@ impl Store for Sqlite {
         self.query(move |conn| aged::events(conn, after, before, limit)).await
     }
 
-    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<MediaId>, StoreError> {
+    async fn aged_outputs(&self, after: MediaId, before: MediaId, limit: usize) -> Result<Vec<AgedOutput>, StoreError> {
         self.query(move |conn| aged::outputs(conn, after, before, limit)).await
     }
 

@@ -8,7 +8,7 @@ use postsync_core::generation::{Ending, Output};
 use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
 use postsync_core::retention::Standing;
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{AgedAsset, AgedDelivery, AgedEvent, FeedFrom, FeedQuery, Store};
+use postsync_engine::ports::{AgedAsset, AgedDelivery, AgedEvent, AgedOutput, FeedFrom, FeedQuery, Store};
 use uuid::Uuid;
 
 use super::world::*;
@@ -150,10 +150,18 @@ pub(crate) async fn old_videos_are_found_and_it_is_kept_how_far_they_are_gone(st
             .await;
     }
     done(store, vec![add(&generation(4, "default", "mesh-1")), end(4, 0, failed())]).await;
+    // Of 2 a delivery is left, whatever came of it; of 3 one has gone.
+    for number in [2, 3] {
+        let event = event(number + 100, u128::try_from(number).unwrap(), "default");
+        done(store, vec![add_event(&event), add_delivery(&delivery(number, &event, "app", 10))]).await;
+        done(store, vec![start_attempt(number, 1), settle(number, 1, exhausted())]).await;
+    }
+    done(store, vec![forget(&[3])]).await;
     let found = async |after, before, limit| store.aged_outputs(media(after), media(before), limit).await.unwrap();
-    assert_eq!(found(0, 99, 9).await, [media(10), media(20), media(30)]);
-    assert_eq!(found(10, 30, 9).await, [media(20)]);
-    assert_eq!(found(0, 99, 2).await, [media(10), media(20)]);
+    let aged = |file, is_named| AgedOutput { id: media(file), is_named };
+    assert_eq!(found(0, 99, 9).await, [aged(10, true), aged(20, false), aged(30, false)]);
+    assert_eq!(found(10, 30, 9).await, [aged(20, false)]);
+    assert_eq!(found(0, 99, 2).await, [aged(10, true), aged(20, false)]);
     let to = |ms| Change::RemovedOutputs { before: at(ms) };
     assert_eq!(store.removed_outputs().await, Ok(Timestamp(0)));
     done(store, vec![to(5)]).await;

@@ -2,7 +2,7 @@
 use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
 use postsync_core::retention::Standing;
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{AgedAsset, AgedDelivery, AgedEvent};
+use postsync_engine::ports::{AgedAsset, AgedDelivery, AgedEvent, AgedOutput};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row, params};
 use uuid::Uuid;
@@ -33,8 +33,10 @@ const EVENTS: &str = concat!(
     ", length(e.body) FROM events e WHERE e.id > ?1 AND e.id < ?2 ORDER BY e.id LIMIT ?3"
 );
 
-const OUTPUTS: &str = "SELECT output_media FROM generations INDEXED BY generations_by_media
-    WHERE output_media > ?1 AND output_media < ?2 ORDER BY output_media LIMIT ?3";
+const OUTPUTS: &str = "SELECT g.output_media,
+    EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_by_generation WHERE d.generation = g.id)
+    FROM generations g INDEXED BY generations_by_media
+    WHERE g.output_media > ?1 AND g.output_media < ?2 ORDER BY g.output_media LIMIT ?3";
 
 const ASSETS: &str = "SELECT id, media FROM assets WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
@@ -92,9 +94,11 @@ pub(in crate::sqlite) fn outputs(
     after: MediaId,
     before: MediaId,
     limit: usize,
-) -> Result<Vec<MediaId>> {
+) -> Result<Vec<AgedOutput>> {
     let params = params![after.0.as_bytes(), before.0.as_bytes(), at_most(limit)];
-    all(conn, OUTPUTS, params, |row| row.get(0).map(|id| MediaId(Uuid::from_bytes(id))))
+    all(conn, OUTPUTS, params, |row| {
+        Ok(AgedOutput { id: MediaId(Uuid::from_bytes(row.get(0)?)), is_named: row.get(1)? })
+    })
 }
 
 pub(in crate::sqlite) fn assets(
