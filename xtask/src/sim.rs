@@ -12,6 +12,9 @@ use crate::workspace::{Workspace, cargo, run as run_command};
 /// As it is written here and for `sim` itself.
 const MUTANTS: &str = "--mutants";
 
+/// And one of them alone.
+const MUTANT: &str = "--mutant";
+
 /// Set where cargo calls this program in the compiler's place.
 pub(crate) const AS_COMPILER: &str = "POSTSYNC_XTASK_AS_COMPILER";
 
@@ -35,7 +38,8 @@ impl Args {
     /// Whether the mutants are asked for, wherever that stands, and what is left for `sim`.
     fn split(&self) -> (bool, Vec<&OsString>) {
         let (asked, rest): (Vec<_>, Vec<_>) = self.rest.iter().partition(|word| *word == MUTANTS);
-        (self.mutants || !asked.is_empty(), rest)
+        let is_one_named = rest.iter().any(|word| *word == MUTANT);
+        (self.mutants || !asked.is_empty() || is_one_named, rest)
     }
 }
 
@@ -80,6 +84,7 @@ mod tests {
             (true, &["--seeds", "50"], (true, &["--seeds", "50"])),
             (false, &["--seeds", "50", "--mutants"], (true, &["--seeds", "50"])),
             (false, &["--mutants"], (true, &[])),
+            (false, &["--mutant", "gone_ends_it"], (true, &["--mutant", "gone_ends_it"])),
         ] {
             let args = Args { mutants, rest: rest(words) };
             let (asked, left) = args.split();
