@@ -79,7 +79,8 @@ impl Tables {
     /// Those that may be meant, and how far that is; `None` where it is all.
     fn look(&self, query: &ReplayQuery) -> (Vec<(&Row, Ended)>, Option<DeliveryId>) {
         let may_be_meant = |row: &&Row| row.delivery.org == query.org && query.filter.names(&row.delivery);
-        let walked = (Bound::Excluded(query.after), Bound::Included(query.until));
+        // A walk that ends before it begins, as one is that starts in the future, finds nothing; a range would panic.
+        let walked = (Bound::Excluded(query.after), Bound::Included(query.until.max(query.after)));
         let rows = self.deliveries.range(walked).map(|(_, row)| row).filter(may_be_meant);
         let ended = rows.filter_map(|row| Some((row, self.ended(row)?)));
         let right = ended.filter(|(_, ended)| query.filter.status.is_none_or(|status| status == ended.ended));

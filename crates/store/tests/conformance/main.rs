@@ -72,7 +72,8 @@ suite! {
     replays: a_replay_reads_back_whole, the_place_of_a_walk_is_its_fence, a_walk_finds_what_its_filter_means,
         a_walk_goes_on_where_it_stopped, what_was_replayed_is_remembered, a_replays_delivery_is_one_like_any_other,
         so_many_run_at_once_and_no_more, old_replays_go_once_they_are_done,
-        the_last_error_counts_also_of_what_ended_parked, what_waits_for_its_turn_is_told;
+        the_last_error_counts_also_of_what_ended_parked, what_waits_for_its_turn_is_told,
+        a_walk_that_begins_behind_its_end_finds_nothing;
     lists: generations_by_status_order_and_cursor, a_page_ends_where_its_texts_are_long, generations_by_id,
         deliveries_by_every_filter,
         organizations_see_only_their_own, last_id_is_the_highest_of_all;

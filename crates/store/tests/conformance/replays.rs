@@ -245,6 +245,15 @@ pub(crate) async fn the_last_error_counts_also_of_what_ended_parked(store: &dyn 
     assert_eq!(found(store, query(Filter::default())).await.0, [5, 6]);
 }
 
+pub(crate) async fn a_walk_that_begins_behind_its_end_finds_nothing(store: &dyn Store) {
+    fill(store).await;
+    for (after, until) in [(3, 2), (9, 0), (6, 6)] {
+        let backwards = ReplayQuery { after: DeliveryId(after), until: DeliveryId(until), ..query(Filter::default()) };
+        assert_eq!(found(store, backwards.clone()).await, (vec![], None), "behind {after} and up to {until}");
+        assert_eq!(store.count_replayable(backwards).await.unwrap().count, 0);
+    }
+}
+
 pub(crate) async fn what_waits_for_its_turn_is_told(store: &dyn Store) {
     // 1 due, 2 being attempted, 3 later, 4 in a backlog, 5 behind what is down, 6 ended.
     for (number, due_ms) in [(1, 5), (2, 5), (3, 50), (4, 5), (5, 5), (6, 5)] {
