@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 52] = [
+pub const MUTANTS: [Mutant; 53] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -43,6 +43,7 @@ pub const MUTANTS: [Mutant; 52] = [
     mutant("a_probe_waits_for_its_next_point", "schedule_respected"),
     mutant("a_short_schedule_is_not_held_back", "schedule_respected"),
     mutant("a_pause_holds_back", "pauses_hold"),
+    mutant("an_endpoints_limit_is_kept", "limits_kept"),
     mutant("an_endpoints_rate_is_kept", "rates_kept"),
     mutant("only_what_is_due_is_sent", "schedule_respected"),
     mutant("a_start_is_on_record_first", "post_has_start"),

@@ -92,6 +92,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<levels::WindowsKept>::default(),
         Box::new(levels::CircuitsHold::new(rules)),
         Box::<owners::PausesHold>::default(),
+        Box::<owners::LimitsKept>::default(),
         Box::<owners::RatesKept>::default(),
         Box::<work::DiesThreeTimesEndsFailed>::default(),
         Box::<work::WorkEndsBeforeItsFolder>::default(),

@@ -1,4 +1,4 @@
-//! What endpoints' owners have set: pauses hold, and nobody gets more in a second than its owner wants.
+//! What endpoints' owners have set: pauses hold, and nobody gets more in a second, or at once, than its owner wants.
 use std::collections::BTreeMap;
 
 use postsync_core::change::Change;
@@ -10,6 +10,9 @@ use crate::facts::{Fact, Moment};
 
 /// How late the start of an attempt may be on disk that was decided before a pause.
 const LATE_MS_MAX: i64 = 5_000;
+
+/// Between the decision that an attempt begins and the time of its start on record.
+const DECIDED_MS_MAX: i64 = 1_000;
 
 /// From so many in a second on some may leave together.
 const BURST_FROM: u32 = 20;
@@ -53,6 +56,70 @@ impl Checker for PausesHold {
                 let since_ms = self.book.0.get(delivery).and_then(|endpoint| self.paused_ms.get(endpoint));
                 let is_late = since_ms.is_some_and(|since_ms| at.mono_ms - since_ms > LATE_MS_MAX);
                 return ensure(!is_late, || format!("{delivery} was started, and its endpoint is paused"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// No more is under way to an endpoint than its owner wants, but what was under way, or about to be, when that was set. Probes
+/// are left out: they go where nothing else does.
+#[derive(Default)]
+pub(super) struct LimitsKept {
+    book: Book,
+    /// And since when, by the wall clock.
+    limits: BTreeMap<EndpointId, (usize, i64)>,
+    under_way: BTreeMap<(DeliveryId, u32), EndpointId>,
+    /// When each that is no probe was decided: not after that.
+    started_ms: BTreeMap<(DeliveryId, u32), i64>,
+}
+
+impl LimitsKept {
+    fn began(&mut self, attempt: (DeliveryId, u32)) -> Result<(), String> {
+        let started_ms = self.started_ms.remove(&attempt);
+        let Some(endpoint) = self.book.0.get(&attempt.0) else { return Ok(()) };
+        self.under_way.insert(attempt, endpoint.clone());
+        let Some((limit, since_ms)) = self.limits.get(endpoint) else { return Ok(()) };
+        let is_meant = started_ms.is_some_and(|started_ms| started_ms - since_ms > DECIDED_MS_MAX);
+        let count = self.under_way.values().filter(|other| *other == endpoint).count();
+        ensure(!is_meant || count <= *limit, || format!("{count} are under way to {endpoint}, which wants {limit}"))
+    }
+}
+
+impl Checker for LimitsKept {
+    fn name(&self) -> &'static str {
+        "limits_kept"
+    }
+
+    fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
+        self.book.learn(fact);
+        match fact {
+            Fact::LifeBegan => {
+                self.limits.clear();
+                self.under_way.clear();
+                self.started_ms.clear();
+            }
+            // What was decided before has another time than it should.
+            Fact::Paused { ms } => {
+                self.limits.values_mut().for_each(|(_, since_ms)| *since_ms = at.wall.0 + ms);
+            }
+            Fact::WallStepped { .. } => {
+                self.started_ms.clear();
+                self.limits.values_mut().for_each(|(_, since_ms)| *since_ms = at.wall.0);
+            }
+            Fact::RulesSet { endpoint, rules } => match rules.limits.concurrency {
+                // A lower one than before lets what is under way end; the same again changes nothing.
+                Some(limit) if self.limits.get(*endpoint).is_some_and(|(before, _)| *before == limit as usize) => {}
+                Some(limit) => _ = self.limits.insert((*endpoint).clone(), (limit as usize, at.wall.0)),
+                None => _ = self.limits.remove(*endpoint),
+            },
+            Fact::Committed(Change::StartAttempt { delivery, attempt, started_at, .. }) => {
+                self.started_ms.insert((*delivery, *attempt), started_at.0);
+            }
+            Fact::PostBegan(post) => return self.began((post.delivery, post.attempt)),
+            Fact::PostAnswered { delivery, attempt, .. } | Fact::PostCut { delivery, attempt } => {
+                self.under_way.remove(&(*delivery, *attempt));
             }
             _ => {}
         }

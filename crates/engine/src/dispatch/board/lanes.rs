@@ -126,7 +126,7 @@ impl Board {
         let Some(path) = path_of(&due.delivery) else { return };
         self.lanes.note(lane, path.clone());
         if matches!(due.delivery.state, State::Parked(_, ParkReason::Down)) {
-            let concurrency = self.paced.rules(&path.endpoint).limits.concurrency;
+            let concurrency = self.paced.concurrency(&path.endpoint);
             let [destination, endpoint] = self.levels.both(&path, concurrency);
             let health = if *lane == Lane::of_destination(&path.destination) { destination } else { endpoint };
             // What has been tried since the start knows better.

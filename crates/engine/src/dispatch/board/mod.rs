@@ -386,7 +386,7 @@ impl Board {
         self.in_flight += 1;
         self.again_in_flight += usize::from(ticket.is_again());
         self.paced.take(&ticket.path.endpoint, now);
-        let concurrency = self.paced.rules(&ticket.path.endpoint).limits.concurrency;
+        let concurrency = self.paced.concurrency(&ticket.path.endpoint);
         for health in self.levels.both(&ticket.path, concurrency) {
             let admission = if ticket.is_probe() { health.admission(now, true) } else { Admission::Send };
             health.begin(admission, deadline);

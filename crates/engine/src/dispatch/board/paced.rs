@@ -43,6 +43,11 @@ impl Paced {
         self.rules(endpoint).is_paused && rule::holds("a_pause_holds_back")
     }
 
+    /// How many may be under way at once, where its owner has set that.
+    pub(super) fn concurrency(&self, endpoint: &EndpointId) -> Option<u32> {
+        self.rules(endpoint).limits.concurrency.filter(|_| rule::holds("an_endpoints_limit_is_kept"))
+    }
+
     /// When the next POST may begin: `now` where it may at once.
     pub(super) fn free_at(&self, endpoint: &EndpointId, now: Timestamp) -> Timestamp {
         let Some(paces) = self.of.get(endpoint) else { return now };
@@ -108,7 +113,7 @@ impl Board {
     ) -> Vec<(DueDelivery, Lane)> {
         self.paced.set(endpoint, rules);
         if let Some(health) = self.levels.endpoint_mut(endpoint) {
-            health.limit(rules.limits.concurrency.unwrap_or(WINDOW_MAX));
+            health.limit(self.paced.concurrency(endpoint).unwrap_or(WINDOW_MAX));
         }
         let lane = Lane::of_endpoint(endpoint);
         let paths: BTreeSet<Path> =
