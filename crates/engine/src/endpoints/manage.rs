@@ -48,16 +48,15 @@ pub struct NewEndpoint {
 
 /// The next look reads the store.
 pub(super) fn forget(world: &World, org: &OrgId) {
-    locked(&world.endpoints.kept).remove(org);
+    world.endpoints.change(org, || ());
 }
 
 /// A change is on disk: it holds from now on.
 pub(super) fn took_effect(world: &Arc<World>, endpoint: &Endpoint) {
-    forget(world, &endpoint.org);
     if endpoint.state == State::Enabled && endpoint.failing_since.is_none() {
         locked(&world.endpoints.failing).remove(&endpoint.id);
     }
-    dispatch::rule_endpoint(world, endpoint);
+    world.endpoints.change(&endpoint.org, || dispatch::rule_endpoint(world, endpoint));
 }
 
 pub(crate) async fn register(world: &Arc<World>, org: &OrgId, draft: Draft) -> Result<NewEndpoint, EndpointError> {
@@ -115,9 +114,8 @@ pub(crate) async fn remove(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> 
         Applied::Done => {}
         Applied::Stale => return Err(EndpointError::Unknown),
     }
-    forget(world, org);
     locked(&world.endpoints.failing).remove(id);
-    dispatch::forget_endpoint(world, id);
+    world.endpoints.change(org, || dispatch::forget_endpoint(world, id));
     drain::spawn(world, org.clone(), id.clone());
     Ok(())
 }

@@ -42,9 +42,16 @@ const PAGE: usize = 256;
 /// When they were read, and what they were then.
 type Kept = (Timestamp, Arc<[Endpoint]>);
 
+/// What was read, and how often anything was changed: who has read before a change must not put it back.
+#[derive(Default)]
+struct Lists {
+    of: BTreeMap<OrgId, Kept>,
+    changes: u64,
+}
+
 #[derive(Default)]
 pub(crate) struct Endpoints {
-    kept: Mutex<BTreeMap<OrgId, Kept>>,
+    kept: Mutex<Lists>,
     failing: Mutex<BTreeMap<EndpointId, Failing>>,
     /// Held by who changes one: of two changes made at once the second must see what the first has made.
     changing: tokio::sync::Mutex<()>,
@@ -53,18 +60,38 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     fn fresh(&self, org: &OrgId, now: Timestamp) -> Option<Arc<[Endpoint]>> {
         let kept = locked(&self.kept);
-        let (read_at, endpoints) = kept.get(org)?;
+        let (read_at, endpoints) = kept.of.get(org)?;
         // A clock that stepped back makes an entry look new for ever: only the span since the reading counts.
         let is_fresh = now >= *read_at && now.since(*read_at) < FRESH;
         is_fresh.then(|| endpoints.clone())
     }
 
-    fn keep(&self, org: &OrgId, now: Timestamp, endpoints: &Arc<[Endpoint]>) -> Option<Arc<[Endpoint]>> {
+    /// Keeps what was read when there had been so many changes, and has `rule` put into force what differs from before.
+    fn keep(&self, org: &OrgId, read: Kept, changes: u64, rule: impl Fn(&Endpoint)) {
         let mut kept = locked(&self.kept);
-        if kept.len() >= KEPT_MAX {
-            kept.clear();
+        if kept.changes != changes {
+            return;
         }
-        kept.insert(org.clone(), (now, endpoints.clone())).map(|(_, before)| before)
+        if kept.of.len() >= KEPT_MAX {
+            kept.of.clear();
+        }
+        let endpoints = read.1.clone();
+        let before = kept.of.insert(org.clone(), read).map(|(_, before)| before);
+        if before.as_deref().unwrap_or_default() != &*endpoints {
+            endpoints.iter().for_each(rule);
+        }
+    }
+
+    /// The next look reads the store, and `rule` puts into force what has changed. Nobody who has read before that comes between.
+    fn change(&self, org: &OrgId, rule: impl FnOnce()) {
+        let mut kept = locked(&self.kept);
+        kept.changes += 1;
+        kept.of.remove(org);
+        rule();
+    }
+
+    fn changes(&self) -> u64 {
+        locked(&self.kept).changes
     }
 }
 
@@ -88,11 +115,10 @@ pub(crate) async fn registered_for_sure(world: &Arc<World>, org: &OrgId) -> Arc<
 }
 
 async fn read(world: &Arc<World>, org: &OrgId, now: Timestamp) -> Result<Arc<[Endpoint]>, StoreError> {
+    let changes = world.endpoints.changes();
     let endpoints: Arc<[Endpoint]> = world.ports.store.endpoints(org).await?.into();
-    let before = world.endpoints.keep(org, now, &endpoints);
-    if before.as_deref().unwrap_or_default() != &*endpoints {
-        endpoints.iter().for_each(|endpoint| dispatch::rule_endpoint(world, endpoint));
-    }
+    let rule = |endpoint: &Endpoint| dispatch::rule_endpoint(world, endpoint);
+    world.endpoints.keep(org, (now, endpoints.clone()), changes, rule);
     Ok(endpoints)
 }
 
@@ -152,4 +178,25 @@ pub(crate) async fn recover(world: &Arc<World>) -> Result<(), StoreError> {
     }
     drain::spawn_for_deleted(world);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn who_has_read_before_a_change_does_not_put_it_back() {
+        let (endpoints, org, now) = (Endpoints::default(), OrgId::new("default"), Timestamp(1_000));
+        let nothing: Arc<[Endpoint]> = Arc::new([]);
+        let before = endpoints.changes();
+        let ruled = Cell::new(false);
+        endpoints.change(&org, || ruled.set(true));
+        assert!(ruled.get());
+        endpoints.keep(&org, (now, nothing.clone()), before, |_| ());
+        assert!(endpoints.fresh(&org, now).is_none(), "read before the change");
+        endpoints.keep(&org, (now, nothing), endpoints.changes(), |_| ());
+        assert!(endpoints.fresh(&org, now).is_some());
+    }
 }
