@@ -271,7 +271,8 @@ async fn wait_for_more(world: &Arc<World>, looked_until: Timestamp, next_probe_a
         Err(error) => return world.pause_after(&error, "the next due time").await,
     };
     let next = [next_due, next_probe_at.filter(|at| *at > looked_until)].into_iter().flatten().min();
-    let until_next = next.map_or(LOOK_EVERY, |at| at.since(world.now()).min(LOOK_EVERY));
+    let look_in = locked(&world.dispatcher.board).reads_anyway_in().unwrap_or(LOOK_EVERY);
+    let until_next = next.map_or(look_in, |at| at.since(world.now()).min(look_in));
     let mut next_look = std::pin::pin!(world.ports.clock.sleep(until_next));
     loop {
         tokio::select! {

@@ -21,7 +21,7 @@ use crate::{dispatch, endpoints, settle};
 pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending) {
     let (id, media) = (generation.id, stored_media(&ending));
     let Some(registered) = registered(world, &generation).await else {
-        return hand_back(world, &mut generation, media).await;
+        return hand_back(world, &mut generation, &ending).await;
     };
     let around = Surroundings { servers: &world.settings.schedule, registered: &registered };
     let (now, event) = (world.now(), world.new_event_id());
@@ -83,10 +83,14 @@ async fn registered(world: &Arc<World>, generation: &Generation) -> Option<Arc<[
     }
 }
 
-/// As if its work had been cut: the next start makes it again. Its video goes, for nothing would name it.
-async fn hand_back(world: &Arc<World>, generation: &mut Generation, media: Option<MediaId>) {
+/// As if its work had been cut: the next start makes it again. Its video goes, for nothing would name it. One that has died too
+/// often stays counted: the next start ends it.
+async fn hand_back(world: &Arc<World>, generation: &mut Generation, ending: &Ending) {
     tracing::warn!(generation = %generation.id, "handed back, because nobody could say where its webhook goes; the next start makes it again");
-    remove_unnamed(world, media).await;
+    remove_unnamed(world, stored_media(ending)).await;
+    if matches!(ending, Ending::Failed(failure) if generation::died_too_often(generation).as_ref() == Some(failure)) {
+        return;
+    }
     if let Some(released) = generation::release(generation, world.now()) {
         let _ = world.write(vec![released]).await;
     }

@@ -58,12 +58,14 @@ pub struct Bounds {
     pub waiting_bytes_max: usize,
     /// Generations that are read from the store at once.
     pub read_max: usize,
-    /// Deliveries that wait in memory for one destination; the rest is parked.
+    /// Deliveries that wait in memory for one destination at most; the rest is parked.
     pub queue_max: usize,
-    /// The same for all destinations: with many of them each has less.
+    /// The same for all destinations: each may have as many as are left for the others.
     pub queued_max: usize,
     /// The same in bytes of their bodies and URLs: each may bring a hundred kilobytes.
     pub queued_bytes_max: usize,
+    /// With so many due behind a page, all of them are taken in the order in which they were made.
+    pub ahead_min: usize,
     /// Deliveries that replays leave waiting for their turn. Less than an endpoint's share of its destination's queue, so
     /// that what is new for it need not stand behind them on disk.
     pub replay_max: usize,
@@ -75,9 +77,10 @@ impl Default for Bounds {
             waiting_max: 4_096,
             waiting_bytes_max: 16 * 1024 * 1024,
             read_max: 256,
-            queue_max: 1_000,
-            queued_max: 16_384,
+            queue_max: 16_384,
+            queued_max: 32_768,
             queued_bytes_max: 48 * 1024 * 1024,
+            ahead_min: 1_024,
             replay_max: 200,
         }
     }

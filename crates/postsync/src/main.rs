@@ -20,6 +20,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// The server makes some hundred small things for each delivery, and drops many of them on another thread than the one that made
+/// them. With the system's allocator that costs a tenth more time and a third more memory.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What went wrong on the command line itself; clap uses the same.
 pub(crate) const EXIT_USAGE: u8 = 2;
 

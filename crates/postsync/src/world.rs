@@ -36,6 +36,11 @@ impl Entropy for SystemEntropy {
         // Without randomness there are no ids and no secrets: nothing that the process could still do right.
         aws_lc_rs::rand::fill(bytes).unwrap_or_else(|_| std::process::abort());
     }
+
+    /// Asked twice for each delivery, and nobody gains by foreseeing it.
+    fn jitter(&self) -> f64 {
+        fastrand::f64() * 2.0 - 1.0
+    }
 }
 
 /// Tasks on the runtime that this was made in. One that panics ends the process: a server whose loop is gone takes work and

@@ -126,6 +126,7 @@ fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
         waiting_max: 1 + dice.below(5),
         read_max: 1 + dice.below(4),
         queue_max: 1 + dice.below(8),
+        ahead_min: 1 + dice.below(4),
         ..Bounds::default()
     };
     Stage::on(store, seed, settings, bounds)

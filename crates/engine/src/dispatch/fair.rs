@@ -204,9 +204,9 @@ impl<T> Fair<T> {
         self.ready_len
     }
 
-    /// How many destinations something waits for.
-    pub(crate) fn destinations(&self) -> usize {
-        self.destinations.lanes.len()
+    /// The destinations that are known to be blocked, and how many wait for each.
+    pub(crate) fn blocked(&self) -> impl Iterator<Item = (&Destination, usize)> {
+        self.destinations.lanes.iter().filter(|(_, lane)| !lane.is_ready).map(|(name, lane)| (name, lane.inner.len))
     }
 
     /// What waits for one destination.

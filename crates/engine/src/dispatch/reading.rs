@@ -1,4 +1,8 @@
 //! Reads what is due, once, in order, and hands it to the board.
+//!
+//! Where much is due already, all of that is taken in the order in which it was made: what was made together lies together on
+//! disk, and to write a million outcomes all over a large database costs many times as much as to write them side by side.
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +21,12 @@ const LANES_EVERY_MS: i64 = 100;
 /// Pages that are read before the loop looks at other things.
 const PAGES_PER_ROUND: usize = 8;
 
+/// Due deliveries whose order is known beyond what is in memory; each is two numbers.
+const AHEAD_MAX: usize = 524_288;
+
+/// That order is kept no longer: what has become due since may have been made before.
+const AHEAD_FOR_MS: i64 = 30_000;
+
 /// Between two readings from the very beginning: what was written behind the reader's place without a word is found then.
 const READ_ALL_EVERY_MS: i64 = 5_000;
 
@@ -24,6 +34,11 @@ const READ_ALL_EVERY_MS: i64 = 5_000;
 #[derive(Default)]
 pub(super) struct Place {
     read_to: Option<DueCursor>,
+    /// What is next, in the order in which it was made.
+    ahead: VecDeque<DueCursor>,
+    ahead_at: Option<Timestamp>,
+    /// The last page was a full one: there may be much behind it.
+    is_deep: bool,
     read_all_at: Option<Timestamp>,
     lanes_at: Option<Timestamp>,
     /// By which parked deliveries are judged, and when that was asked.
@@ -54,11 +69,55 @@ impl Place {
         let is_recent = |at: Timestamp| (0..READ_ALL_EVERY_MS).contains(&(now.0 - at.0));
         if !self.read_all_at.is_some_and(is_recent) {
             (self.read_to, self.read_all_at) = (None, Some(now));
+            if !self.ahead_at.is_some_and(|at| (0..AHEAD_FOR_MS).contains(&(now.0 - at.0))) {
+                self.ahead.clear();
+            }
         } else if let (Some(read_to), Some(at)) = (self.read_to, due_at)
             && at <= read_to.at
         {
             self.read_to = Some(DueCursor { at: at.plus_ms(-1), id: DeliveryId(i64::MAX) });
         }
+    }
+}
+
+impl Place {
+    /// `None`: there is no more. An empty one is of what was there a moment ago.
+    async fn next_page(&mut self, world: &World, until: Timestamp) -> Result<Option<Vec<DueDelivery>>, StoreError> {
+        if self.is_deep && self.ahead.is_empty() {
+            self.look_ahead(world, until).await?;
+        }
+        if !self.ahead.is_empty() {
+            return self.next_ahead(world).await.map(Some);
+        }
+        let page = world.ports.store.due(until, self.read_to, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        let read_to = DueCursor { at: due_at(last), id: last.delivery.id };
+        if self.read_to.is_some_and(|before| before >= read_to) {
+            // Only a store that contradicts itself comes here; the reading from the very beginning looks again.
+            return Ok(None);
+        }
+        self.is_deep = page.len() >= PAGE.min(world.bounds.ahead_min);
+        self.read_to = Some(read_to);
+        Ok(Some(page))
+    }
+
+    async fn look_ahead(&mut self, world: &World, until: Timestamp) -> Result<(), StoreError> {
+        let places = world.ports.store.due_places(until, self.read_to, AHEAD_MAX).await?;
+        self.is_deep = places.len() >= world.bounds.ahead_min;
+        if self.is_deep {
+            self.read_to = places.iter().copied().max().max(self.read_to);
+            (self.ahead, self.ahead_at) = (places.into(), Some(world.now()));
+        }
+        Ok(())
+    }
+
+    /// What the page had no room for is next again.
+    async fn next_ahead(&mut self, world: &World) -> Result<Vec<DueDelivery>, StoreError> {
+        let places: Vec<DueCursor> = self.ahead.iter().take(PAGE).copied().collect();
+        let page = world.ports.store.due_at(places.clone()).await?;
+        let last = page.last().and_then(|due| places.iter().position(|place| place.id == due.delivery.id));
+        self.ahead.drain(..last.map_or(places.len(), |last| last + 1));
+        Ok(page)
     }
 }
 
@@ -69,15 +128,8 @@ pub(super) async fn read(world: &Arc<World>, place: &mut Place, until: Timestamp
         if locked(&world.dispatcher.board).has_enough(world.now()) {
             return Ok(has_read);
         }
-        let page = world.ports.store.due(until, place.read_to, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(has_read) };
-        let read_to = DueCursor { at: due_at(last), id: last.delivery.id };
-        if place.read_to.is_some_and(|before| (before.at, before.id) >= (read_to.at, read_to.id)) {
-            // Only a store that contradicts itself comes here; the reading from the very beginning looks again.
-            return Ok(has_read);
-        }
-        has_read = true;
-        place.read_to = Some(read_to);
+        let Some(page) = place.next_page(world, until).await? else { return Ok(has_read) };
+        has_read |= !page.is_empty();
         take_in(world, page, false).await?;
     }
     // There is more: the next round goes on, after a look at what else has come up.

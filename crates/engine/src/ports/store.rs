@@ -89,6 +89,24 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Vec<DueDelivery>, StoreError>;
 
+    /// The places of the first so many of the same, but in id order: for whoever wants to know of more than a page.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn due_places(
+        &self,
+        until: Timestamp,
+        after: Option<DueCursor>,
+        limit: usize,
+    ) -> Result<Vec<DueCursor>, StoreError>;
+
+    /// Those at these places, in the order of the places; whatever is not due there any more, or has an open attempt, is left
+    /// out. As much as a page may hold.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn due_at(&self, places: Vec<DueCursor>) -> Result<Vec<DueDelivery>, StoreError>;
+
     /// Those of a lane that may be its probe at `until`, in id order, with their events.
     async fn probes(&self, lane: &Lane, until: Timestamp, limit: usize) -> Result<Vec<DueDelivery>, StoreError>;
 

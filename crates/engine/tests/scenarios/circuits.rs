@@ -112,7 +112,7 @@ fn one_tenants_broken_url_is_not_its_neighbours() {
     let mut alone = Play::with(Settings::default(), Bounds::default());
     let undisturbed = waits_of_a_neighbour(&mut alone);
     for slow_ms in [0, 2_000, 14_000] {
-        let mut play = Play::with(Settings::default(), Bounds::default());
+        let mut play = Play::with(Settings::default(), Bounds { queue_max: 400, ..Bounds::default() });
         // It has more due than memory holds for it, and takes its time to say 500.
         play.stage.receivers.script(URL, [Reply::status(500).after_ms(slow_ms); 2_000]);
         let broken = many(&mut play, URL, 400);
@@ -373,8 +373,8 @@ fn what_waits_for_its_turn_longer_than_its_schedule_stays_where_it_is() {
 
 #[test]
 fn large_bodies_are_fed_from_their_lane_once() {
-    // An endpoint may have a sixty-fourth of it: three of them.
-    let bounds = Bounds { queued_bytes_max: 64 * 250_000, ..Bounds::default() };
+    // An endpoint alone may have a third of it: three of them.
+    let bounds = Bounds { queued_bytes_max: 3 * 250_000, ..Bounds::default() };
     let mut play = Play::with(Settings::default(), bounds);
     play.stage.receivers.script(URL, [Reply::status(200).after_ms(1_000); 150]);
     let options = format!(r#"{{"note":"{}"}}"#, "x".repeat(90_000));

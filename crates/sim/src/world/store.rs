@@ -247,6 +247,8 @@ macro_rules! reads {
 reads! {
     open_generations(models: &[&'static str], after: Option<GenerationId>, limit: usize) -> Vec<Generation>;
     due(until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery>;
+    due_places(until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueCursor>;
+    due_at(places: Vec<DueCursor>) -> Vec<DueDelivery>;
     parked(lane: &Lane, limit: usize, bytes_max: usize) -> Vec<DueDelivery>;
     probes(lane: &Lane, until: Timestamp, limit: usize) -> Vec<DueDelivery>;
     backlogs(query: BacklogQuery) -> Vec<Backlog>;

@@ -80,6 +80,19 @@ impl Store for Memory {
         Ok(self.tables().due(until, after, limit))
     }
 
+    async fn due_places(
+        &self,
+        until: Timestamp,
+        after: Option<DueCursor>,
+        limit: usize,
+    ) -> Result<Vec<DueCursor>, StoreError> {
+        Ok(self.tables().due_places(until, after, limit))
+    }
+
+    async fn due_at(&self, places: Vec<DueCursor>) -> Result<Vec<DueDelivery>, StoreError> {
+        Ok(self.tables().due_at(&places))
+    }
+
     async fn parked(&self, lane: &Lane, limit: usize, bytes_max: usize) -> Result<Vec<DueDelivery>, StoreError> {
         Ok(self.tables().parked(lane, limit, bytes_max))
     }

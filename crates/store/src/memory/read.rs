@@ -34,10 +34,27 @@ impl Tables {
     }
 
     pub(super) fn due(&self, until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueDelivery> {
+        self.page_of(self.all_due(until, after).map(|(_, row)| row), limit)
+    }
+
+    pub(super) fn due_places(&self, until: Timestamp, after: Option<DueCursor>, limit: usize) -> Vec<DueCursor> {
+        let mut places: Vec<_> = self.all_due(until, after).map(|(place, _)| place).take(limit).collect();
+        places.sort_unstable_by_key(|place| place.id);
+        places
+    }
+
+    pub(super) fn due_at(&self, places: &[DueCursor]) -> Vec<DueDelivery> {
+        let there = places.iter().filter(|place| self.due.contains(&(place.at, place.id)));
+        let rows = there.filter_map(|place| self.deliveries.get(&place.id));
+        self.page_of(rows.filter(|row| !row.open), places.len())
+    }
+
+    fn all_due(&self, until: Timestamp, after: Option<DueCursor>) -> impl Iterator<Item = (DueCursor, &Row)> {
         let from = behind(after.map(|cursor| (cursor.at, cursor.id)));
-        let rows = self.due.range((from, Bound::Unbounded)).map(|(key, ())| key);
-        let rows = rows.take_while(|(at, _)| *at <= until).filter_map(|(_, id)| self.deliveries.get(id));
-        self.page_of(rows.filter(|row| !row.open), limit)
+        let keys =
+            self.due.range((from, Bound::Unbounded)).map(|(key, ())| key).take_while(move |(at, _)| *at <= until);
+        let rows = keys.filter_map(|(at, id)| Some((DueCursor { at: *at, id: *id }, self.deliveries.get(id)?)));
+        rows.filter(|(_, row)| !row.open)
     }
 
     pub(super) fn parked(&self, lane: &Lane, limit: usize, bytes_max: usize) -> Vec<DueDelivery> {

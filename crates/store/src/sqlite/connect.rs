@@ -14,7 +14,9 @@ const AUTOCHECKPOINT_PAGES: i64 = 4_000;
 /// What is left of the log's file after a checkpoint, where a long reader had let it grow.
 const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 
-const WRITER_CACHE_KIB: i64 = 32 * 1024;
+/// Enough for the pages at the edges where history grows. With more, the end of each commit that has split an index page takes longer:
+/// SQLite looks through the whole cache then.
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 4 * 1024;
 
 /// Every statement of the store is prepared once per connection.

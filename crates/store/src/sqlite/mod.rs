@@ -10,6 +10,7 @@
 //! Deliberately absent: rules, retries, the clock.
 mod apply;
 mod backup;
+mod batch;
 mod commit;
 mod connect;
 mod failure;

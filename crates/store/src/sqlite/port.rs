@@ -70,6 +70,19 @@ impl Store for Sqlite {
         self.query(move |conn| deliveries::due(conn, until, after, limit)).await
     }
 
+    async fn due_places(
+        &self,
+        until: Timestamp,
+        after: Option<DueCursor>,
+        limit: usize,
+    ) -> Result<Vec<DueCursor>, StoreError> {
+        self.query(move |conn| deliveries::due_places(conn, until, after, limit)).await
+    }
+
+    async fn due_at(&self, places: Vec<DueCursor>) -> Result<Vec<DueDelivery>, StoreError> {
+        self.query(move |conn| deliveries::due_at(conn, &places)).await
+    }
+
     async fn parked(&self, lane: &Lane, limit: usize, bytes_max: usize) -> Result<Vec<DueDelivery>, StoreError> {
         let lane = lane.clone();
         self.query(move |conn| deliveries::parked(conn, &lane, limit, bytes_max)).await

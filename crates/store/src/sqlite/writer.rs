@@ -1,23 +1,23 @@
 //! The one thread that writes. It takes whatever waits, commits once, then acknowledges each caller.
 //!
 //! No timer: while a commit runs the next batch gathers by itself, so that latency is one or two commits and throughput
-//! that of large batches. One caller's list is never split.
+//! that of large batches. What comes first, and how much goes into one commit, is for `batch` to say. One caller's list is
+//! never split.
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use postsync_core::change::Change;
 use postsync_engine::ports::{Applied, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+use super::batch::Waiting;
 use super::commit::{NoCommit, Work, Writer};
 use super::connect::{self, Pragmas};
 use super::failure::store_error;
 use super::space;
 use crate::Error;
 use crate::refusal::applied;
-
-/// Changes in one commit; the list that crosses it still rides whole.
-const COMMIT_CHANGES_MAX: usize = 1_024;
 
 /// Lists that wait for the writer; further callers wait for room.
 const WAITING_LISTS_MAX: usize = 4_096;
@@ -89,31 +89,42 @@ fn run_or_abort(writer: &Writer, requests: mpsc::Receiver<Request>) {
 }
 
 fn run(writer: &Writer, mut requests: mpsc::Receiver<Request>) {
-    while let Some(first) = requests.blocking_recv() {
-        let (mut works, mut answers) = (Vec::new(), Vec::new());
-        let mut weight = 0;
-        let mut next = Some(first);
-        while let Some(request) = next {
-            match request {
-                Request::Write(work, answer) => {
-                    weight += work.weight();
-                    works.push(work);
-                    answers.push(answer);
-                }
-                Request::Pragmas(answer) => {
-                    let _ = answer.send(connect::pragmas(&writer.conn).map_err(|e| store_error(&e)));
-                }
-                Request::CapPages(pages, answer) => {
-                    let _ = answer.send(connect::cap_pages(&writer.conn, pages).map_err(|e| store_error(&e)));
-                }
-                Request::GiveBack(answer) => {
-                    let _ = answer.send(space::give_back(&writer.conn).map_err(|e| store_error(&e)));
-                }
-            }
-            next = if weight < COMMIT_CHANGES_MAX { requests.try_recv().ok() } else { None };
+    let mut waiting = Waiting::default();
+    loop {
+        if waiting.is_empty() {
+            let Some(first) = requests.blocking_recv() else { return };
+            take(writer, first, &mut waiting);
         }
-        if !works.is_empty() && !commit(writer, &works, answers) {
+        while waiting.len() < WAITING_LISTS_MAX
+            && let Ok(request) = requests.try_recv()
+        {
+            take(writer, request, &mut waiting);
+        }
+        let (works, answers): (Vec<Work>, Vec<Answer<Applied>>) = waiting.next_batch().into_iter().unzip();
+        if works.is_empty() {
+            continue;
+        }
+        let weight = works.iter().map(Work::weight).sum();
+        let began = Instant::now();
+        if !commit(writer, &works, answers) {
             return;
+        }
+        waiting.took(weight, began.elapsed());
+    }
+}
+
+/// Lists wait for their commit, everything else is answered at once.
+fn take(writer: &Writer, request: Request, waiting: &mut Waiting<Answer<Applied>>) {
+    match request {
+        Request::Write(work, answer) => waiting.push(work, answer),
+        Request::Pragmas(answer) => {
+            let _ = answer.send(connect::pragmas(&writer.conn).map_err(|e| store_error(&e)));
+        }
+        Request::CapPages(pages, answer) => {
+            let _ = answer.send(connect::cap_pages(&writer.conn, pages).map_err(|e| store_error(&e)));
+        }
+        Request::GiveBack(answer) => {
+            let _ = answer.send(space::give_back(&writer.conn).map_err(|e| store_error(&e)));
         }
     }
 }

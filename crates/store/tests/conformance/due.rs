@@ -25,6 +25,27 @@ pub(crate) async fn comes_in_order_behind_the_cursor(store: &dyn Store) {
     assert_eq!(first, [DueDelivery { delivery: made[1].clone(), event: event(1_002, 1, "default") }]);
 }
 
+pub(crate) async fn places_are_told_without_their_rows_and_rows_by_their_places(store: &dyn Store) {
+    for (number, due_ms) in [(1, 30), (2, 10), (3, 20), (4, 10), (5, 40)] {
+        deliver(store, number, due_ms).await;
+    }
+    done(store, vec![start_attempt(4, 1)]).await;
+    let place = |(ms, id)| DueCursor { at: at(ms), id: DeliveryId(id) };
+    let places = async |until_ms, after: Option<(i64, i64)>, limit| {
+        store.due_places(at(until_ms), after.map(place), limit).await.unwrap()
+    };
+    assert_eq!(places(30, None, 9).await, [(30, 1), (10, 2), (20, 3)].map(place));
+    assert_eq!(places(30, None, 2).await, [(10, 2), (20, 3)].map(place), "the first to be due");
+    assert_eq!(places(30, Some((10, 2)), 1).await, [place((20, 3))]);
+    assert_eq!(places(9, None, 9).await, []);
+    let there = async |wanted: &[(i64, i64)]| {
+        numbers(&store.due_at(wanted.iter().copied().map(place).collect()).await.unwrap())
+    };
+    assert_eq!(there(&[(30, 1), (10, 2), (20, 3)]).await, [1, 2, 3], "in the order of the places");
+    assert_eq!(there(&[(10, 4), (99, 5), (40, 5), (7, 7)]).await, [5], "one is open, one is not there, one is nowhere");
+    assert_eq!(there(&[]).await, [0i64; 0]);
+}
+
 pub(crate) async fn open_ones_are_left_out_and_found_after_a_crash(store: &dyn Store) {
     let first = deliver(store, 1, 10).await;
     for number in [2, 3, 4] {

@@ -59,7 +59,8 @@ suite! {
     attempts: a_start_wants_the_next_number, an_end_wants_the_open_attempt, an_attempt_reads_back_whole,
         a_delivery_lives_through_retries, an_exhausted_one_says_why, a_start_may_ride_with_its_delivery,
         of_many_attempts_the_newest_are_shown, an_answer_without_a_body_is_not_no_answer, of_large_answers_the_newest_are_shown;
-    due: comes_in_order_behind_the_cursor, open_ones_are_left_out_and_found_after_a_crash, next_due_looks_past_now,
+    due: comes_in_order_behind_the_cursor, places_are_told_without_their_rows_and_rows_by_their_places,
+        open_ones_are_left_out_and_found_after_a_crash, next_due_looks_past_now,
         what_ended_is_due_no_more;
     parked: a_page_of_large_bodies_is_shorter, what_is_parked_is_found_by_its_lane_and_not_due, what_comes_back_is_as_it_was, parking_is_fenced,
         what_waits_on_is_over_later,

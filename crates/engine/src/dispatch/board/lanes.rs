@@ -53,6 +53,17 @@ pub(super) enum LaneOf {
     Endpoint(EndpointId, Destination),
 }
 
+impl LaneOf {
+    /// What fits into that room: what waits for one leaves less for all, and so less for itself.
+    fn fitting(&self, room: Load) -> Load {
+        let levels = match self {
+            Self::Destination(_) => 2,
+            Self::Endpoint(..) => 3,
+        };
+        Load { len: (room.len / levels).max(1), bytes: (room.bytes / levels).max(1) }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) of: LaneOf,
@@ -191,12 +202,17 @@ impl Board {
 
     /// An attempt on that path has ended: its lanes, and the probe that waits for a slot. Whether one is called.
     pub(super) fn call_lanes_of(&mut self, path: &Path, now: Timestamp) -> bool {
+        let reads_on = self.reads_on();
+        if self.lanes.of.is_empty() {
+            // As it is as long as all is well: then nobody need write the lanes' names.
+            self.probe_waits = None;
+            return reads_on;
+        }
         self.drop_idle_wait(now);
         let levels = [Lane::of_destination(&path.destination), Lane::of_endpoint(&path.endpoint)];
         levels.iter().for_each(|lane| self.time_probe(lane, now));
         let lanes = levels.into_iter().flat_map(|lane| [lane.short(), lane]).chain(self.probe_waits.clone());
         let called = lanes.filter(|lane| self.call_if_needed(lane, now)).count();
-        let reads_on = self.left_unread && self.ready_len() < super::READ_AHEAD / 2;
         called > 0 || reads_on
     }
 
@@ -241,7 +257,7 @@ impl Board {
                 let (max, room) = self.room(of);
                 // By halves: a commit for each single delivery would cost more than the delivery.
                 let is_worth_it = room.len > max.len / 2 && room.bytes > max.bytes / 2;
-                is_worth_it.then(|| Call::Feed(lane.clone(), room))
+                is_worth_it.then(|| Call::Feed(lane.clone(), of.fitting(room)))
             }
         }
     }
@@ -255,7 +271,7 @@ impl Board {
             LaneOf::Endpoint(endpoint, name) => {
                 let load =
                     self.first.load_of_endpoint_in(endpoint, name) + self.again.load_of_endpoint_in(endpoint, name);
-                let max = self.endpoint_max();
+                let max = self.endpoint_max(name);
                 (max, least(room_in(max, load), of_destination(name)))
             }
         }
@@ -304,7 +320,7 @@ impl Board {
     }
 }
 
-fn room_in(max: Load, load: Load) -> Load {
+pub(super) fn room_in(max: Load, load: Load) -> Load {
     Load { len: max.len.saturating_sub(load.len), bytes: max.bytes.saturating_sub(load.bytes) }
 }
 

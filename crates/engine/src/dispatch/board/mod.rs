@@ -6,6 +6,7 @@
 //! Promise: what it holds is bounded whatever the backlog. What is under way is bounded over all, per destination and per
 //! endpoint. A destination that is down, or slow with a million due, costs the others nothing but its one look. What no
 //! circuit may hold back, because its schedule is short, none does.
+mod flow;
 mod lanes;
 mod levels;
 mod looks;
@@ -28,8 +29,9 @@ use postsync_core::time::Timestamp;
 
 use super::fair::{Fair, Load, May, Path, Room};
 use crate::ports::DueDelivery;
-use lanes::Lanes;
+use flow::Flows;
 pub(crate) use lanes::{Call, Expired};
+use lanes::{Lanes, room_in};
 use levels::Levels;
 use paced::Paced;
 pub(crate) use view::Seen;
@@ -49,20 +51,11 @@ pub(crate) struct Limits {
     pub(crate) queued_bytes_max: usize,
 }
 
-/// An endpoint may have that part of its destination's queue.
-const ENDPOINT_SHARE: usize = 4;
-
 /// However many destinations there are, each may have so many waiting in memory.
 const QUEUE_MIN: usize = 32;
 
-/// A destination has at most that part of the bytes that may wait in memory: a few slow ones with large bodies must leave room.
-const QUEUE_BYTES_SHARE: usize = 16;
-
-/// With so many that could go out as soon as there is a slot, nothing more is read.
-const READ_AHEAD: usize = 1_024;
-
-/// So often a page is read while what is new is enough.
-const READ_ANYWAY_EVERY_MS: i64 = 100;
+/// And one part in so many of the bytes.
+const QUEUES_MAX: usize = 512;
 
 /// What becomes of a delivery that is due.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,14 +107,15 @@ pub(crate) struct Board {
     first: Fair<DueDelivery>,
     again: Fair<DueDelivery>,
     levels: Levels,
+    flows: Flows,
     paced: Paced,
     lanes: Lanes,
     /// In memory or under way: a page read meanwhile shows them again.
     known: HashSet<DeliveryId>,
     in_flight: usize,
     again_in_flight: usize,
-    /// The reader has left due rows on disk because enough waits.
-    left_unread: bool,
+    /// How many waited when the reader left due rows on disk because that was enough.
+    left_unread: Option<usize>,
     /// It has read some all the same.
     read_anyway_at: Option<Timestamp>,
     /// First attempts and others take turns.
@@ -156,12 +150,13 @@ impl Board {
             first: Fair::default(),
             again: Fair::default(),
             levels: Levels::default(),
+            flows: Flows::default(),
             paced: Paced::default(),
             lanes: Lanes::default(),
             known: HashSet::new(),
             in_flight: 0,
             again_in_flight: 0,
-            left_unread: false,
+            left_unread: None,
             read_anyway_at: None,
             is_agains_turn: false,
             probe_waits: None,
@@ -217,6 +212,9 @@ impl Board {
 
     /// The lane in which others wait already: new work behind them, or under a steady stream they would wait for ever.
     fn lane_before(&self, path: &Path, is_parkable: bool) -> Option<Lane> {
+        if self.lanes.of.is_empty() {
+            return None;
+        }
         let lanes = [Lane::of_endpoint(&path.endpoint), Lane::of_destination(&path.destination)];
         lanes.into_iter().map(|lane| if is_parkable { lane } else { lane.short() }).find(|lane| self.lanes.has(lane))
     }
@@ -225,7 +223,7 @@ impl Board {
     /// backlog must leave room for its neighbours.
     fn full_lane(&self, path: &Path) -> Option<Lane> {
         let of_endpoint = self.first.load_of_endpoint(path) + self.again.load_of_endpoint(path);
-        if reaches(of_endpoint, self.endpoint_max()) {
+        if reaches(of_endpoint, self.endpoint_max(&path.destination)) {
             return Some(Lane::of_endpoint(&path.endpoint));
         }
         let is_full =
@@ -233,9 +231,10 @@ impl Board {
         is_full.then(|| Lane::of_destination(&path.destination))
     }
 
-    fn endpoint_max(&self) -> Load {
-        let Load { len, bytes } = self.queue_max();
-        Load { len: (len / ENDPOINT_SHARE).max(1), bytes: (bytes / ENDPOINT_SHARE).max(1) }
+    /// In its destination's queue an endpoint may have as much as it leaves for its neighbours, also for those that come later.
+    fn endpoint_max(&self, destination: &Destination) -> Load {
+        let Load { len, bytes } = room_in(self.queue_max(), self.queued_for(destination));
+        Load { len: len.max(1), bytes: bytes.max(1) }
     }
 
     fn queued_for(&self, destination: &Destination) -> Load {
@@ -250,13 +249,14 @@ impl Board {
         Load { len: self.limits.queued_max, bytes: self.limits.queued_bytes_max }
     }
 
+    /// What may wait for one destination: as much as is left for all others. So one alone has half of all there is, each that
+    /// comes after it finds room, and none has to be put out for it.
     fn queue_max(&self) -> Load {
-        let waiting = self.first.destinations().max(self.again.destinations()).max(1);
-        let Load { len, bytes } = self.queued_max();
-        let most = (bytes / QUEUE_BYTES_SHARE).max(1);
+        let (max, most) = (self.queued_max(), self.limits.queue_max);
+        let left = room_in(max, self.queued());
         Load {
-            len: (len / waiting).clamp(QUEUE_MIN.min(self.limits.queue_max), self.limits.queue_max),
-            bytes: (bytes / waiting).clamp((most / QUEUE_MIN).max(1), most),
+            len: left.len.clamp(QUEUE_MIN.min(most), most),
+            bytes: left.bytes.clamp((max.bytes / QUEUES_MAX).max(1), max.bytes.max(1)),
         }
     }
 
@@ -406,6 +406,9 @@ impl Board {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.again_in_flight = self.again_in_flight.saturating_sub(usize::from(ticket.is_again()));
         let path = &ticket.path;
+        if outcome.is_some() {
+            self.flows.ended(&path.destination, now);
+        }
         let mut landed = Landed::default();
         let bearing = |of: fn(Outcome) -> Bearing| outcome.map_or(Bearing::Nothing, of);
         // Whose connection was made is there again, whatever its endpoint makes of it.
@@ -450,22 +453,6 @@ impl Board {
     /// The delivery is neither here nor under way any more.
     pub(crate) fn forget(&mut self, id: DeliveryId) {
         self.known.remove(&id);
-    }
-
-    /// Whether so much waits that nothing more need be read now. What is new comes without being read: where only that is
-    /// enough, some is read from time to time, or a steady excess of it would keep every retry on disk.
-    pub(crate) fn has_enough(&mut self, now: Timestamp) -> bool {
-        self.left_unread = self.ready_len() >= READ_AHEAD;
-        let is_recent = self.read_anyway_at.is_some_and(|at| (0..READ_ANYWAY_EVERY_MS).contains(&(now.0 - at.0)));
-        if !self.left_unread || is_recent || self.again.ready_len() >= READ_AHEAD {
-            return self.left_unread;
-        }
-        self.read_anyway_at = Some(now);
-        false
-    }
-
-    fn ready_len(&self) -> usize {
-        self.first.ready_len() + self.again.ready_len()
     }
 }
 

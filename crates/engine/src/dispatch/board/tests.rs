@@ -74,9 +74,9 @@ fn large_bodies_fill_a_queue_sooner_and_leave_room_for_others() {
         let offered = ids.map(|id| board.offer(large(id, url), NOW, true, false));
         offered.filter(|offered| *offered == Offered::Queued).count()
     };
-    // A sixteenth of the bytes; the row that reaches it is the last.
-    assert_eq!(queued(&mut board, 0..50, "https://a.example/hook"), 3);
-    assert_eq!(queued(&mut board, 100..150, "https://b.example/hook"), 3);
+    // Half of the bytes, and half of what that leaves; the row that reaches it is the last.
+    assert_eq!(queued(&mut board, 0..50, "https://a.example/hook"), 20);
+    assert_eq!(queued(&mut board, 100..150, "https://b.example/hook"), 10);
     for n in 2..60 {
         queued(&mut board, n * 100..n * 100 + 50, &format!("https://c{n}.example/hook"));
     }
@@ -215,8 +215,7 @@ fn a_lane_is_fed_what_there_is_room_for_by_its_bytes_too() {
     let row = due(1, "imp_1", "https://a.example/hook");
     let lane = Lane::of_destination(&path_of(&row.delivery).unwrap().destination);
     board.note_parked(&lane, &row, NOW);
-    // A sixteenth of all bytes.
-    assert_eq!(board.next_call(NOW), Some(Call::Feed(lane.clone(), Load { len: 100, bytes: 10_000 })));
+    assert_eq!(board.next_call(NOW), Some(Call::Feed(lane.clone(), Load { len: 50, bytes: 80_000 })));
     let large = |id, len| {
         let due = due(id, &format!("imp_{id}"), "https://a.example/hook");
         DueDelivery { event: Event { body: vec![0; len].into(), ..due.event }, ..due }
@@ -224,8 +223,52 @@ fn a_lane_is_fed_what_there_is_room_for_by_its_bytes_too() {
     assert_eq!(board.offer(large(2, 2_000), NOW, true, true), Offered::Queued);
     let url_len = row.delivery.url.len();
     board.call(&lane);
-    assert_eq!(board.next_call(NOW), Some(Call::Feed(lane.clone(), Load { len: 99, bytes: 8_000 - url_len })));
-    assert_eq!(board.offer(large(3, 3_000), NOW, true, true), Offered::Queued);
+    assert_eq!(
+        board.next_call(NOW),
+        Some(Call::Feed(lane.clone(), Load { len: 49, bytes: (156_000 - 2 * url_len) / 2 }))
+    );
+    assert_eq!(board.offer(large(3, 60_000), NOW, true, true), Offered::Queued);
     board.call(&lane);
-    assert_eq!(board.next_call(NOW), None, "half of its bytes are taken");
+    assert_eq!(board.next_call(NOW), None, "half of what it may have is taken");
+}
+
+#[test]
+fn nothing_more_is_read_while_what_flows_is_enough() {
+    let limits = Limits {
+        in_flight_max: 9_999,
+        again_max: 9_999,
+        queue_max: 9_999,
+        queued_max: 99_999,
+        queued_bytes_max: usize::MAX,
+    };
+    let mut board = Board::new(limits);
+    let url = "https://a.example/hook";
+    let queue = |board: &mut Board, ids: std::ops::Range<i64>| {
+        for id in ids {
+            let mut due = due(id, "imp_1", url);
+            due.delivery.attempts = 1;
+            assert_eq!(board.offer(due, NOW, true, false), Offered::Queued);
+        }
+    };
+    queue(&mut board, 0..3_000);
+    let tickets: Vec<Ticket> = std::iter::from_fn(|| board.next(NOW, NOW)).map(|launch| launch.ticket).collect();
+    assert!(!tickets.is_empty() && board.again.ready_len() == 0, "its window is full");
+    assert!(!board.has_enough(NOW), "nobody knows yet whether it takes anything: others may be behind it on disk");
+    let delivered = Some(Outcome::Delivered { status: 204 });
+    let mut under_way = std::collections::VecDeque::from(tickets);
+    for _ in 0..flow::READ_AHEAD {
+        let ticket = under_way.pop_front().unwrap();
+        board.land(&ticket, delivered, NOW, 0.0, |_| true);
+        under_way.extend(std::iter::from_fn(|| board.next(NOW, NOW)).map(|launch| launch.ticket));
+    }
+    board.read_anyway_at = Some(NOW);
+    assert!(board.has_enough(NOW), "it takes a thousand in a moment");
+    assert!(!board.reads_on());
+    while board.queued().len > 3_000 - flow::READ_AHEAD - flow::READ_AHEAD / 2 - 40 {
+        let ticket = under_way.pop_front().unwrap();
+        board.land(&ticket, delivered, NOW, 0.0, |_| true);
+        under_way.extend(std::iter::from_fn(|| board.next(NOW, NOW)).map(|launch| launch.ticket));
+    }
+    assert!(board.reads_on(), "half of what was enough has gone");
+    assert!(!board.has_enough(NOW.plus_ms(600)), "it has taken nothing since");
 }

@@ -5,7 +5,7 @@ use postsync_core::limits::BACKLOG_COUNTED_MAX;
 use postsync_core::parking::Lane;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery};
-use rusqlite::{Connection, OptionalExtension as _, Params, Result, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row, params};
 
 use super::rows::{self, any_columns, attempt_columns, delivery_columns, due_columns, parked_columns};
 use super::{all, at_most};
@@ -19,6 +19,16 @@ const DUE: &str = concat!(
     due_columns!(),
     ", e.body FROM due q CROSS JOIN deliveries d ON d.id = q.id CROSS JOIN events e ON e.id = d.event
      WHERE (q.due_at, q.id) > (?1, ?2) AND q.due_at <= ?3 AND +q.open = 0 ORDER BY q.due_at, q.id LIMIT ?4"
+);
+
+const DUE_PLACES: &str = "SELECT due_at, id FROM due
+    WHERE (due_at, id) > (?1, ?2) AND due_at <= ?3 AND +open = 0 ORDER BY due_at, id LIMIT ?4";
+
+const DUE_AT: &str = concat!(
+    "SELECT ",
+    due_columns!(),
+    ", e.body FROM due q CROSS JOIN deliveries d ON d.id = q.id CROSS JOIN events e ON e.id = d.event
+     WHERE q.due_at = ?1 AND q.id = ?2 AND +q.open = 0"
 );
 
 const NEXT_DUE: &str = "SELECT due_at FROM due WHERE due_at > ?1 AND +open = 0 ORDER BY due_at LIMIT 1";
@@ -119,6 +129,8 @@ pub(super) const SEARCHES: &[(&str, &str)] = &[
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
     DUE,
+    DUE_PLACES,
+    DUE_AT,
     NEXT_DUE,
     OPEN,
     PARKED,
@@ -150,8 +162,35 @@ pub(in crate::sqlite) fn due(
     after: Option<DueCursor>,
     limit: usize,
 ) -> Result<Vec<DueDelivery>> {
-    let (at, id) = after.map_or((i64::MIN, i64::MIN), |cursor| (cursor.at.0, cursor.id.0));
+    let (at, id) = behind(after);
     due_page(conn, DUE, params![at, id, until.0, at_most(limit)], limit)
+}
+
+pub(in crate::sqlite) fn due_places(
+    conn: &Connection,
+    until: Timestamp,
+    after: Option<DueCursor>,
+    limit: usize,
+) -> Result<Vec<DueCursor>> {
+    let (at, id) = behind(after);
+    let place = |row: &Row<'_>| Ok(DueCursor { at: Timestamp(row.get(0)?), id: DeliveryId(row.get(1)?) });
+    let mut statement = conn.prepare_cached(DUE_PLACES)?;
+    let places = statement.query_map(params![at, id, until.0, at_most(limit)], place)?;
+    let mut places = places.collect::<Result<Vec<_>>>()?;
+    places.sort_unstable_by_key(|place| place.id);
+    Ok(places)
+}
+
+pub(in crate::sqlite) fn due_at(conn: &Connection, places: &[DueCursor]) -> Result<Vec<DueDelivery>> {
+    let mut statement = conn.prepare_cached(DUE_AT)?;
+    let rows = places.iter().filter_map(|place| {
+        statement.query_row(params![place.at.0, place.id.0], rows::due_delivery).optional().transpose()
+    });
+    cut_due(rows, places.len())
+}
+
+fn behind(after: Option<DueCursor>) -> (i64, i64) {
+    after.map_or((i64::MIN, i64::MIN), |cursor| (cursor.at.0, cursor.id.0))
 }
 
 pub(in crate::sqlite) fn parked(
