@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use postsync_core::egress_rules::EgressRules;
+use postsync_core::endpoint::{Draft, Endpoint, Input};
 use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
 use postsync_core::ids::{ConsumerName, OrgId};
 use postsync_core::replay::{EndedAs, Filter};
@@ -15,6 +17,7 @@ use postsync_engine::{Bounds, Engine, Followed, Settings, Start};
 use postsync_store::MasterKey;
 use postsync_store::sqlite::{Options, Sqlite};
 
+use crate::checkers::rules_of;
 use crate::clock::VirtualClock;
 use crate::dice::Dice;
 use crate::facts::{Fact, FeedFact};
@@ -38,6 +41,9 @@ const URLS: [&str; 8] = [
 ];
 const NEVER: usize = 3;
 
+/// Registered by one organization after another: on a host of its own, and on one that others share.
+const REGISTERED: [&str; 2] = ["https://r4.example/registered", "https://r1.example/registered"];
+
 /// What a create asks for in place of the server's schedule.
 const SCHEDULES: [Option<&str>; 6] = [None, None, None, None, Some("0s,3s,30s"), Some("0s,20s,15m")];
 
@@ -46,6 +52,9 @@ const WALL_AHEAD_MS_MAX: i64 = 300_000;
 
 /// After the faults, everything ends within this: the schedule, the wall clock's worst step, and the queue.
 const SETTLE_MS_MAX: i64 = 3_600_000;
+
+/// A start has ended within so many seconds.
+const STARTED_S_MAX: u32 = 120;
 
 /// How far back a replay goes.
 const REPLAYED_MS_MAX: i64 = 1_200_000;
@@ -163,6 +172,9 @@ impl Run {
             };
             self.stage.receivers.set_mood(url, mood);
         }
+        for url in REGISTERED {
+            self.stage.receivers.set_mood(url, if faulty { Mood::Moody } else { Mood::Healthy });
+        }
     }
 
     /// A life that ends badly, and the time until somebody starts the next one.
@@ -222,6 +234,8 @@ impl Run {
             41..=46 => self.rotate(),
             47..=49 => self.read_a_feed(),
             50 => self.replay(),
+            51 | 52 => self.register(),
+            53..=56 => self.change_an_endpoint(),
             _ => {}
         }
     }
@@ -271,6 +285,54 @@ impl Run {
         let rules = EndpointRules { limits: EndpointLimits { per_second, concurrency }, is_paused: dice.below(3) == 0 };
         self.stage.witness.tell(&Fact::RulesSet { endpoint: &endpoint, rules });
         engine.set_endpoint_rules(&endpoint, rules);
+    }
+
+    /// An owner registers an endpoint: from now on every event of the organization goes there, too.
+    fn register(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let (org, dice) = (OrgId::new(&self.some_org()), &self.stage.dice);
+        let (url, concurrency) = (REGISTERED[dice.below(2)], [None, Some(1), Some(3)][dice.below(3)]);
+        let body = serde_json::json!({"url": url, "concurrency": concurrency});
+        let draft = body.as_object().and_then(|body| Draft::read(body, &EgressRules::default()).ok());
+        let (Some(draft), witness) = (draft, self.stage.witness.clone()) else { return };
+        self.stage.spawner().spawn(Box::pin(async move {
+            if let Ok(new) = engine.register_endpoint(&org, draft).await {
+                witness.tell(&Fact::RulesSet { endpoint: &new.endpoint.id, rules: rules_of(&new.endpoint) });
+            }
+        }));
+    }
+
+    /// An owner pauses an endpoint, resumes it, or limits it otherwise.
+    fn change_an_endpoint(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let (org, dice) = (OrgId::new(&self.some_org()), &self.stage.dice);
+        let found = self.stage.endpoints(&org);
+        let Some(endpoint) = found.get(dice.below(found.len().max(1))) else { return };
+        let concurrency = [None, Some(1), Some(3)][dice.below(3)];
+        let input = [Some(Input::Pause), Some(Input::Resume), Some(Input::Resume), None][dice.below(4)];
+        let change = move |endpoint: &mut Endpoint| match input {
+            Some(input) => _ = endpoint.move_by(input),
+            None => endpoint.concurrency = concurrency,
+        };
+        let changing = change_endpoint(engine, endpoint.clone(), change, self.stage.witness.clone());
+        self.stage.spawner().spawn(Box::pin(changing));
+    }
+
+    /// What is still paused would wait for its owner for ever.
+    fn resume_all(&mut self) {
+        // With much to recover a start takes its time.
+        for _ in 0..STARTED_S_MAX {
+            if self.stage.engine().is_none() {
+                self.stage.advance(1_000);
+            }
+        }
+        for endpoint in self.orgs().iter().flat_map(|org| self.stage.endpoints(org)).collect::<Vec<_>>() {
+            let Some(engine) = self.stage.engine() else { return };
+            let resume = |endpoint: &mut Endpoint| _ = endpoint.move_by(Input::Resume);
+            let changing = change_endpoint(engine, endpoint, resume, self.stage.witness.clone());
+            self.stage.spawner().spawn(Box::pin(changing));
+        }
+        self.stage.advance(1_000);
     }
 
     fn some_org(&self) -> String {
@@ -356,6 +418,7 @@ impl Run {
             }
         }
         self.stage.store.set_faulty(false);
+        self.resume_all();
         self.stage.witness.tell(&Fact::FaultsStopped);
         let began_ms = self.stage.clock.mono_ms();
         let mut settled = false;
@@ -387,6 +450,27 @@ impl Run {
             generations: end.generations.len(),
             attempts: end.deliveries.iter().map(|record| record.attempts.len()).sum(),
         }
+    }
+}
+
+/// What was set is told once it holds.
+async fn change_endpoint(
+    engine: Arc<Engine>,
+    endpoint: Endpoint,
+    change: impl FnOnce(&mut Endpoint) + Send + 'static,
+    witness: Witness,
+) {
+    let now = engine.now();
+    let by = move |before: &Endpoint| {
+        let mut after = before.clone();
+        change(&mut after);
+        if after != *before {
+            after.touch(now);
+        }
+        Ok(after)
+    };
+    if let Ok(after) = engine.change_endpoint(&endpoint.org, &endpoint.id, by).await {
+        witness.tell(&Fact::RulesSet { endpoint: &after.id, rules: rules_of(&after) });
     }
 }
 

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use postsync_core::endpoint::Endpoint;
 use postsync_core::generation::{Generation, NewGeneration, Request};
 use postsync_core::ids::{GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
@@ -282,6 +283,12 @@ impl Stage {
                 return all;
             }
         }
+    }
+
+    /// Every registered endpoint of an organization on disk.
+    #[must_use]
+    pub fn endpoints(&self, org: &OrgId) -> Vec<Endpoint> {
+        now(self.store.inner().endpoints(org))
     }
 
     /// Every delivery of an organization on disk with its attempts, newest first.

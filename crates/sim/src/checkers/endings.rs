@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postsync_core::change::Change;
 use postsync_core::delivery::{Origin, State};
-use postsync_core::ids::{DeliveryId, GenerationId};
+use postsync_core::ids::{DeliveryId, EndpointId, GenerationId};
+use postsync_engine::ports::DeliveryRecord;
 
 use super::{Checker, End, ensure};
 use crate::facts::{Fact, Moment};
@@ -35,8 +36,8 @@ impl Checker for AcceptedEnds {
     }
 }
 
-/// Each ended generation that wanted a webhook has one event with one delivery, beside those of replays, and all are delivered
-/// or exhausted.
+/// Each ended generation that wanted a webhook has one event with one delivery, beside those of replays and at most one for each
+/// registered endpoint, and all are delivered or exhausted.
 #[derive(Default)]
 pub(super) struct EventReachesOrExhausts;
 
@@ -50,16 +51,19 @@ impl Checker for EventReachesOrExhausts {
     }
 
     fn at_end(&mut self, end: &End) -> Result<(), String> {
-        let mut of: BTreeMap<Option<GenerationId>, Vec<(Origin, State)>> = BTreeMap::new();
-        for record in &end.deliveries {
-            of.entry(record.delivery.generation).or_default().push((record.delivery.origin, record.delivery.state));
+        let mut of: BTreeMap<Option<GenerationId>, Vec<(Origin, &EndpointId, State)>> = BTreeMap::new();
+        for DeliveryRecord { delivery, .. } in &end.deliveries {
+            of.entry(delivery.generation).or_default().push((delivery.origin, &delivery.endpoint, delivery.state));
         }
         for generation in end.generations.iter().filter(|g| g.is_final()) {
             let wanted = usize::from(generation.request.webhook_url.is_some());
             let states = of.get(&Some(generation.id)).map_or(&[][..], Vec::as_slice);
-            let first = states.iter().filter(|(origin, _)| *origin == Origin::Event).count();
-            ensure(first == wanted, || format!("{} has ended with {first} deliveries", generation.id))?;
-            ensure(states.iter().all(|(_, s)| !matches!(s, State::Due(_) | State::Parked(..))), || {
+            let first = states.iter().filter(|(origin, ..)| *origin == Origin::Event).map(|(_, endpoint, _)| *endpoint);
+            let (registered, own): (Vec<_>, Vec<_>) = first.partition(|endpoint| endpoint.is_registered());
+            ensure(own.len() == wanted, || format!("{} has ended with {} deliveries", generation.id, own.len()))?;
+            let each_once = registered.iter().collect::<BTreeSet<_>>().len() == registered.len();
+            ensure(each_once, || format!("{} has ended with two deliveries for one endpoint", generation.id))?;
+            ensure(states.iter().all(|(.., s)| !matches!(s, State::Due(_) | State::Parked(..))), || {
                 format!("the event of {} was neither delivered nor given up", generation.id)
             })?;
         }

@@ -21,6 +21,8 @@ use postsync_engine::ports::DeliveryRecord;
 
 use crate::facts::{Fact, Moment};
 
+pub(crate) use owners::rules_of;
+
 /// What the checkers must know of a run's settings.
 #[derive(Clone, Debug)]
 pub struct Rules {

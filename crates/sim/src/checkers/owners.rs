@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 
 use postsync_core::change::Change;
-use postsync_core::endpoint_limits::EndpointRules;
+use postsync_core::endpoint::{Endpoint, State};
+use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
 use postsync_core::ids::{DeliveryId, EndpointId};
 
 use super::{Checker, ensure};
@@ -29,10 +30,34 @@ impl Book {
     }
 }
 
+/// What stands on disk of registered endpoints: it holds from the first moment of a life. While a change is told only once it
+/// holds, what it allows may begin as soon as it is written.
+#[derive(Default)]
+struct OnDisk(BTreeMap<EndpointId, EndpointRules>);
+
+impl OnDisk {
+    /// Which has changed to what.
+    fn learn<'a>(&mut self, fact: &Fact<'a>) -> Option<(&'a EndpointId, EndpointRules)> {
+        let Fact::Committed(Change::AddEndpoint(endpoint) | Change::ChangeEndpoint(endpoint)) = fact else {
+            return None;
+        };
+        let rules = rules_of(endpoint);
+        self.0.insert(endpoint.id.clone(), rules);
+        Some((&endpoint.id, rules))
+    }
+}
+
+/// What holds for an endpoint as it stands.
+pub(crate) fn rules_of(endpoint: &Endpoint) -> EndpointRules {
+    let limits = EndpointLimits { per_second: endpoint.per_second, concurrency: endpoint.concurrency };
+    EndpointRules { limits, is_paused: endpoint.state == State::Paused }
+}
+
 /// No attempt begins for an endpoint that is paused, but those that were about to.
 #[derive(Default)]
 pub(super) struct PausesHold {
     book: Book,
+    on_disk: OnDisk,
     /// Since when each is paused.
     paused_ms: BTreeMap<EndpointId, i64>,
 }
@@ -44,17 +69,25 @@ impl Checker for PausesHold {
 
     fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         self.book.learn(fact);
+        if let Some((endpoint, EndpointRules { is_paused: false, .. })) = self.on_disk.learn(fact) {
+            self.paused_ms.remove(endpoint);
+        }
         match fact {
-            Fact::LifeBegan => self.paused_ms.clear(),
+            Fact::LifeBegan => {
+                let paused = self.on_disk.0.iter().filter(|(_, rules)| rules.is_paused);
+                self.paused_ms = paused.map(|(endpoint, _)| (endpoint.clone(), i64::MIN / 2)).collect();
+            }
             // Nothing in the process has gone on meanwhile.
-            Fact::Paused { ms } => self.paused_ms.values_mut().for_each(|since_ms| *since_ms += ms),
+            Fact::Paused { ms } => {
+                self.paused_ms.values_mut().for_each(|since_ms| *since_ms = since_ms.saturating_add(*ms))
+            }
             Fact::RulesSet { endpoint, rules } if rules.is_paused => {
                 self.paused_ms.entry((*endpoint).clone()).or_insert(at.mono_ms);
             }
             Fact::RulesSet { endpoint, .. } => _ = self.paused_ms.remove(*endpoint),
             Fact::Committed(Change::StartAttempt { delivery, .. } | Change::StartProbe { delivery, .. }) => {
                 let since_ms = self.book.0.get(delivery).and_then(|endpoint| self.paused_ms.get(endpoint));
-                let is_late = since_ms.is_some_and(|since_ms| at.mono_ms - since_ms > LATE_MS_MAX);
+                let is_late = since_ms.is_some_and(|since_ms| at.mono_ms.saturating_sub(*since_ms) > LATE_MS_MAX);
                 return ensure(!is_late, || format!("{delivery} was started, and its endpoint is paused"));
             }
             _ => {}
@@ -68,6 +101,7 @@ impl Checker for PausesHold {
 #[derive(Default)]
 pub(super) struct LimitsKept {
     book: Book,
+    on_disk: OnDisk,
     /// And since when, by the wall clock.
     limits: BTreeMap<EndpointId, (usize, i64)>,
     under_way: BTreeMap<(DeliveryId, u32), EndpointId>,
@@ -81,7 +115,7 @@ impl LimitsKept {
         let Some(endpoint) = self.book.0.get(&attempt.0) else { return Ok(()) };
         self.under_way.insert(attempt, endpoint.clone());
         let Some((limit, since_ms)) = self.limits.get(endpoint) else { return Ok(()) };
-        let is_meant = started_ms.is_some_and(|started_ms| started_ms - since_ms > DECIDED_MS_MAX);
+        let is_meant = started_ms.is_some_and(|started_ms| started_ms.saturating_sub(*since_ms) > DECIDED_MS_MAX);
         let count = self.under_way.values().filter(|other| *other == endpoint).count();
         ensure(!is_meant || count <= *limit, || format!("{count} are under way to {endpoint}, which wants {limit}"))
     }
@@ -94,9 +128,17 @@ impl Checker for LimitsKept {
 
     fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         self.book.learn(fact);
+        if let Some((endpoint, rules)) = self.on_disk.learn(fact) {
+            match (self.limits.get_mut(endpoint), rules.limits.concurrency) {
+                (Some((limit, _)), Some(now)) => *limit = (*limit).max(now as usize),
+                (Some(_), None) => _ = self.limits.remove(endpoint),
+                (None, _) => {}
+            }
+        }
         match fact {
             Fact::LifeBegan => {
-                self.limits.clear();
+                let limited = self.on_disk.0.iter().filter_map(|(id, rules)| Some((id, rules.limits.concurrency?)));
+                self.limits = limited.map(|(id, limit)| (id.clone(), (limit as usize, i64::MIN / 2))).collect();
                 self.under_way.clear();
                 self.started_ms.clear();
             }
