@@ -14,14 +14,15 @@ use postsync_core::time::Timestamp;
 use postsync_core::{moment, rule};
 
 use crate::dispatch::Ticket;
+use crate::generate::Ended;
 use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::world::World;
 use crate::{dispatch, endpoints, settle};
 
-pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending) {
+pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending, ended: Ended) {
     let (id, media) = (generation.id, stored_media(&ending));
     let Some(registered) = registered(world, &generation).await else {
-        return hand_back(world, &mut generation, &ending).await;
+        return hand_back(world, &mut generation, media, ended).await;
     };
     let around = Surroundings { servers: &world.settings.schedule, registered: &registered };
     let (now, event) = (world.now(), world.new_event_id());
@@ -83,15 +84,14 @@ async fn registered(world: &Arc<World>, generation: &Generation) -> Option<Arc<[
     }
 }
 
-/// As if its work had been cut: the next start makes it again. Its video goes, for nothing would name it. One that has died too
-/// often stays counted: the next start ends it.
-async fn hand_back(world: &Arc<World>, generation: &mut Generation, ending: &Ending) {
+/// As if its work had been cut: the next start makes it again. Its video goes, for nothing would name it. A start that has died
+/// stays counted.
+async fn hand_back(world: &Arc<World>, generation: &mut Generation, media: Option<MediaId>, ended: Ended) {
     tracing::warn!(generation = %generation.id, "handed back, because nobody could say where its webhook goes; the next start makes it again");
-    remove_unnamed(world, stored_media(ending)).await;
-    if matches!(ending, Ending::Failed(failure) if generation::died_too_often(generation).as_ref() == Some(failure)) {
-        return;
-    }
-    if let Some(released) = generation::release(generation, world.now()) {
+    remove_unnamed(world, media).await;
+    if ended == Ended::ByItsStart
+        && let Some(released) = generation::release(generation, world.now())
+    {
         let _ = world.write(vec![released]).await;
     }
 }

@@ -58,8 +58,8 @@ async fn work(
     _entry: Entry,
 ) {
     let id = generation.id;
-    if let Some(ending) = tries(&world, &*generator, &places, &mut generation).await {
-        finish::finish(&world, generation, ending).await;
+    if let Some((ending, ended)) = tries(&world, &*generator, &places, &mut generation).await {
+        finish::finish(&world, generation, ending, ended).await;
     }
     if let Some(backlog) = world.backlogs.get(&route) {
         backlog.forget(id);
@@ -72,18 +72,18 @@ async fn tries(
     generator: &dyn Generator,
     places: &Places,
     generation: &mut Generation,
-) -> Option<Ending> {
+) -> Option<(Ending, Ended)> {
     // One for all tries: work that dies late each time would otherwise have the limit three times.
     let mut limits = Limits::of(world);
     loop {
         if let Some(failure) = generation::died_too_often(generation) {
-            return Some(Ending::Failed(failure));
+            return Some((Ending::Failed(failure), Ended::Otherwise));
         }
         match attempt(world, generator, places, generation, &mut limits).await {
-            Tried::Made(output) => return Some(Ending::Completed(output)),
-            Tried::Failed(failure) => return Some(Ending::Failed(failure)),
+            Tried::Made(output) => return Some((Ending::Completed(output), Ended::ByItsStart)),
+            Tried::Failed(failure, ended) => return Some((Ending::Failed(failure), ended)),
             Tried::Died(why) if generator.instant() => {
-                return Some(Ending::Failed(Failure::new(GENERATION_PIPELINE_FAILED, &why)));
+                return Some((Ending::Failed(Failure::new(GENERATION_PIPELINE_FAILED, &why)), Ended::Otherwise));
             }
             Tried::Died(why) => {
                 tracing::warn!(generation = %generation.id, tries = generation.tries, why, "the work died");
@@ -101,10 +101,19 @@ async fn tries(
     }
 }
 
+/// What led to an ending: who hands it back takes back a start that led to it, and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The work of its last start, which this process has put on record.
+    ByItsStart,
+    /// It had died too often, or its inputs could not be had.
+    Otherwise,
+}
+
 /// What one try came to.
 enum Tried {
     Made(Output),
-    Failed(Failure),
+    Failed(Failure, Ended),
     /// Its child, or a generator of ours, died.
     Died(String),
     /// A stop has cut the work.
@@ -117,7 +126,8 @@ impl Tried {
     fn of(made: Result<Output, GeneratorError>, started: bool) -> Self {
         match made {
             Ok(output) => Self::Made(output),
-            Err(GeneratorError::Failed(failure)) => Self::Failed(failure),
+            Err(GeneratorError::Failed(failure)) if started => Self::Failed(failure, Ended::ByItsStart),
+            Err(GeneratorError::Failed(failure)) => Self::Failed(failure, Ended::Otherwise),
             Err(GeneratorError::Died(why)) => Self::Died(why),
             Err(GeneratorError::Cancelled) if started => Self::Cut,
             Err(GeneratorError::Cancelled) => Self::NotStarted,
@@ -164,7 +174,7 @@ async fn in_its_place(
     let Some(_place) = places.wait(world).await else { return Tried::NotStarted };
     if !generator.instant() {
         match generation::take(generation, world.now()) {
-            Take::GiveUp(failure) => return Tried::Failed(failure),
+            Take::GiveUp(failure) => return Tried::Failed(failure, Ended::Otherwise),
             Take::Ended => return Tried::NotStarted,
             Take::Work(start) => match world.write(vec![start]).await {
                 Some(Applied::Done) => {}

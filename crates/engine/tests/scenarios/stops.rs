@@ -115,6 +115,22 @@ fn an_end_whose_receivers_nobody_can_read_is_handed_back() {
 }
 
 #[test]
+fn a_failure_that_is_handed_back_takes_no_start_back() {
+    let mut play = Play::new("0s");
+    let org = OrgId::new(ORG);
+    play.stage.slow.script([Work { takes_ms: 10, result: WorkResult::Died }; 3]);
+    play.stage.store.set_endpoints_damaged(org.clone(), Some(StoreError::Failed("no such page".to_owned())));
+    let id = play.submit(SLOW_MODEL, Some(URL));
+    play.stage.advance(1_000);
+    assert_eq!((play.generation(id).tries, play.generation(id).status()), (3, Status::Processing), "its end waits");
+    stop(&mut play);
+    play.stage.store.set_endpoints_damaged(org, None);
+    play.start();
+    play.stage.run_ready();
+    assert_eq!(play.generation(id).status(), Status::Failed, "it is not tried a fourth time");
+}
+
+#[test]
 fn stops_use_no_step_however_many_there_are() {
     let settings = Settings { shutdown_grace: Duration::from_secs(2), ..Settings::default() };
     let mut play = Play::with(settings, Bounds::default());
