@@ -41,7 +41,7 @@ impl<A> Default for Waiting<A> {
 
 impl<A> Waiting<A> {
     pub(super) fn push(&mut self, work: Work, answer: A) {
-        let queue = if can_wait(&work) { &mut self.later } else { &mut self.first };
+        let queue = if can_wait(work.changes()) { &mut self.later } else { &mut self.first };
         queue.push_back((work, answer));
     }
 
@@ -64,9 +64,12 @@ impl<A> Waiting<A> {
         batch
     }
 
-    /// A commit of so many changes took so long.
+    /// A commit of so many changes took so long. A small one says what a sync costs, and not a change.
     pub(super) fn took(&mut self, changes: usize, time: Duration) {
-        let cost = time.as_secs_f64() / changes.max(1) as f64;
+        if changes < COMMIT_CHANGES_MIN {
+            return;
+        }
+        let cost = time.as_secs_f64() / changes as f64;
         self.cost += (cost - self.cost) * LAST_WEIGHS;
     }
 
@@ -88,9 +91,9 @@ fn fill<A>(batch: &mut Vec<(Work, A)>, queue: &mut VecDeque<(Work, A)>, max: usi
     weight
 }
 
-/// Whether nobody is kept waiting by it: outcomes, for their POSTs are over, and what is late anyway.
-fn can_wait(work: &Work) -> bool {
-    match work.changes().first() {
+/// Whether nobody is kept waiting by that list: outcomes, for their POSTs are over, and what is late anyway.
+pub fn can_wait(changes: &[Change]) -> bool {
+    match changes.first() {
         Some(Change::StartAttempt { attempt, .. }) => *attempt > 1,
         Some(
             Change::SettleAttempt(_)
@@ -179,6 +182,10 @@ mod tests {
         }
         let few = next(&mut waiting).len();
         assert!((90..=110).contains(&few), "4 ms at 40 us each are 100, and it took {few}");
+        for _ in 0..50 {
+            waiting.took(1, Duration::from_secs(1));
+        }
+        assert!((90..=110).contains(&next(&mut waiting).len()), "one change alone says nothing");
         for _ in 0..50 {
             waiting.took(100, Duration::from_secs(1));
         }

@@ -38,6 +38,7 @@ use readers::Readers;
 use writer::WriterThread;
 
 pub use backup::{Copied, CopyProgress, Watch, back_up, restore};
+pub use batch::can_wait;
 pub use commit::{Abort, BeforeCommit, Fate, Written};
 pub use connect::Pragmas;
 pub use owner::OwnerLock;

@@ -18,7 +18,7 @@ fn the_live_writer_syncs_each_commit() {
         synchronous: 2,
         auto_vacuum: 2,
         wal_autocheckpoint: 4_000,
-        cache_size: -32 * 1024,
+        cache_size: -8 * 1024,
         busy_timeout: 5_000,
     };
     assert_eq!(block_on(store.pragmas()), Ok(want));
