@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::harness::api::{id_of, passthrough};
 use crate::harness::growing::Growing;
@@ -96,7 +96,10 @@ async fn tell_the_same(events: usize, restarts: usize) {
     let reading = || Reading { api: api.clone(), up: up.clone(), seen: Arc::default(), read: Growing::default() };
     let (polling, streaming) = (reading(), reading());
     let poller = tokio::spawn(poll(polling.clone()));
-    let streamer = tokio::spawn(stream(streaming.clone()));
+    let (opened, open) = oneshot::channel();
+    let streamer = tokio::spawn(stream(streaming.clone(), opened));
+    // A stream begins with what happens once it is open.
+    open.await.unwrap();
     let accepted = Growing::default();
     let creators = create(api.clone(), up.clone(), receiver.url("/hook"), accepted.clone(), events);
     let creators = tokio::spawn(creators);
@@ -188,8 +191,8 @@ fn read(item: &Value) -> (String, Seen) {
 }
 
 /// One stream, opened again behind the last id whenever it ends.
-async fn stream(reading: Reading) {
-    let (mut seen, mut last_id) = (0, String::new());
+async fn stream(reading: Reading, opened: oneshot::Sender<()>) {
+    let (mut seen, mut last_id, mut opened) = (0, String::new(), Some(opened));
     loop {
         let response = match reading.api.try_stream(&last_id).await {
             Ok(response) if response.status() == 200 => response,
@@ -199,6 +202,7 @@ async fn stream(reading: Reading) {
                 continue;
             }
         };
+        opened.take().into_iter().for_each(|opened| _ = opened.send(()));
         let (mut bytes, mut text) = (response.bytes_stream(), Vec::new());
         while let Some(Ok(chunk)) = bytes.next().await {
             text.extend_from_slice(&chunk);
