@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 /// The server makes some hundred small things for each delivery, and drops many of them on another thread than the one that made
-/// them. With the system's allocator that costs a tenth more time and a third more memory.
+/// them. With the system's allocator that takes about a tenth more time.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,5 +1,5 @@
-//! Whether more is to be read, going by how much destinations take: what is in memory for one that takes a thousand a second is as good as under way, while what is
-//! there for one that takes nothing says nothing about whether more should be read.
+//! Whether more is to be read, going by how much destinations take: what is in memory for one that takes a thousand a second
+//! is as good as under way, while what is there for one that takes nothing says nothing about it.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
