@@ -9,15 +9,18 @@ use postsync_core::change::Change;
 
 use super::commit::Work;
 
-/// Changes in one commit; the list that crosses it still rides whole.
+/// Changes in one commit; the list that crosses it still rides whole, and what can wait has its part beside it.
 const COMMIT_CHANGES_MAX: usize = 1_024;
 
 /// However slow the disk is, so many go into one commit.
 const COMMIT_CHANGES_MIN: usize = 64;
 
-/// As long as one commit may take. Changes to rows all over a large database cost ten times as much as those at the edge where
-/// history grows: a thousand of them would hold up for a tenth of a second whatever is new.
-const COMMIT_TIME: Duration = Duration::from_millis(4);
+/// As long as one commit may take while generations come and end. Changes to rows all over a large database cost ten times as
+/// much as those at the edge where history grows: a thousand of them would hold up for a tenth of a second whatever is new.
+const COMMIT_TIME: Duration = Duration::from_millis(5);
+
+/// Once commits have taken so long in all without a generation among them, only a backlog is left: larger ones cost less each.
+const QUIET_AFTER: Duration = Duration::from_secs(1);
 
 /// One part in so many of each commit is for what nobody waits for.
 const LATER_PART: usize = 4;
@@ -31,16 +34,21 @@ pub(super) struct Waiting<A> {
     later: VecDeque<(Work, A)>,
     /// What a change has cost of late, in seconds.
     cost: f64,
+    /// How long commits have taken since a generation was among what waits.
+    quiet: Duration,
 }
 
 impl<A> Default for Waiting<A> {
     fn default() -> Self {
-        Self { first: VecDeque::new(), later: VecDeque::new(), cost: 0.0 }
+        Self { first: VecDeque::new(), later: VecDeque::new(), cost: 0.0, quiet: Duration::ZERO }
     }
 }
 
 impl<A> Waiting<A> {
     pub(super) fn push(&mut self, work: Work, answer: A) {
+        if is_of_a_generation(work.changes()) {
+            self.quiet = Duration::ZERO;
+        }
         let queue = if can_wait(work.changes()) { &mut self.later } else { &mut self.first };
         queue.push_back((work, answer));
     }
@@ -59,13 +67,15 @@ impl<A> Waiting<A> {
         let mut batch = Vec::new();
         let kept = if self.later.is_empty() { 0 } else { max / LATER_PART };
         let weight = fill(&mut batch, &mut self.first, max - kept);
-        let weight = weight + fill(&mut batch, &mut self.later, max.saturating_sub(weight));
+        // A list that came last may have gone far beyond.
+        let weight = weight + fill(&mut batch, &mut self.later, max.saturating_sub(weight).max(kept));
         fill(&mut batch, &mut self.first, max.saturating_sub(weight));
         batch
     }
 
-    /// A commit of so many changes took so long. A small one says what a sync costs, and not a change.
+    /// A commit of so many changes took so long, without the disk's sync. A small one says what a commit costs, and not a change.
     pub(super) fn took(&mut self, changes: usize, time: Duration) {
+        self.quiet = self.quiet.saturating_add(time);
         if changes < COMMIT_CHANGES_MIN {
             return;
         }
@@ -74,6 +84,9 @@ impl<A> Waiting<A> {
     }
 
     fn changes_max(&self) -> usize {
+        if self.quiet >= QUIET_AFTER {
+            return COMMIT_CHANGES_MAX;
+        }
         let in_time = COMMIT_TIME.as_secs_f64() / self.cost.max(f64::MIN_POSITIVE);
         (in_time as usize).clamp(COMMIT_CHANGES_MIN, COMMIT_CHANGES_MAX)
     }
@@ -91,6 +104,14 @@ fn fill<A>(batch: &mut Vec<(Work, A)>, queue: &mut VecDeque<(Work, A)>, max: usi
     weight
 }
 
+/// Whether that list is of a generation's life: somebody waits for it, and more of its kind will come.
+fn is_of_a_generation(changes: &[Change]) -> bool {
+    matches!(
+        changes.first(),
+        Some(Change::AddGeneration(_) | Change::StartGeneration { .. } | Change::EndGeneration { .. })
+    )
+}
+
 /// Whether nobody is kept waiting by that list: outcomes, for their POSTs are over, and what is late anyway.
 pub fn can_wait(changes: &[Change]) -> bool {
     match changes.first() {
@@ -99,6 +120,7 @@ pub fn can_wait(changes: &[Change]) -> bool {
             Change::SettleAttempt(_)
             | Change::Park(_)
             | Change::Unpark { .. }
+            | Change::WaitOn { .. }
             | Change::Exhaust { .. }
             | Change::ExhaustPending { .. }
             | Change::AdvanceReplay(_)
@@ -113,7 +135,7 @@ pub fn can_wait(changes: &[Change]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use postsync_core::ids::DeliveryId;
+    use postsync_core::ids::{DeliveryId, GenerationId};
     use postsync_core::time::Timestamp;
 
     use super::*;
@@ -127,7 +149,8 @@ mod tests {
     fn next(waiting: &mut Waiting<()>) -> Vec<u32> {
         let attempt = |(work, ()): &(Work, ())| match work.changes()[0] {
             Change::StartAttempt { attempt, .. } => attempt,
-            _ => unreachable!("only starts were pushed"),
+            // A generation's.
+            _ => 0,
         };
         waiting.next_batch().iter().map(attempt).collect()
     }
@@ -156,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn heavy_lists_do_not_keep_the_others_out() {
+        let mut waiting = Waiting::default();
+        for _ in 0..10 {
+            waiting.push(start(1, 3 * COMMIT_CHANGES_MAX), ());
+            waiting.push(start(2, 1), ());
+        }
+        assert_eq!(next(&mut waiting), [vec![1], vec![2; 10]].concat());
+    }
+
+    #[test]
     fn one_kind_alone_has_the_whole_commit() {
         for attempt in [1, 2] {
             let mut waiting = Waiting::default();
@@ -177,18 +210,31 @@ mod tests {
     fn a_commit_takes_no_more_than_its_time_allows() {
         let mut waiting = Waiting::default();
         (0..4 * COMMIT_CHANGES_MAX).for_each(|_| waiting.push(start(2, 1), ()));
-        for _ in 0..50 {
-            waiting.took(100, Duration::from_micros(4_000));
+        for _ in 0..25 {
+            waiting.took(100, Duration::from_micros(5_000));
         }
         let few = next(&mut waiting).len();
-        assert!((90..=110).contains(&few), "4 ms at 40 us each are 100, and it took {few}");
-        for _ in 0..50 {
-            waiting.took(1, Duration::from_secs(1));
+        assert!((90..=110).contains(&few), "5 ms at 50 us each are 100, and it took {few}");
+        for _ in 0..25 {
+            waiting.took(1, Duration::from_millis(10));
         }
         assert!((90..=110).contains(&next(&mut waiting).len()), "one change alone says nothing");
-        for _ in 0..50 {
-            waiting.took(100, Duration::from_secs(1));
+        for _ in 0..25 {
+            waiting.took(100, Duration::from_millis(10));
         }
         assert_eq!(next(&mut waiting).len(), COMMIT_CHANGES_MIN, "however slow the disk is");
+    }
+
+    #[test]
+    fn a_backlog_alone_is_written_in_large_commits_until_a_generation_comes() {
+        let mut waiting = Waiting::default();
+        (0..4 * COMMIT_CHANGES_MAX).for_each(|_| waiting.push(start(2, 1), ()));
+        (0..99).for_each(|_| waiting.took(100, Duration::from_millis(10)));
+        assert_eq!(next(&mut waiting).len(), COMMIT_CHANGES_MIN, "a generation may still come");
+        waiting.took(100, Duration::from_millis(10));
+        assert_eq!(next(&mut waiting).len(), COMMIT_CHANGES_MAX, "none came for a second of commits");
+        let id = GenerationId(uuid::Uuid::nil());
+        waiting.push(Work::Apply(vec![Change::StartGeneration { id, tries: 1, at: Timestamp(0) }]), ());
+        assert_eq!(next(&mut waiting).len(), COMMIT_CHANGES_MIN, "one did");
     }
 }

@@ -9,11 +9,13 @@
 //! the next one reads it from there.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use postsync_core::change::Change;
 use postsync_core::moment;
 use postsync_engine::ports::StoreError;
 use rusqlite::{Connection, ffi};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::apply::Unit;
 use super::failure::store_error;
@@ -69,10 +71,13 @@ pub struct Written {
     pub lists: u64,
     /// Commits that were begun again because a list refused halfway.
     pub redone: u64,
+    /// How long commits have waited for the disk to sync, in all. What they do themselves is not in it.
+    pub stood_still: Duration,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
+    stood_still_ns: AtomicU64,
     commits: AtomicU64,
     lists: AtomicU64,
     redone: AtomicU64,
@@ -84,6 +89,7 @@ impl Counters {
             commits: self.commits.load(Ordering::Relaxed),
             lists: self.lists.load(Ordering::Relaxed),
             redone: self.redone.load(Ordering::Relaxed),
+            stood_still: Duration::from_nanos(self.stood_still_ns.load(Ordering::Relaxed)),
         }
     }
 }
@@ -184,10 +190,22 @@ impl Writer {
     }
 
     fn commit(&self) -> Result<(), NoCommit> {
-        let committed = match self.before_commit.as_ref().map(|ask| ask()) {
+        let (began, worked_before) = (Instant::now(), worked());
+        let committed = self.commit_as_tests_like();
+        let stood_still = began.elapsed().saturating_sub(worked().saturating_sub(worked_before));
+        let ns = u64::try_from(stood_still.as_nanos()).unwrap_or(u64::MAX);
+        self.counters.stood_still_ns.fetch_add(ns, Ordering::Relaxed);
+        self.judge(committed)
+    }
+
+    fn commit_as_tests_like(&self) -> rusqlite::Result<()> {
+        match self.before_commit.as_ref().map(|ask| ask()) {
             Some(Fate::Fail) => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None)),
             Some(Fate::Commit) | None => self.sql("COMMIT"),
-        };
+        }
+    }
+
+    fn judge(&self, committed: rusqlite::Result<()>) -> Result<(), NoCommit> {
         let Err(error) = committed else {
             self.counters.commits.fetch_add(1, Ordering::Relaxed);
             return Ok(());
@@ -216,6 +234,12 @@ impl Writer {
             tracing::error!(%error, "a refused commit could not be rolled back");
         }
     }
+}
+
+/// Processor time of this thread so far.
+fn worked() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 /// Tells the tests what is about to be, or has just been, committed.

@@ -1,6 +1,7 @@
 //! Nothing is answered that is not on disk, and many callers share a commit.
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::executor::block_on;
 use postsync_engine::ports::{Applied, Store, StoreError};
@@ -116,6 +117,25 @@ fn a_commit_of_unknown_fate_ends_the_process_without_an_answer() {
     assert!(reasons[0].contains("a commit failed"), "{reasons:?}");
     let again = sqlite_in(folder.path());
     assert_eq!(block_on(again.generation_of_any(gen_id(1))), Ok(None));
+}
+
+#[test]
+fn what_the_disk_takes_is_told_apart_from_what_changes_cost() {
+    const SYNC: Duration = Duration::from_millis(20);
+    let folder = tempfile::tempdir().unwrap();
+    let (_nobody, silence) = std::sync::mpsc::channel::<()>();
+    let silence = Mutex::new(silence);
+    let slow_disk = move || {
+        let _ = silence.lock().unwrap().recv_timeout(SYNC);
+        Fate::Commit
+    };
+    let options = Options { before_commit: Some(Arc::new(slow_disk)), ..Options::default() };
+    let store = Sqlite::open(&folder.path().join("postsync.db"), &master(), options).unwrap();
+    let before = store.written();
+    block_on(done(&store, vec![add(&generation(1, "default", "mesh-1"))]));
+    let after = store.written();
+    assert_eq!(after.commits - before.commits, 1);
+    assert!(after.stood_still - before.stood_still >= SYNC / 2, "{after:?}");
 }
 
 #[test]
