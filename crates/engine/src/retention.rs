@@ -120,7 +120,7 @@ impl<'a> Keeper<'a> {
             let Some(last) = page.last().map(|aged| aged.id) else { return Ok(()) };
             let over = page.into_iter().filter(|aged| horizons.may_go(aged.id, aged.standing));
             for list in commits(over.map(|aged| (aged.id, 1 + aged.attempts as usize, aged.bytes))) {
-                self.forget("deliveries", list.len(), Change::ForgetDeliveries(list)).await?;
+                self.forget(Some(("deliveries", list.len())), Change::ForgetDeliveries(list)).await?;
                 if !self.waits(PAUSE).await {
                     return Ok(());
                 }
@@ -137,7 +137,7 @@ impl<'a> Keeper<'a> {
             let Some(last) = page.last().map(|aged| aged.id) else { return Ok(()) };
             let over = page.into_iter().filter(|aged| !aged.has_delivery);
             for list in commits(over.map(|aged| (aged.id, 1, aged.bytes))) {
-                self.forget("events", list.len(), Change::ForgetEvents(list)).await?;
+                self.forget(Some(("events", list.len())), Change::ForgetEvents(list)).await?;
                 if !self.waits(PAUSE).await {
                     return Ok(());
                 }
@@ -165,18 +165,18 @@ impl<'a> Keeper<'a> {
             let after = self.pass.outputs.map_or(recorded, |at| at.max(recorded));
             let page = ports.store.aged_outputs(after, before, PAGE).await?;
             let Some(last) = page.last().map(|aged| aged.id) else { return Ok(()) };
-            for (gone, AgedOutput { id, is_named }) in page.iter().enumerate() {
+            for AgedOutput { id, is_named } in &page {
                 // Before anything else: the next round begins behind what this one stops at.
                 self.pass.outputs = Some(*id);
-                let is_left = *is_named || !self.remove(*id, &mut stuck).await?;
+                let is_left = *is_named || !self.remove("outputs", *id, &mut stuck).await?;
                 if is_left && !self.pass.has_left_output {
                     // From there on nothing more goes on record: the next pass, or the next start, looks at it again.
                     self.pass.has_left_output = true;
-                    self.put_on_record(*id, gone).await?;
+                    self.put_on_record(*id).await?;
                 }
             }
             if !self.pass.has_left_output {
-                self.put_on_record(last, page.len()).await?;
+                self.put_on_record(last).await?;
             }
             if !self.waits(PAUSE).await {
                 return Ok(());
@@ -185,14 +185,17 @@ impl<'a> Keeper<'a> {
     }
 
     /// The videos before that one are gone.
-    async fn put_on_record(&self, gone_to: MediaId, count: usize) -> Result<(), Trouble> {
-        self.forget("outputs", count, Change::RemovedOutputs { before: retention::kept_at(gone_to) }).await
+    async fn put_on_record(&self, gone_to: MediaId) -> Result<(), Trouble> {
+        self.forget(None, Change::RemovedOutputs { before: retention::kept_at(gone_to) }).await
     }
 
     /// Whether the file is gone.
-    async fn remove(&self, id: MediaId, stuck: &mut u32) -> Result<bool, Trouble> {
+    async fn remove(&self, what: &'static str, id: MediaId, stuck: &mut u32) -> Result<bool, Trouble> {
         match self.world.ports.media.remove(id).await {
-            Ok(()) => Ok(true),
+            Ok(was_there) => {
+                metrics::counter!("postsync_removed_total", "what" => what).increment(u64::from(was_there));
+                Ok(true)
+            }
             Err(error) if *stuck < STUCK_FILES_MAX => {
                 *stuck += 1;
                 tracing::warn!(media = %id, %error, "a file whose time is over could not be removed; it is tried again tomorrow");
@@ -213,12 +216,12 @@ impl<'a> Keeper<'a> {
             let mut gone = Vec::with_capacity(page.len());
             for asset in &page {
                 self.pass.uploads = Some(asset.id);
-                if self.remove(asset.media, &mut stuck).await? {
+                if self.remove("uploads", asset.media, &mut stuck).await? {
                     gone.push(asset.id);
                 }
             }
             if !gone.is_empty() {
-                self.forget("uploads", gone.len(), Change::ForgetAssets(gone)).await?;
+                self.forget(None, Change::ForgetAssets(gone)).await?;
             }
             if !self.waits(PAUSE).await {
                 return Ok(());
@@ -233,14 +236,17 @@ impl<'a> Keeper<'a> {
         Ok(oldest.first().map_or(Timestamp(i64::MAX), |generation| generation.created_at))
     }
 
-    async fn forget(&self, what: &'static str, count: usize, change: Change) -> Result<(), Trouble> {
+    /// `counted`: what goes with it, and how much; files were counted when they went.
+    async fn forget(&self, counted: Option<(&'static str, usize)>, change: Change) -> Result<(), Trouble> {
         match self.world.ports.store.apply(vec![change]).await? {
             Applied::Done => {
-                metrics::counter!("postsync_removed_total", "what" => what).increment(count as u64);
-                tracing::debug!(what, count, "removed what is over");
+                if let Some((what, count)) = counted {
+                    metrics::counter!("postsync_removed_total", "what" => what).increment(count as u64);
+                    tracing::debug!(what, count, "removed what is over");
+                }
             }
             // Some of it has moved since it was read: the next pass sees how it stands.
-            Applied::Stale => tracing::debug!(what, count, "what was over has changed meanwhile"),
+            Applied::Stale => tracing::debug!(?counted, "what was over has changed meanwhile"),
         }
         Ok(())
     }

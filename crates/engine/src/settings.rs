@@ -66,8 +66,8 @@ pub struct Bounds {
     pub queued_bytes_max: usize,
     /// With so many due behind a page, all of them are taken in the order in which they were made.
     pub ahead_min: usize,
-    /// Deliveries that replays leave waiting for their turn. Less than an endpoint's share of its destination's queue, so
-    /// that what is new for it need not stand behind them on disk.
+    /// Deliveries that replays leave waiting for their turn. Less than an endpoint's share of its destination's queue
+    /// while memory has room, so that what is new for it need not stand behind them on disk.
     pub replay_max: usize,
 }
 

@@ -243,13 +243,13 @@ impl MediaStore for LocalMedia {
         .await
     }
 
-    async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
+    async fn remove(&self, id: MediaId) -> Result<bool, MediaError> {
         self.run(move |folders| {
             let file = folders.file(id);
-            let bytes = files::bytes_of(&file);
+            let (was_there, bytes) = (file.exists(), files::bytes_of(&file));
             files::remove_file(&file)?;
             folders.moved(-bytes);
-            Ok(())
+            Ok(was_there)
         })
         .await
     }

@@ -57,8 +57,8 @@ async fn keeps_an_output_and_gives_it_back() {
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     assert!(!made.exists() && !folder.exists());
 
-    media.remove(media_id(0xab)).await.unwrap();
-    media.remove(media_id(0xab)).await.unwrap();
+    assert!(media.remove(media_id(0xab)).await.unwrap());
+    assert!(!media.remove(media_id(0xab)).await.unwrap());
     assert!(matches!(media.resolve(media_id(0xab)).await, Err(MediaError::Missing)));
 }
 

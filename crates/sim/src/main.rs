@@ -99,8 +99,8 @@ fn mutants(args: &Args) -> bool {
 
     /// A seed with fewer crashes finds it as well, and sooner.
     const CRASHES: u32 = 200;
-    /// Some rules matter only where several things come together: the rarest takes over a hundred.
-    const SEEDS_MIN: u64 = 400;
+    /// Some rules matter only where several things come together: the rarest takes hundreds.
+    const SEEDS_MIN: u64 = 1_000;
     let mut missed = 0;
     let chosen: Vec<_> =
         MUTANTS.into_iter().filter(|mutant| args.mutant.as_ref().is_none_or(|rule| rule == mutant.rule)).collect();

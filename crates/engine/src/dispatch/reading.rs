@@ -1,7 +1,7 @@
 //! Reads what is due, once, in order, and hands it to the board.
 //!
 //! Where much is due already, all of that is taken in the order in which it was made: what was made together lies together on
-//! disk, and to write a million outcomes all over a large database costs many times as much as to write them side by side.
+//! disk, and to write a million outcomes all over a large database costs half as much again as to write them side by side.
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;

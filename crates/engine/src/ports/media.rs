@@ -92,11 +92,11 @@ pub trait MediaStore: Send + Sync {
     /// See [`MediaError`].
     async fn copy_to(&self, id: MediaId, to: &Path) -> Result<(), MediaError>;
 
-    /// Removes a file. A missing one is fine.
+    /// Removes a file, and says whether it was there. A missing one is fine.
     ///
     /// # Errors
     /// See [`MediaError`].
-    async fn remove(&self, id: MediaId) -> Result<(), MediaError>;
+    async fn remove(&self, id: MediaId) -> Result<bool, MediaError>;
 
     /// What is kept, in an order of the store's own, behind `after`; fewer than `limit` only where that is all.
     ///

@@ -139,15 +139,14 @@ impl MediaStore for SimMedia {
         if self.files().kept.contains(&id) { Ok(()) } else { Err(MediaError::Missing) }
     }
 
-    async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
+    async fn remove(&self, id: MediaId) -> Result<bool, MediaError> {
         let removal_ms = self.files().removal_ms;
         self.clock.sleep(Duration::from_millis(removal_ms)).await;
         let mut files = self.files();
         if files.stuck.contains(&id) {
             return Err(MediaError::Io(std::io::ErrorKind::PermissionDenied.into()));
         }
-        files.kept.remove(&id);
-        Ok(())
+        Ok(files.kept.remove(&id))
     }
 
     async fn list_kept(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<MediaId>, MediaError> {

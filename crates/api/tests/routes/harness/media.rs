@@ -84,9 +84,8 @@ impl MediaStore for TestMedia {
         Ok(())
     }
 
-    async fn remove(&self, id: MediaId) -> Result<(), MediaError> {
-        let _ = std::fs::remove_file(self.path(id));
-        Ok(())
+    async fn remove(&self, id: MediaId) -> Result<bool, MediaError> {
+        Ok(std::fs::remove_file(self.path(id)).is_ok())
     }
 
     async fn list_kept(&self, _: Option<MediaId>, _: usize) -> Result<Vec<MediaId>, MediaError> {

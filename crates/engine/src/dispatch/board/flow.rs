@@ -94,7 +94,7 @@ impl Board {
 
     /// Whether so much has gone out since there was enough that more is to be read.
     pub(super) fn reads_on(&self) -> bool {
-        self.left_unread.is_some_and(|len| self.queued().len + READ_AHEAD / 2 <= len.max(READ_AHEAD))
+        self.left_unread.is_some_and(|len| self.queued().len + READ_AHEAD / 2 <= len)
     }
 
     /// How long what was left on disk may wait for somebody to look: `None` where nothing was.

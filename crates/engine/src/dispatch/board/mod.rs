@@ -51,8 +51,11 @@ pub(crate) struct Limits {
     pub(crate) queued_bytes_max: usize,
 }
 
-/// However many destinations there are, each may have so many waiting in memory.
+/// Each destination may have so many waiting in memory, also where others have taken all that is shared.
 const QUEUE_MIN: usize = 32;
+
+/// One part in so many of memory is not shared by size: it is for who has fewer than that.
+const FEW_PART: usize = 4;
 
 /// And one part in so many of the bytes.
 const QUEUES_MAX: usize = 512;
@@ -249,11 +252,13 @@ impl Board {
         Load { len: self.limits.queued_max, bytes: self.limits.queued_bytes_max }
     }
 
-    /// What may wait for one destination: as much as is left for all others. So one alone has half of all there is, each that
-    /// comes after it finds room, and none has to be put out for it.
+    /// What may wait for one destination: as much as is left for all others, a quarter of it aside. So one alone has three
+    /// eighths of all there is, those that come after it find room, and none has to be put out for it. Once slow ones have
+    /// taken up what is shared, each further one still has a few.
     fn queue_max(&self) -> Load {
         let (max, most) = (self.queued_max(), self.limits.queue_max);
-        let left = room_in(max, self.queued());
+        let shared = Load { len: max.len - max.len / FEW_PART, bytes: max.bytes - max.bytes / FEW_PART };
+        let left = room_in(shared, self.queued());
         Load {
             len: left.len.clamp(QUEUE_MIN.min(most), most),
             bytes: left.bytes.clamp((max.bytes / QUEUES_MAX).max(1), max.bytes.max(1)),
