@@ -12,7 +12,7 @@ say() {
 # The Debian package of a tool; brew and others use nearly the same names.
 package_of() {
   case "$1" in
-    cc) echo build-essential ;;
+    cc | make) echo build-essential ;;
     ffprobe) echo ffmpeg ;;
     node) echo nodejs ;;
     venv) echo python3-venv ;;
