@@ -156,7 +156,10 @@ impl Checker for LimitsKept {
                 Some(limit) => _ = self.limits.insert((*endpoint).clone(), (limit as usize, at.wall.0)),
                 None => _ = self.limits.remove(*endpoint),
             },
-            Fact::Committed(Change::StartAttempt { delivery, attempt, started_at, .. }) => {
+            // One that is still to come was decided before the clock was put back.
+            Fact::Committed(Change::StartAttempt { delivery, attempt, started_at, .. })
+                if started_at.0 <= at.wall.0 =>
+            {
                 self.started_ms.insert((*delivery, *attempt), started_at.0);
             }
             Fact::PostBegan(post) => return self.began((post.delivery, post.attempt)),

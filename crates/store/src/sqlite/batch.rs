@@ -17,7 +17,7 @@ const COMMIT_CHANGES_MIN: usize = 64;
 
 /// As long as one commit may take while generations come and end. Changes to rows all over a large database cost ten times as
 /// much as those at the edge where history grows: a thousand of them would hold up for a tenth of a second whatever is new.
-const COMMIT_TIME: Duration = Duration::from_millis(5);
+const COMMIT_TIME: Duration = Duration::from_millis(3);
 
 /// Once commits have taken so long in all without a generation among them, only a backlog is left: larger ones cost less each.
 const QUIET_AFTER: Duration = Duration::from_secs(1);
@@ -211,10 +211,10 @@ mod tests {
         let mut waiting = Waiting::default();
         (0..4 * COMMIT_CHANGES_MAX).for_each(|_| waiting.push(start(2, 1), ()));
         for _ in 0..25 {
-            waiting.took(100, Duration::from_micros(5_000));
+            waiting.took(100, Duration::from_micros(3_000));
         }
         let few = next(&mut waiting).len();
-        assert!((90..=110).contains(&few), "5 ms at 50 us each are 100, and it took {few}");
+        assert!((90..=110).contains(&few), "3 ms at 30 us each are 100, and it took {few}");
         for _ in 0..25 {
             waiting.took(1, Duration::from_millis(10));
         }
