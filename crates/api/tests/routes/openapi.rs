@@ -58,6 +58,47 @@ fn every_operation_is_named_and_says_who_may_call_it() {
     assert_eq!(document["components"]["securitySchemes"]["apiKey"]["name"], "x-api-key");
 }
 
+/// Tools that are built from the document (an MCP server's, say) have nothing else to go by.
+#[test]
+fn every_parameter_and_every_body_has_a_type_and_an_example() {
+    let document = postsync_api::openapi();
+    let mut missing = Vec::new();
+    for (name, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let schema = &parameter["schema"];
+            let is_typed = ["type", "$ref", "oneOf", "anyOf", "enum"].iter().any(|key| schema.get(*key).is_some());
+            if !is_typed || parameter.get("example").is_none() || parameter.get("description").is_none() {
+                missing.push(format!("{name}: {}", parameter["name"]));
+            }
+        }
+        let json = operation.pointer("/requestBody/content/application~1json");
+        if json.is_some_and(|content| content.get("example").is_none()) {
+            missing.push(format!("{name}: the body"));
+        }
+    }
+    assert!(missing.is_empty(), "put them into openapi/examples.json: {missing:#?}");
+}
+
+#[test]
+fn links_lead_to_operations_that_ask_for_what_they_give() {
+    let document = postsync_api::openapi();
+    let operations = operations(&document);
+    let mut links = 0;
+    for (name, operation) in &operations {
+        for (_, response) in operation["responses"].as_object().unwrap() {
+            for (to, link) in response["links"].as_object().into_iter().flatten() {
+                links += 1;
+                let (_, target) = operations.iter().find(|(_, operation)| operation["operationId"] == **to).unwrap();
+                let asked: Vec<&Value> = target["parameters"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
+                for given in link["parameters"].as_object().unwrap().keys() {
+                    assert!(asked.contains(&&json!(given)), "{name} gives {given}, which {to} does not ask for");
+                }
+            }
+        }
+    }
+    assert!(links > 5, "{links} links");
+}
+
 #[test]
 fn the_whole_document() {
     let document = postsync_api::openapi();

@@ -1,8 +1,12 @@
 //! The document at `/api-json`: gathered from the routes themselves, so that it can't name one that is not there.
+mod examples;
+
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use examples::Examples;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -40,7 +44,18 @@ pub fn openapi() -> Value {
     let mut document = serde_json::to_value(crate::routes::documented().into_openapi()).unwrap_or_default();
     open_means_no_security(&mut document);
     any_operation_may_fail(&mut document);
+    show_examples(&mut document);
     document
+}
+
+fn show_examples(document: &mut Value) {
+    let examples = Examples::read();
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    for (path, item) in paths.into_iter().flatten() {
+        for (_, operation) in item.as_object_mut().into_iter().flatten() {
+            examples.put(path, operation);
+        }
+    }
 }
 
 /// The document as a server at `public_url` gives it out.
