@@ -13,7 +13,7 @@ use postsync_core::create::Refusal;
 use postsync_core::error_code::{self, ErrorCode};
 use postsync_core::limits::CONSUMERS_MAX;
 use postsync_engine::ports::{MediaError, StoreError};
-use postsync_engine::{EndpointError, ReplayError, SubmitError};
+use postsync_engine::{AssetError, EndpointError, ReplayError, SubmitError};
 
 use crate::wire::ErrorBody;
 
@@ -251,6 +251,17 @@ impl From<ReplayError> for ApiError {
             }
             ReplayError::EventGone => Self::of(error_code::DELIVERY_EXPIRED),
             ReplayError::TooMany => Self::of(error_code::REPLAY_LIMIT_REACHED).retry_after(RETRY_AFTER_FULL_S),
+        }
+    }
+}
+
+impl From<AssetError> for ApiError {
+    fn from(error: AssetError) -> Self {
+        match error {
+            AssetError::Unknown => Self::of(error_code::ASSET_NOT_FOUND),
+            AssetError::Known => Self::of(error_code::ASSET_CONFLICT),
+            AssetError::Store(error) => error.into(),
+            AssetError::Media(error) => Self::not_taken(error),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! and read through [`postsync_engine::Engine`].
 #![warn(missing_docs)]
 
+mod asset_urls;
 mod auth;
 mod error;
 mod form;

@@ -1,6 +1,6 @@
 //! Everything that can be written down. A list of changes is applied whole or not at all; a stale fence refuses the whole list.
 use crate::access::{ApiKey, Organization};
-use crate::asset::Asset;
+use crate::asset::{Asset, AssetChange};
 use crate::attempt::AttemptEnd;
 use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use crate::endpoint::Endpoint;
@@ -157,6 +157,8 @@ pub enum Change {
     },
     /// A file was uploaded or registered.
     AddAsset(Box<Asset>),
+    /// Something happened to an asset.
+    Asset(AssetChange),
     /// Deliveries go with their attempts, and each event with the last of its deliveries: their retention is over.
     /// Fence: all of them have ended.
     ForgetDeliveries(Vec<DeliveryId>),

@@ -77,6 +77,15 @@ pub const FEED_STREAM_EVENTS_MAX: usize = 100;
 /// The longest wait of a poll, in seconds.
 pub const FEED_WAIT_S_MAX: usize = 60;
 
+/// Assets that one page of a search looks at. A page may hold fewer than asked for, and still have a next one.
+pub const ASSETS_SEARCHED_MAX: usize = 5_000;
+
+/// An asset's name, in characters.
+pub const ASSET_NAME_CHARS_MAX: usize = 255;
+
+/// Looks at an asset that may begin: what takes the server down with it is left alone then.
+pub const ASSET_PROBES_MAX: u32 = 3;
+
 /// Polls that wait at once, on one server and for one organization.
 pub const FEED_WAITS_MAX: usize = 1_024;
 /// See [`FEED_WAITS_MAX`].

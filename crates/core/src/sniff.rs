@@ -23,6 +23,29 @@ impl Sniffed {
     /// What is not on the list.
     pub const UNKNOWN: Self = Self { content_type: "application/octet-stream", kind: None };
 
+    /// The short name of the format, as an asset shows it.
+    #[must_use]
+    pub fn format(&self) -> Option<&'static str> {
+        let short = match self.content_type {
+            "video/mp4" => "mp4",
+            "video/quicktime" => "mov",
+            "video/webm" => "webm",
+            "video/x-matroska" => "mkv",
+            "video/x-msvideo" => "avi",
+            "video/ogg" | "audio/ogg" => "ogg",
+            "audio/wav" => "wav",
+            "audio/mpeg" => "mp3",
+            "audio/mp4" => "m4a",
+            "audio/aac" => "aac",
+            "audio/flac" => "flac",
+            "image/png" => "png",
+            "image/jpeg" => "jpg",
+            "image/webp" => "webp",
+            _ => return None,
+        };
+        Some(short)
+    }
+
     const fn audio(content_type: &'static str) -> Self {
         Self { content_type, kind: Some(AssetKind::Audio) }
     }

@@ -1,11 +1,12 @@
 //! The whole engine as its users see it: started on a set of ports, asked to accept, read, wait, stop.
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
-use postsync_core::asset::Asset;
+use postsync_core::asset::{Asset, Described};
 use postsync_core::endpoint::{Draft, Endpoint};
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
@@ -18,20 +19,23 @@ use postsync_core::rule;
 use postsync_core::space::Shortage;
 use postsync_core::time::Timestamp;
 
+use crate::assets::AssetError;
 use crate::backlog::Backlog;
 use crate::destinations::DestinationView;
 use crate::endpoints::{EndpointError, NewEndpoint};
 use crate::feed::Feed;
 use crate::ports::{
-    Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, Sender, Spawn, Store,
-    StoreError,
+    Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender,
+    Spawn, Store, StoreError,
 };
 use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
-use crate::{destinations, dispatch, endpoints, generate, replay, retention, secrets, space, submit, sweep};
+use crate::{
+    assets, destinations, dispatch, endpoints, generate, probe, replay, retention, secrets, space, submit, sweep,
+};
 
 /// After the grace, for outcomes of what was cut to reach the disk.
 const HAND_BACK: Duration = Duration::from_secs(5);
@@ -53,6 +57,8 @@ pub struct Ports {
     pub sender: Arc<dyn Sender>,
     /// Inputs in.
     pub fetch: Arc<dyn Fetch>,
+    /// Looks into assets.
+    pub prober: Arc<dyn Prober>,
     /// What makes videos, by route.
     pub generators: BTreeMap<Route, Arc<dyn Generator>>,
 }
@@ -101,6 +107,9 @@ impl Engine {
         world.ports.spawn.spawn(Box::pin(replay::run(world.clone())));
         world.ports.spawn.spawn(Box::pin(sweep::drop_media_of_nobody(world.clone())));
         world.ports.spawn.spawn(Box::pin(retention::run(world.clone())));
+        for lane in [ProbeLane::Stored, ProbeLane::Elsewhere] {
+            world.ports.spawn.spawn(Box::pin(probe::run(world.clone(), lane)));
+        }
         world.ports.spawn.spawn(Box::pin(space::run(world.clone())));
         Ok(Arc::new(Self { world }))
     }
@@ -111,6 +120,30 @@ impl Engine {
     /// Nothing was written then.
     pub async fn submit(&self, new: NewGeneration, uploads: Vec<Asset>) -> Result<Generation, SubmitError> {
         submit::submit(&self.world, new, uploads).await
+    }
+
+    /// Takes an asset in: when this answers, it and its file are on disk. It is looked at some time later.
+    ///
+    /// # Errors
+    /// Nothing of it is kept then.
+    pub async fn add_asset(&self, asset: Asset, file: Option<&Path>) -> Result<Asset, AssetError> {
+        assets::add(&self.world, asset, file).await
+    }
+
+    /// Says something else of an asset.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn describe_asset(&self, org: &OrgId, id: AssetId, to: Described) -> Result<Asset, AssetError> {
+        assets::describe(&self.world, org, id, to).await
+    }
+
+    /// Removes an asset with its files.
+    ///
+    /// # Errors
+    /// A file may be gone then, and the row still there: it can be asked for again.
+    pub async fn remove_asset(&self, org: &OrgId, id: AssetId) -> Result<(), AssetError> {
+        assets::remove(&self.world, org, id).await
     }
 
     /// The generation, as soon as it has ended or `timeout` has passed. `None` where there is none.

@@ -2,6 +2,7 @@
 //! `input-0`, no extension: ffmpeg chooses its reader by name too, and a name that a client chose must not choose for it.
 use std::path::{Path, PathBuf};
 
+use postsync_core::asset::AssetFile;
 use postsync_core::error_code::{
     self, GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, GENERATION_PIPELINE_FAILED,
 };
@@ -41,17 +42,25 @@ async fn bring(
 ) -> Result<PathBuf, Failure> {
     let to = folder.join(format!("input-{i}"));
     match &item.source {
-        Some(Source::Url(url)) => {
-            let request = FetchRequest { url: url.clone(), to: to.clone(), bytes_max: world.settings.input_bytes_max };
-            world.ports.fetch.fetch(request).await.map_err(|error| fetched(i, item.kind, &error))?;
-        }
-        Some(Source::Asset(id)) => asset(world, generation, i, *id, &to).await?,
+        Some(Source::Url(url)) => fetch(world, i, item.kind, url, &to).await?,
+        Some(Source::Asset(id)) => asset(world, generation, (i, item), *id, &to).await?,
         None => return Err(Failure::of(GENERATION_INPUT_VALIDATION_FAILED)),
     }
     Ok(to)
 }
 
-async fn asset(world: &World, generation: &Generation, i: usize, id: AssetId, to: &Path) -> Result<(), Failure> {
+async fn fetch(world: &World, i: usize, kind: ItemKind, url: &str, to: &Path) -> Result<(), Failure> {
+    let request = FetchRequest { url: url.to_owned(), to: to.to_path_buf(), bytes_max: world.settings.input_bytes_max };
+    world.ports.fetch.fetch(request).await.map(drop).map_err(|error| fetched(i, kind, &error))
+}
+
+async fn asset(
+    world: &World,
+    generation: &Generation,
+    (i, item): (usize, &Item),
+    id: AssetId,
+    to: &Path,
+) -> Result<(), Failure> {
     let gone =
         || Failure::new(error_code::ASSET_NOT_FOUND, &format!("input[{i}] names an asset that is not there any more."));
     let asset = loop {
@@ -60,10 +69,13 @@ async fn asset(world: &World, generation: &Generation, i: usize, id: AssetId, to
             Err(error) => world.pause_after(&error, "an asset").await,
         }
     };
-    world.ports.media.copy_to(asset.media, to).await.map_err(|error| match error {
-        MediaError::Missing => gone(),
-        other => stored(&other),
-    })
+    match &asset.file {
+        AssetFile::Elsewhere(url) => fetch(world, i, item.kind, url, to).await,
+        AssetFile::Stored(media) => world.ports.media.copy_to(*media, to).await.map_err(|error| match error {
+            MediaError::Missing => gone(),
+            other => stored(&other),
+        }),
+    }
 }
 
 fn fetched(i: usize, kind: ItemKind, error: &FetchError) -> Failure {

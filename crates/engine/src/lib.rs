@@ -7,6 +7,7 @@
 //! Deliberately absent: SQL, HTTP, the wall clock, randomness, models. They are [`ports`].
 #![warn(missing_docs)]
 
+mod assets;
 mod backlog;
 mod destinations;
 mod dispatch;
@@ -19,6 +20,7 @@ mod generate;
 mod inputs;
 mod make;
 pub mod ports;
+mod probe;
 mod replay;
 mod retention;
 mod secrets;
@@ -31,6 +33,7 @@ mod tally;
 mod waiters;
 mod world;
 
+pub use assets::AssetError;
 pub use destinations::DestinationView;
 pub use endpoints::{EndpointError, NewEndpoint};
 pub use engine::{Engine, Ports, StartError};

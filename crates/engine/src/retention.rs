@@ -216,7 +216,11 @@ impl<'a> Keeper<'a> {
             let mut gone = Vec::with_capacity(page.len());
             for asset in &page {
                 self.pass.uploads = Some(asset.id);
-                if self.remove("uploads", asset.media, &mut stuck).await? {
+                let mut is_gone = true;
+                for file in [asset.media, asset.thumbnail].into_iter().flatten() {
+                    is_gone &= self.remove("uploads", file, &mut stuck).await?;
+                }
+                if is_gone {
                     gone.push(asset.id);
                 }
             }

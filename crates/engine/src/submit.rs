@@ -41,13 +41,14 @@ pub(crate) async fn submit(
     let route = world.settings.routing.route(&new.request.model);
     let backlog = route.and_then(|route: Route| world.backlogs.get(&route)).ok_or(SubmitError::NoGenerator)?;
     let accepted = generation::accept(new, world.new_generation_id(), world.now());
-    let mut changes: Vec<Change> = uploads.into_iter().map(|asset| Change::AddAsset(Box::new(asset))).collect();
+    let mut changes: Vec<Change> = uploads.iter().cloned().map(|asset| Change::AddAsset(Box::new(asset))).collect();
     changes.push(Change::AddGeneration(Box::new(accepted.clone())));
     match world.ports.store.apply(changes).await? {
         Applied::Done => {}
         Applied::Stale => return Err(StoreError::Failed("a new generation was refused as stale".to_owned()).into()),
     }
     metrics::counter!("postsync_generations_accepted_total").increment(1);
+    uploads.iter().for_each(|asset| world.probes.ring(asset));
     backlog.offer(accepted.clone());
     Ok(accepted)
 }

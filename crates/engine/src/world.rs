@@ -18,6 +18,7 @@ use crate::endpoints::Endpoints;
 use crate::engine::Ports;
 use crate::feed::Feeds;
 use crate::ports::{Applied, Cancel, Progress, StoreError};
+use crate::probe::Bells;
 use crate::secrets::Secrets;
 use crate::settings::{Bounds, Settings};
 use crate::tally::Tally;
@@ -39,6 +40,8 @@ pub(crate) struct World {
     pub(crate) waiters: Waiters<GenerationId>,
     pub(crate) feeds: Feeds,
     pub(crate) dispatcher: Dispatcher,
+    /// An asset waits to be looked at.
+    pub(crate) probes: Bells,
     /// A replay has begun.
     pub(crate) replays: Notify,
     pub(crate) backlogs: BTreeMap<Route, Backlog>,
@@ -71,6 +74,7 @@ impl World {
             secrets: Secrets::default(),
             endpoints: Endpoints::default(),
             waiters: Waiters::default(),
+            probes: Bells::default(),
             replays: Notify::new(),
             feeds: Feeds::default(),
             backlogs,

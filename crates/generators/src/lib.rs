@@ -11,7 +11,7 @@ pub mod media_child;
 mod order;
 mod passthrough;
 
-pub use builtin::{Builtin, BuiltinSettings, limits_in_force};
+pub use builtin::{Builtin, BuiltinSettings, MediaProber, limits_in_force};
 pub use order::ChildLimits;
 pub use passthrough::Passthrough;
 

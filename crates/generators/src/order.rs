@@ -32,6 +32,8 @@ pub(crate) struct Order {
 pub(crate) enum Work {
     /// Make a video.
     Make(Box<Make>),
+    /// Look into a file.
+    Look(Look),
     /// Try every limit from within and tell which hold.
     Check(Check),
 }
@@ -44,6 +46,17 @@ pub(crate) struct Make {
     pub(crate) audio: String,
     pub(crate) output: String,
     pub(crate) options: postsync_lipsync::Options,
+    pub(crate) limits: postsync_lipsync::Limits,
+    pub(crate) tools: postsync_lipsync::Tools,
+}
+
+/// One look into a file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Look {
+    /// Absolute; only read.
+    pub(crate) file: PathBuf,
+    /// In the child's folder.
+    pub(crate) thumbnail: String,
     pub(crate) limits: postsync_lipsync::Limits,
     pub(crate) tools: postsync_lipsync::Tools,
 }
@@ -120,8 +133,23 @@ pub(crate) enum Said {
         /// A sentence for the user.
         error: String,
     },
+    /// What stands in the file. Nothing follows.
+    Looked(Looked),
     /// Which limits hold. Nothing follows.
     Checked(Vec<(String, bool)>),
+}
+
+/// What was seen of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Looked {
+    pub(crate) still: bool,
+    /// 0 without pictures, as is the height.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// 0 for stills.
+    pub(crate) duration_ms: u64,
+    pub(crate) has_thumbnail: bool,
 }
 
 impl Said {

@@ -37,6 +37,7 @@ pub use error::Error;
 pub use job::{Job, Limits, Observer, Progress, Report, Tools};
 pub use media::{
     encode::PROVENANCE,
+    examine::{Examined, examine},
     probe::{MediaInfo, Role, probe},
 };
 pub use options::{ActiveSpeaker, Options, SyncMode};

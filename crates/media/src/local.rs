@@ -266,6 +266,14 @@ impl MediaStore for LocalMedia {
         format!("/v2/generations/{generation}/result?token={}", self.key.token(generation, media))
     }
 
+    fn seal(&self, text: &str) -> String {
+        self.key.seal(text)
+    }
+
+    fn seal_fits(&self, text: &str, seal: &str) -> bool {
+        self.key.seal_fits(text, seal)
+    }
+
     fn token_fits(&self, generation: GenerationId, media: MediaId, token: &str) -> bool {
         self.key.fits(generation, media, token)
     }

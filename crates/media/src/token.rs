@@ -11,6 +11,9 @@ use uuid::Uuid;
 /// Keeps these tokens apart from everything else that this key might ever sign.
 const PURPOSE: &[u8] = b"postsync result token v1\0";
 
+/// The same for texts that are given out and must come back unchanged.
+const SEAL: &[u8] = b"postsync seal v1\0";
+
 /// The key that result tokens are derived from. A new one turns every URL given out so far into a 404.
 pub struct TokenKey([u8; 32]);
 
@@ -29,10 +32,22 @@ impl From<[u8; 32]> for TokenKey {
 impl TokenKey {
     /// The token of one generation's one file.
     pub(crate) fn token(&self, generation: GenerationId, media: MediaId) -> String {
+        self.of(&[PURPOSE, generation.0.as_bytes(), media.0.as_bytes()])
+    }
+
+    /// The token of a text of ours.
+    pub(crate) fn seal(&self, text: &str) -> String {
+        self.of(&[SEAL, text.as_bytes()])
+    }
+
+    /// Whether `seal` is that one, in its one spelling. Takes the same time wherever the first difference is.
+    pub(crate) fn seal_fits(&self, text: &str, seal: &str) -> bool {
+        self.seal(text).as_bytes().ct_eq(seal.as_bytes()).into()
+    }
+
+    fn of(&self, parts: &[&[u8]]) -> String {
         let mut mac = self.keyed();
-        for part in [PURPOSE, generation.0.as_bytes(), media.0.as_bytes()] {
-            mac.update(part);
-        }
+        parts.iter().for_each(|part| mac.update(part));
         let mac: [u8; 32] = mac.finalize().into_bytes().into();
         let mut token = [0; 16];
         token.copy_from_slice(&mac[..16]);
@@ -88,6 +103,22 @@ mod tests {
         {
             assert!(other != token && !key.fits(generation, media, &other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_seal_fits_its_own_text_only() {
+        let key = TokenKey::from([7; 32]);
+        let seal = key.seal("a text");
+        assert!(key.seal_fits("a text", &seal));
+        assert!(
+            !key.seal_fits("a Text", &seal)
+                && !key.seal_fits("a text", "")
+                && !key.seal_fits("a text", &seal.to_uppercase())
+        );
+        assert!(!TokenKey::from([8; 32]).seal_fits("a text", &seal));
+        // A result's token vouches for no text, however it is put together.
+        let (generation, media) = ids(1);
+        assert!(!key.seal_fits(&format!("{}{}", generation.0, media.0), &key.token(generation, media)));
     }
 
     #[test]

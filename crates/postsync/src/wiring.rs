@@ -12,7 +12,7 @@ use postsync_core::model::Route;
 use postsync_egress::{Egress, EgressSettings};
 use postsync_engine::ports::Generator;
 use postsync_engine::{Engine, Ports};
-use postsync_generators::{Builtin, BuiltinSettings, ChildLimits, Passthrough};
+use postsync_generators::{Builtin, BuiltinSettings, ChildLimits, MediaProber, Passthrough};
 use postsync_media::LocalMedia;
 use postsync_store::sqlite::OwnerLock;
 use tokio::net::TcpListener;
@@ -108,6 +108,7 @@ fn ports(settings: &Settings, opened: &data::Opened) -> anyhow::Result<Ports> {
         media: Arc::new(media),
         sender: egress.clone(),
         fetch: egress,
+        prober: Arc::new(MediaProber::new(builtin_settings(settings))),
         generators: generators(settings),
     })
 }

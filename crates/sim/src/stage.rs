@@ -19,7 +19,7 @@ use crate::executor::locked;
 use crate::executor::{Executor, Spawner};
 use crate::facts::Fact;
 use crate::witness::Witness;
-use crate::world::{FaultyStore, Receivers, SimFetch, SimGenerator, SimMedia};
+use crate::world::{FaultyStore, Receivers, SimFetch, SimGenerator, SimMedia, SimProber};
 
 /// The model that goes to the instant generator.
 pub const INSTANT_MODEL: &str = "lipsync-2";
@@ -157,6 +157,7 @@ impl Stage {
             media: self.media.clone(),
             sender: self.receivers.clone(),
             fetch: self.fetch.clone(),
+            prober: Arc::new(SimProber),
             generators: BTreeMap::from([
                 (Route::Passthrough, self.instant.clone() as Arc<dyn Generator>),
                 (Route::Builtin, self.slow.clone() as Arc<dyn Generator>),

@@ -1,9 +1,10 @@
 //! Where a page of generations or events ends, for both stores: the same place, so that one suite holds both.
+use postsync_core::asset::{Asset, search_key};
 use postsync_core::attempt::Attempt;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
-use postsync_core::limits::{ATTEMPTS_SHOWN_MAX, DUE_PAGE_BYTES_MAX, LIST_BYTES_MAX};
-use postsync_engine::ports::{DueDelivery, FedEvent};
+use postsync_core::limits::{ASSETS_SEARCHED_MAX, ATTEMPTS_SHOWN_MAX, DUE_PAGE_BYTES_MAX, LIST_BYTES_MAX};
+use postsync_engine::ports::{AssetPage, AssetQuery, DueDelivery, FedEvent};
 
 /// Takes rows until there are `limit`, or until their texts come to [`LIST_BYTES_MAX`]: a page of what clients made as large
 /// as they may would not fit in memory. Has a row wherever there is one, so a reader always comes further.
@@ -60,4 +61,23 @@ pub(crate) fn cut_feed<E>(
     bytes_max: usize,
 ) -> Result<Vec<FedEvent>, E> {
     cut_by(rows, usize::MAX, bytes_max, |row| row.event.body.len())
+}
+
+/// The same of assets that come in their order: as many as are wanted, or as many as one page may look at.
+pub(crate) fn cut_assets<E>(rows: impl Iterator<Item = Result<Asset, E>>, query: &AssetQuery) -> Result<AssetPage, E> {
+    let wanted = |asset: &Asset| query.search.as_ref().is_none_or(|text| search_key(&asset.name).contains(text));
+    let (mut items, mut looked, mut last) = (Vec::new(), 0, None);
+    for row in rows {
+        let asset = row?;
+        // One more than the page holds is looked at: that there is a next one is then certain.
+        if items.len() >= query.limit || looked >= ASSETS_SEARCHED_MAX {
+            return Ok(AssetPage { items, next: last });
+        }
+        looked += 1;
+        last = Some(asset.place(query.order.by));
+        if wanted(&asset) {
+            items.push(asset);
+        }
+    }
+    Ok(AssetPage { items, next: None })
 }

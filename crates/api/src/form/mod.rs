@@ -6,4 +6,4 @@ mod parts;
 mod uploads;
 
 pub(crate) use create::read;
-pub(crate) use uploads::{Slot, Upload};
+pub(crate) use uploads::{Arrived, Incoming, Slot, Upload};

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use postsync_core::asset::AssetKind;
-use postsync_core::sniff::{SNIFF_BYTES, sniff};
+use postsync_core::sniff::{SNIFF_BYTES, Sniffed, sniff};
 use postsync_engine::ports::{MediaError, MediaStore};
+use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
@@ -55,6 +56,9 @@ pub(crate) struct Upload {
     pub(crate) kind: AssetKind,
     pub(crate) name: String,
     pub(crate) bytes: u64,
+    pub(crate) sha256: [u8; 32],
+    /// The short name of its container.
+    pub(crate) format: Option<&'static str>,
     pub(crate) file: TemporaryFile,
 }
 
@@ -74,35 +78,52 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// A file that is being written.
-pub(super) struct Incoming {
+/// A file that is being written, and hashed on its way.
+pub(crate) struct Incoming {
     temporary: TemporaryFile,
     file: File,
     head: Vec<u8>,
+    hash: Sha256,
     bytes: u64,
 }
 
+/// A file that has arrived whole, whatever it is.
+pub(crate) struct Arrived {
+    pub(crate) sniffed: Sniffed,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: [u8; 32],
+    pub(crate) file: TemporaryFile,
+}
+
 impl Incoming {
-    pub(super) async fn create(media: &dyn MediaStore) -> Result<Self, ApiError> {
+    pub(crate) async fn create(media: &dyn MediaStore) -> Result<Self, ApiError> {
         let temporary = TemporaryFile(media.upload_path().await.map_err(ApiError::not_taken)?);
         let file = File::create_new(&temporary.0).await.map_err(not_written)?;
-        Ok(Self { temporary, file, head: Vec::new(), bytes: 0 })
+        Ok(Self { temporary, file, head: Vec::new(), hash: Sha256::new(), bytes: 0 })
     }
 
     /// Appends a chunk; gives how many bytes there are now.
-    pub(super) async fn write(&mut self, chunk: &Bytes) -> Result<u64, ApiError> {
+    pub(crate) async fn write(&mut self, chunk: &Bytes) -> Result<u64, ApiError> {
         let wanted = SNIFF_BYTES.saturating_sub(self.head.len()).min(chunk.len());
         self.head.extend_from_slice(&chunk[..wanted]);
+        self.hash.update(chunk);
         self.file.write_all(chunk).await.map_err(not_written)?;
         self.bytes += chunk.len() as u64;
         Ok(self.bytes)
     }
 
     /// What the file is, once all of it is written. `None` for what no generator could read.
-    pub(super) async fn finish(mut self, slot: Slot, name: String) -> Result<Option<Upload>, ApiError> {
+    pub(super) async fn finish(self, slot: Slot, name: String) -> Result<Option<Upload>, ApiError> {
+        let Arrived { sniffed, bytes, sha256, file } = self.arrived().await?;
+        let Some(kind) = sniffed.kind.filter(|kind| slot.takes(*kind)) else { return Ok(None) };
+        Ok(Some(Upload { slot, kind, name, bytes, sha256, format: sniffed.format(), file }))
+    }
+
+    /// All of it is written.
+    pub(crate) async fn arrived(mut self) -> Result<Arrived, ApiError> {
         self.file.flush().await.map_err(not_written)?;
-        let Some(kind) = sniff(&self.head).kind.filter(|kind| slot.takes(*kind)) else { return Ok(None) };
-        Ok(Some(Upload { slot, kind, name, bytes: self.bytes, file: self.temporary }))
+        let (sniffed, sha256) = (sniff(&self.head), self.hash.finalize().into());
+        Ok(Arrived { sniffed, bytes: self.bytes, sha256, file: self.temporary })
     }
 }
 

@@ -15,6 +15,7 @@ use examples::Examples;
     security(("apiKey" = []), ("bearer" = [])),
     tags(
         (name = "generations", description = "Lip-sync jobs, as in Sync's v2 API"),
+        (name = "assets", description = "Uploaded files and registered URLs"),
         (name = "models", description = "What can be asked for"),
         (name = "deliveries", description = "What became of webhooks"),
         (name = "events", description = "What has happened, to be fetched instead of being told"),

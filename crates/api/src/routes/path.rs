@@ -4,7 +4,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use postsync_core::error_code::{self, ErrorCode};
-use postsync_core::ids::{DeliveryId, EndpointId, GenerationId, ReplayId};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, ReplayId};
 
 use crate::error::ApiError;
 
@@ -18,6 +18,10 @@ pub(crate) trait Named: FromStr {
 
 impl Named for GenerationId {
     const UNKNOWN: ErrorCode = error_code::GENERATION_NOT_FOUND;
+}
+
+impl Named for AssetId {
+    const UNKNOWN: ErrorCode = error_code::ASSET_NOT_FOUND;
 }
 
 impl Named for DeliveryId {

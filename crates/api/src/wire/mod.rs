@@ -1,4 +1,5 @@
 //! The shapes on the wire, as the document at `/api-json` shows them. Ours are camelCase; Sync's are as Sync has them.
+mod asset;
 mod attempt;
 mod delivery;
 mod destination;
@@ -8,6 +9,7 @@ mod generation;
 mod replay;
 mod secret;
 
+pub use asset::{AssetBody, AssetPageBody, CreateUpload, RegisterAsset, UpdateAsset, UploadTarget};
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};
 pub use destination::{DestinationItem, DestinationPage};

@@ -49,8 +49,11 @@ fn every_operation_is_named_and_says_who_may_call_it() {
     GET /api-json
     GET /healthz
     GET /readyz
+    GET /v2/assets/{id}/file
+    GET /v2/assets/{id}/thumbnail
     GET /v2/errors
     GET /v2/generations/{id}/result
+    PUT /v2/assets/{id}/upload
     ");
     ids.sort_unstable();
     assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));

@@ -151,7 +151,10 @@ fn webhook_url(value: Option<&Value>, rules: &Rules<'_>) -> Result<Option<String
 }
 
 /// Judges a URL and gives it as it is echoed.
-pub(crate) fn judge_url(field: &str, url: &str, rules: &EgressRules) -> Result<String, Refusal> {
+///
+/// # Errors
+/// Why it can't be taken; the message names `field`.
+pub fn judge_url(field: &str, url: &str, rules: &EgressRules) -> Result<String, Refusal> {
     rules.judge_url(url).map_err(|why| Refusal::new(field, format!("{field} {why}")))?;
     let echo = echo_url(url).into_owned();
     if echo.len() > limits::URL_BYTES_MAX {

@@ -117,6 +117,11 @@ codes! {
         "The file does not lie in the organization's own storage.",
         "Upload the file first, or give its URL as an input.";
 
+    ASSET_CONFLICT = "asset_conflict", 409,
+        "The asset is there already, with other bytes.", "Begin another upload.";
+    UPLOAD_URL_INVALID = "upload_url_invalid", 403,
+        "The upload URL is not one that this server has given out.", "Begin another upload with POST /v2/assets/upload.";
+
     // Batches.
     BATCH_FILE_TOO_LARGE = "batch_file_too_large", 400,
         "The batch file is too large.", "Split it into several batches.";

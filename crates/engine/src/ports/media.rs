@@ -113,6 +113,12 @@ pub trait MediaStore: Send + Sync {
     /// The path, below the public URL, of a generation's result: it needs no key, and only who was told it can know it.
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String;
 
+    /// What vouches for a text that was given out: nobody else can make it.
+    fn seal(&self, text: &str) -> String;
+
+    /// Whether `seal` is the one that [`MediaStore::seal`] gave.
+    fn seal_fits(&self, text: &str, seal: &str) -> bool;
+
     /// Whether `token` is the one that [`MediaStore::result_path`] gave.
     fn token_fits(&self, generation: GenerationId, media: MediaId, token: &str) -> bool;
 }

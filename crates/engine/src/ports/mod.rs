@@ -1,16 +1,20 @@
 //! What the engine needs from the world, and nothing more. Adapters implement these; the simulation implements all of them.
 //!
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
+mod assets;
 mod generator;
 mod media;
+mod prober;
 mod records;
 mod replays;
 mod sender;
 mod store;
 mod world;
 
+pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane};
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
+pub use prober::{Contents, ProbeError, Prober};
 pub use records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery,
     DeliveryRecord, DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery,

@@ -201,6 +201,8 @@ pub struct AgedOutput {
 pub struct AgedAsset {
     /// Which.
     pub id: AssetId,
-    /// Its file.
-    pub media: MediaId,
+    /// Its file, where we keep one.
+    pub media: Option<MediaId>,
+    /// Its small picture, where there is one.
+    pub thumbnail: Option<MediaId>,
 }

@@ -15,6 +15,7 @@ use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 
+use super::assets::AssetStore;
 use super::records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
     DueDelivery, FeedPage, FeedQuery, GenerationQuery,
@@ -59,7 +60,7 @@ pub enum StoreError {
 /// Promise of every implementation (held by one conformance suite): `apply` is atomic and durable before it answers
 /// `Done`; a list with a stale fence changes nothing and disturbs no neighbour; reads see what was applied before them.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: AssetStore + Send + Sync {
     /// Writes a list of changes: all or nothing.
     ///
     /// # Errors

@@ -156,7 +156,7 @@ fn an_asset_that_is_gone_fails_and_one_that_is_there_does_not() {
     for (id, org, media) in [(here, ORG, [3; 10]), (elsewhere, "o2", [4; 10])] {
         let (kind, name, media) = (AssetKind::Video, "v.mp4".to_owned(), MediaId::new(Timestamp(1), media));
         play.stage.media.put(media);
-        let asset = Asset { id, org: OrgId::new(org), kind, name, media, bytes: 9, created_at: Timestamp(1) };
+        let asset = Asset::uploaded(id, OrgId::new(org), kind, name, media, 9, Timestamp(1));
         let added = play.stage.store.inner().apply(vec![Change::AddAsset(Box::new(asset))]).now_or_never();
         assert_eq!(added, Some(Ok(Applied::Done)));
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use postsync_core::asset::{Asset, AssetKind};
+use postsync_core::asset::{Asset, AssetKind, Probe};
 use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::event::{Event, EventType};
@@ -142,15 +142,7 @@ fn videos_and_uploads_go_and_what_still_waits_keeps_its_own() {
     let waiting = postsync_core::generation::accept(new, GenerationId::new(waits, [9; 10]), waits);
     write(&play, vec![Change::AddGeneration(Box::new(waiting))]);
     for (n, at) in [(3, waits.plus_ms(-1)), (4, waits)] {
-        let asset = Asset {
-            id: AssetId::new(at, [n; 10]),
-            org: OrgId::new(ORG),
-            kind: AssetKind::Audio,
-            name: "a.wav".to_owned(),
-            media: media(at, n),
-            bytes: 1,
-            created_at: at,
-        };
+        let asset = audio(n, media(at, n), at);
         write(&play, vec![Change::AddAsset(Box::new(asset))]);
         play.stage.media.put(media(at, n));
     }
@@ -165,6 +157,12 @@ fn videos_and_uploads_go_and_what_still_waits_keeps_its_own() {
     assert_eq!(play.stage.media.kept(), [media(waits, 4)]);
 }
 
+/// An upload that has been looked at.
+fn audio(n: u8, file: MediaId, at: Timestamp) -> Asset {
+    let (id, name) = (AssetId::new(at, [n; 10]), "a.wav".to_owned());
+    Asset { probe: Probe::Done, ..Asset::uploaded(id, OrgId::new(ORG), AssetKind::Audio, name, file, 1, at) }
+}
+
 /// A video with its row, and an upload with its, as old as that.
 fn plant_files(play: &Play, n: u8, at: Timestamp) -> [MediaId; 2] {
     let [video, upload] = [n, n + 100].map(|n| MediaId::new(at, [n; 10]));
@@ -172,15 +170,7 @@ fn plant_files(play: &Play, n: u8, at: Timestamp) -> [MediaId; 2] {
     let generation = postsync_core::generation::accept(Stage::request(ORG, SLOW_MODEL, None), id, at);
     let output = Output { url: "https://lips.example/r".to_owned(), duration_ms: None, media: Some(video) };
     let end = Change::EndGeneration { id, tries: 0, at, ending: Ending::Completed(output) };
-    let asset = Asset {
-        id: AssetId::new(at, [n; 10]),
-        org: OrgId::new(ORG),
-        kind: AssetKind::Audio,
-        name: "a.wav".to_owned(),
-        media: upload,
-        bytes: 1,
-        created_at: at,
-    };
+    let asset = audio(n, upload, at);
     write(play, vec![Change::AddGeneration(Box::new(generation)), end, Change::AddAsset(Box::new(asset))]);
     [video, upload].iter().for_each(|id| play.stage.media.put(*id));
     [video, upload]

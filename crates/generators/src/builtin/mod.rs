@@ -9,6 +9,7 @@
 //! Deliberately absent: how a video is made (`postsync-lipsync`), what the child may not do (`media_child`), retries.
 mod doctor;
 mod lines;
+mod look;
 mod process;
 mod session;
 mod verdict;
@@ -31,6 +32,7 @@ use session::{EXIT_GRACE, Session, Trouble};
 use verdict::Unfit;
 
 pub use doctor::limits_in_force;
+pub use look::MediaProber;
 pub(crate) use process::SUBCOMMAND;
 
 /// The output's name, in the child's folder and then in the job's: chosen here, so that a child has no say in where we look.
@@ -143,7 +145,7 @@ impl Builtin {
                 ended(Duration::ZERO).await;
                 Err(GeneratorError::Died(sentence.into()))
             }
-            Heard::Verdict(Said::Progress(_) | Said::Checked(_)) => {
+            Heard::Verdict(Said::Progress(_) | Said::Checked(_) | Said::Looked(_)) => {
                 ended(Duration::ZERO).await;
                 Err(GeneratorError::Died("The media process answered another question.".into()))
             }

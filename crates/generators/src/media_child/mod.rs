@@ -20,7 +20,7 @@ use std::thread;
 use postsync_lipsync::Job;
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, setpgid};
 
-use crate::order::{Make, ORDER_BYTES_MAX, Order, Said, Work};
+use crate::order::{Look, Looked, Make, ORDER_BYTES_MAX, Order, Said, Work};
 use report::{Reporter, say};
 
 /// Exit code of a child that did not come to work.
@@ -48,10 +48,12 @@ fn run() -> io::Result<()> {
     let tools = match &order.work {
         Work::Make(make) => &make.tools,
         Work::Check(check) => &check.tools,
+        Work::Look(look) => &look.tools,
     };
     limits::put_on(&order.limits)?;
     let inputs = match &order.work {
         Work::Make(make) => vec![folder.join(&make.visual), folder.join(&make.audio)],
+        Work::Look(look) => vec![look.file.clone()],
         Work::Check(_) => Vec::new(),
     };
     fence::put_on(&folder, &inputs, &fence::readable(&order.limits, tools))?;
@@ -61,6 +63,7 @@ fn run() -> io::Result<()> {
     end_with_the_server()?;
     match order.work {
         Work::Make(make) => say(&make_video(*make, &folder)),
+        Work::Look(look) => say(&look_into(&look, &folder)),
         Work::Check(check) => say(&Said::Checked(check::try_all(&order.limits, &check))),
     }
 }
@@ -98,6 +101,21 @@ fn make_video(make: Make, folder: &std::path::Path) -> Said {
     (job.options, job.limits, job.tools) = (make.options, make.limits, make.tools);
     match postsync_lipsync::run(&job, &mut Reporter::default()) {
         Ok(report) => Said::Done { duration_ms: report::milliseconds(report.duration_s) },
+        Err(error) => {
+            report::complain(error.detail().unwrap_or_default());
+            Said::Failed { error_code: error.error_code().into(), error: error.to_string() }
+        }
+    }
+}
+
+fn look_into(look: &Look, folder: &std::path::Path) -> Said {
+    let thumbnail = folder.join(&look.thumbnail);
+    match postsync_lipsync::examine(&look.file, &thumbnail, folder, &look.limits, &look.tools) {
+        Ok(postsync_lipsync::Examined { info, has_thumbnail }) => {
+            let duration_ms = if info.still { 0 } else { report::milliseconds(info.duration_s) };
+            let (still, width, height) = (info.still, info.width, info.height);
+            Said::Looked(Looked { still, width, height, duration_ms, has_thumbnail })
+        }
         Err(error) => {
             report::complain(error.detail().unwrap_or_default());
             Said::Failed { error_code: error.error_code().into(), error: error.to_string() }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 #![expect(clippy::print_stdout, reason = "this is its own test harness")]
 mod limits;
+mod looking;
 mod misbehaving;
 mod rendering;
 mod world;
@@ -27,6 +28,9 @@ const TESTS: &[Test] = tests![
     rendering::dropping_the_future_ends_it_in_mid_render,
     rendering::a_child_and_its_ffmpeg_end_with_the_server,
     rendering::too_little_memory_is_an_ending_too,
+    looking::sees_what_is_in_a_file_and_leaves_nothing_else,
+    looking::says_why_a_file_can_not_be_read,
+    looking::dropping_a_look_ends_it,
     limits::every_limit_is_in_force,
     limits::a_child_without_an_order_does_nothing,
     limits::a_child_with_a_second_thread_does_nothing,

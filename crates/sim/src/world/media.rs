@@ -10,7 +10,8 @@ use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::outcome::SendError;
 use postsync_core::space::Space;
 use postsync_engine::ports::{
-    Clock as _, Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore, Resolved,
+    Clock as _, Contents, Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore,
+    ProbeError, Prober, Resolved,
 };
 
 use super::Yield;
@@ -163,8 +164,27 @@ impl MediaStore for SimMedia {
         format!("/r/{generation}/{media}")
     }
 
+    fn seal(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
+    fn seal_fits(&self, text: &str, seal: &str) -> bool {
+        text == seal
+    }
+
     fn token_fits(&self, _generation: GenerationId, media: MediaId, token: &str) -> bool {
         token == media.to_string()
+    }
+}
+
+/// Looks into files that hold nothing.
+pub struct SimProber;
+
+#[async_trait]
+impl Prober for SimProber {
+    async fn probe(&self, _file: &Path, _folder: &Path) -> Result<Contents, ProbeError> {
+        Yield::default().await;
+        Ok(Contents { duration_ms: Some(1_000), ..Contents::default() })
     }
 }
 

@@ -6,7 +6,7 @@ mod receivers;
 mod store;
 
 pub use generators::{Pace, SimGenerator, Work, WorkResult};
-pub use media::{DRIPPING_HOST, SimFetch, SimMedia};
+pub use media::{DRIPPING_HOST, SimFetch, SimMedia, SimProber};
 pub use receivers::{Mood, Receivers, Reply};
 pub use store::FaultyStore;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use postsync_core::access::{ApiKey, Organization};
-use postsync_core::asset::Asset;
+use postsync_core::asset::{Asset, AssetKind};
 use postsync_core::change::Change;
 use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
@@ -24,9 +24,9 @@ use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, Backlog, BacklogQuery, Clock as _, DeliveryQuery,
-    DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ReplayCount, ReplayPage, ReplayQuery,
-    Store, StoreError,
+    AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
+    Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ProbeLane,
+    ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
 };
 
 use super::Yield;
@@ -199,6 +199,28 @@ impl Drop for OnItsWay<'_> {
             let _ = self.store.commit(changes);
         }
     }
+}
+
+/// What one of the store's other traits reads.
+macro_rules! reads_of {
+    ($store:ident: $($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl $store for FaultyStore {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
+                self.look().await?;
+                let answer = self.inner.$name($($arg),*).await;
+                self.pass().await;
+                answer
+            })*
+        }
+    };
+}
+
+reads_of! { AssetStore:
+    assets(query: AssetQuery) -> AssetPage;
+    asset_of_any(id: AssetId) -> Option<Asset>;
+    count_assets(org: &OrgId, kinds: Vec<AssetKind>) -> u64;
+    assets_to_probe(lane: ProbeLane, limit: usize) -> Vec<Asset>;
 }
 
 macro_rules! reads {

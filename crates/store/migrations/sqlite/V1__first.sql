@@ -247,16 +247,61 @@ CREATE TABLE replays (
 ) STRICT;
 CREATE INDEX replays_running ON replays (id) WHERE status = 'running';
 
+-- Uploads and registered URLs. What lists are sorted by is never NULL, so that a page can begin behind any place.
 CREATE TABLE assets (
-    id         BLOB NOT NULL PRIMARY KEY,
-    org        TEXT NOT NULL,
-    kind       TEXT NOT NULL,
-    name       TEXT NOT NULL,
-    media      BLOB NOT NULL,
-    bytes      INTEGER NOT NULL,
-    created_at INTEGER NOT NULL
+    id          BLOB NOT NULL PRIMARY KEY,
+    org         TEXT NOT NULL,
+    kind        TEXT NOT NULL,          -- AUDIO, IMAGE, VIDEO
+    name        TEXT NOT NULL,
+    name_key    TEXT NOT NULL,          -- the name as it is sorted and searched
+    visibility  TEXT NOT NULL,          -- USER, ORGANIZATION
+    input_type  TEXT NOT NULL,          -- UPLOAD, URL, TTS
+    media       BLOB,                   -- one of these two is there
+    url         TEXT,
+    bytes       INTEGER NOT NULL,       -- -1: not known
+    sha256      BLOB,
+    format      TEXT,
+    duration_ms INTEGER NOT NULL,       -- -1: not known
+    width       INTEGER,
+    height      INTEGER,
+    thumbnail   BLOB,
+    probe       TEXT NOT NULL,          -- waiting, done, failed
+    probes      INTEGER NOT NULL,       -- looks that have begun
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX assets_by_media ON assets (media);
+CREATE INDEX assets_by_media ON assets (media) WHERE media IS NOT NULL;
+CREATE INDEX assets_by_thumbnail ON assets (thumbnail) WHERE thumbnail IS NOT NULL;
+CREATE INDEX assets_by_date ON assets (org, kind, id);
+CREATE INDEX assets_by_name ON assets (org, kind, name_key, id);
+CREATE INDEX assets_by_duration ON assets (org, kind, duration_ms, id);
+CREATE INDEX assets_by_size ON assets (org, kind, bytes, id);
+-- What waits to be looked at: here, and elsewhere.
+CREATE INDEX assets_to_probe ON assets (id) WHERE probe = 'waiting' AND media IS NOT NULL;
+CREATE INDEX assets_to_fetch ON assets (id) WHERE probe = 'waiting' AND media IS NULL;
+
+-- How many each organization has: a count must not read a million rows.
+CREATE TABLE asset_counts (
+    org   TEXT NOT NULL,
+    kind  TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (org, kind)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER assets_come AFTER INSERT ON assets
+BEGIN
+    INSERT OR IGNORE INTO asset_counts (org, kind, count) VALUES (new.org, new.kind, 0);
+    UPDATE asset_counts SET count = count + 1 WHERE org = new.org AND kind = new.kind;
+END;
+CREATE TRIGGER assets_go AFTER DELETE ON assets
+BEGIN
+    UPDATE asset_counts SET count = count - 1 WHERE org = old.org AND kind = old.kind;
+END;
+CREATE TRIGGER assets_are_another AFTER UPDATE OF kind ON assets WHEN old.kind <> new.kind
+BEGIN
+    UPDATE asset_counts SET count = count - 1 WHERE org = old.org AND kind = old.kind;
+    INSERT OR IGNORE INTO asset_counts (org, kind, count) VALUES (new.org, new.kind, 0);
+    UPDATE asset_counts SET count = count + 1 WHERE org = new.org AND kind = new.kind;
+END;
 
 -- checks: moved by each check that the disk takes writes. outputs: the videos that were kept before that time are gone, because
 -- their retention is over.

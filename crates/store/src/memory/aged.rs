@@ -1,6 +1,7 @@
 //! What is old, and what goes after its retention.
 use std::ops::Bound;
 
+use postsync_core::asset::Asset;
 use postsync_core::delivery::State as DeliveryState;
 use postsync_core::generation::{Ending, State};
 use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
@@ -72,7 +73,12 @@ impl Tables {
     pub(super) fn aged_assets(&self, after: Option<AssetId>, before: AssetId, limit: usize) -> Vec<AgedAsset> {
         let Some(rows) = between(after, before) else { return Vec::new() };
         let old = self.assets.range(rows).take(limit);
-        old.map(|(id, asset)| AgedAsset { id: *id, media: asset.media }).collect()
+        let aged = |(id, asset): (&AssetId, &Asset)| AgedAsset {
+            id: *id,
+            media: asset.media(),
+            thumbnail: asset.facts.thumbnail,
+        };
+        old.map(aged).collect()
     }
 
     pub(super) fn forget_deliveries(&mut self, ids: &[DeliveryId]) -> Result<(), Refusal> {

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: durability, bounds on memory, encryption of secrets.
 mod aged;
+mod assets;
 mod endpoints;
 mod feed;
 mod read;

@@ -170,7 +170,9 @@ impl Tables {
             State::Ended(_, Ending::Completed(output)) => output.media,
             _ => None,
         });
-        let named: BTreeSet<MediaId> = outputs.chain(self.assets.values().map(|asset| asset.media)).collect();
+        let named: BTreeSet<MediaId> = outputs
+            .chain(self.assets.values().flat_map(|asset| [asset.media(), asset.facts.thumbnail]).flatten())
+            .collect();
         ids.iter().copied().filter(|id| named.contains(id)).collect()
     }
 

@@ -138,6 +138,7 @@ impl Tables {
             Change::ChangeEndpoint(endpoint) => self.change_endpoint(*endpoint),
             Change::RemoveEndpoint { org, id } => self.remove_endpoint(org, id),
             Change::AddAsset(asset) => self.add_asset(*asset),
+            Change::Asset(change) => self.asset_change(change),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(&ids),
             Change::ForgetEvents(ids) => self.forget_events(&ids),
             Change::ForgetAssets(ids) => self.forget_assets(&ids),
@@ -279,14 +280,6 @@ impl Tables {
         let started = self.attempts.get(&(id, attempt)).ok_or(Refusal::Stale)?;
         let ended = Attempt { end: Some(end), ..started.clone() };
         self.attempts.put((id, attempt), ended);
-        Ok(())
-    }
-
-    fn add_asset(&mut self, asset: Asset) -> Result<(), Refusal> {
-        if self.assets.contains(&asset.id) {
-            return Err(duplicate("asset"));
-        }
-        self.assets.put(asset.id, asset);
         Ok(())
     }
 

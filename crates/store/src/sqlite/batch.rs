@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use postsync_core::asset::AssetChange;
 use postsync_core::change::Change;
 
 use super::commit::Work;
@@ -127,7 +128,8 @@ pub fn can_wait(changes: &[Change]) -> bool {
             | Change::ForgetDeliveries(_)
             | Change::ForgetEvents(_)
             | Change::ForgetReplays { .. }
-            | Change::ForgetAssets(_),
+            | Change::ForgetAssets(_)
+            | Change::Asset(AssetChange::StartProbe { .. } | AssetChange::Probed { .. }),
         ) => true,
         _ => false,
     }

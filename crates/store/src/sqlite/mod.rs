@@ -9,6 +9,7 @@
 //!
 //! Deliberately absent: rules, retries, the clock.
 mod apply;
+mod assets;
 mod backup;
 mod batch;
 mod commit;

@@ -23,18 +23,18 @@ use rusqlite::Connection;
 
 use super::commit::Work;
 use super::failure::store_error;
-use super::read::{access, aged, deliveries, endpoints, feed, generations, replays, secrets};
+use super::read::{access, aged, assets, deliveries, endpoints, feed, generations, replays, secrets};
 use super::{Reads, Side, Sqlite, lock, space};
 
 impl Sqlite {
-    async fn query<T: Send + 'static>(
+    pub(super) async fn query<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.read(Reads::ForTheEngine, move |conn| read(conn).map_err(|error| store_error(&error))).await
     }
 
-    async fn list<T: Send + 'static>(
+    pub(super) async fn list<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -180,7 +180,7 @@ impl Store for Sqlite {
 
     async fn asset(&self, org: &OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {
         let org = org.clone();
-        self.query(move |conn| access::asset(conn, &org, id)).await
+        self.query(move |conn| assets::one(conn, &org, id)).await
     }
 
     async fn named_media(&self, ids: Vec<MediaId>) -> Result<Vec<MediaId>, StoreError> {

@@ -8,6 +8,11 @@ pub(super) const PARKED: &str = "parked";
 pub(super) const DELIVERED: &str = "delivered";
 pub(super) const EXHAUSTED: &str = "exhausted";
 
+/// Of an asset, how far it has been looked at.
+pub(super) const WAITING: &str = "waiting";
+pub(super) const DONE: &str = "done";
+pub(super) const FAILED: &str = "failed";
+
 pub(super) const CURRENT: &str = "current";
 pub(super) const NEXT: &str = "next";
 pub(super) const PREVIOUS: &str = "previous";

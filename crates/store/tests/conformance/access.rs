@@ -41,15 +41,8 @@ pub(crate) async fn a_key_is_revoked_once(store: &dyn Store) {
 }
 
 pub(crate) async fn assets_read_back(store: &dyn Store) {
-    let asset = Asset {
-        id: AssetId(Uuid::from_u128(1)),
-        org: org("default"),
-        kind: AssetKind::Video,
-        name: "Ünïcode.mp4".to_owned(),
-        media: MediaId(Uuid::from_u128(2)),
-        bytes: 5 << 30,
-        created_at: at(1),
-    };
+    let (id, file) = (AssetId(Uuid::from_u128(1)), MediaId(Uuid::from_u128(2)));
+    let asset = Asset::uploaded(id, org("default"), AssetKind::Video, "Ünïcode.mp4".to_owned(), file, 5 << 30, at(1));
     done(store, vec![Change::AddAsset(Box::new(asset.clone()))]).await;
     assert_eq!(store.asset(&org("default"), asset.id).await.unwrap(), Some(asset.clone()));
     assert_eq!(store.asset(&org("acme"), asset.id).await.unwrap(), None);
@@ -61,7 +54,7 @@ pub(crate) async fn media_that_rows_name_is_told_apart(store: &dyn Store) {
     let media = |number| MediaId(Uuid::from_u128(number));
     let (org, name) = (org("default"), "v.mp4".to_owned());
     let id = AssetId(Uuid::from_u128(1));
-    let asset = Asset { id, org, kind: AssetKind::Video, name, media: media(2), bytes: 1, created_at: at(1) };
+    let asset = Asset::uploaded(id, org, AssetKind::Video, name, media(2), 1, at(1));
     let Ending::Completed(Output { media: Some(output), .. }) = completed() else { panic!("it has a video") };
     done(store, vec![Change::AddAsset(Box::new(asset)), add(&generation(1, "acme", "mesh-1"))]).await;
     let asked = vec![media(1), media(2), output, media(3)];

@@ -173,20 +173,16 @@ pub(crate) async fn old_videos_are_found_and_it_is_kept_how_far_they_are_gone(st
 }
 
 pub(crate) async fn old_uploads_are_found_and_go(store: &dyn Store) {
-    let asset = |number: u128| Asset {
-        id: AssetId(Uuid::from_u128(number)),
-        org: org("default"),
-        kind: AssetKind::Audio,
-        name: "a.wav".to_owned(),
-        media: MediaId(Uuid::from_u128(100 + number)),
-        bytes: 1,
-        created_at: at(1),
+    let asset = |number: u128| {
+        let (id, file) = (AssetId(Uuid::from_u128(number)), MediaId(Uuid::from_u128(100 + number)));
+        Asset::uploaded(id, org("default"), AssetKind::Audio, "a.wav".to_owned(), file, 1, at(1))
     };
     done(store, [3, 1, 2].map(|number| Change::AddAsset(Box::new(asset(number)))).to_vec()).await;
     let found = async |after: Option<u128>, before, limit| {
         let after = after.map(|after| AssetId(Uuid::from_u128(after)));
         let page = store.aged_assets(after, AssetId(Uuid::from_u128(before)), limit).await.unwrap();
-        page.into_iter().map(|AgedAsset { id, media }| (id.0.as_u128(), media.0.as_u128())).collect::<Vec<_>>()
+        let aged = |AgedAsset { id, media, .. }: AgedAsset| (id.0.as_u128(), media.unwrap().0.as_u128());
+        page.into_iter().map(aged).collect::<Vec<_>>()
     };
     assert_eq!(found(None, 3, 9).await, [(1, 101), (2, 102)]);
     assert_eq!(found(None, 9, 1).await, [(1, 101)]);

@@ -1,7 +1,9 @@
 //! `/v2`: Sync's own API.
+pub(super) mod assets;
 pub(super) mod errors;
 pub(super) mod generate;
 pub(super) mod generations;
 pub(super) mod models;
 mod range;
 pub(super) mod result;
+mod serve;

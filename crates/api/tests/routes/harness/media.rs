@@ -17,6 +17,9 @@ pub(crate) struct TestMedia {
     pub(crate) vanished: AtomicBool,
     /// How much room there is; nobody looks again where it is not known at the start.
     pub(crate) space: Mutex<Option<Space>>,
+    /// There are folders to work in, so what comes is looked at.
+    pub(crate) looks: AtomicBool,
+    work: TempDir,
     uploads: AtomicU32,
 }
 
@@ -27,6 +30,8 @@ impl TestMedia {
             full: AtomicBool::new(false),
             vanished: AtomicBool::new(false),
             space: Mutex::default(),
+            looks: AtomicBool::new(false),
+            work: TempDir::new().unwrap(),
             uploads: AtomicU32::new(0),
         }
     }
@@ -47,7 +52,10 @@ impl TestMedia {
 #[async_trait]
 impl MediaStore for TestMedia {
     async fn job_folder(&self, _: GenerationId) -> Result<PathBuf, MediaError> {
-        Err(MediaError::Full)
+        if !self.looks.load(Ordering::SeqCst) {
+            return Err(MediaError::Full);
+        }
+        Ok(self.work.path().to_owned())
     }
 
     async fn drop_job_folder(&self, _: GenerationId) -> Result<(), MediaError> {
@@ -71,7 +79,9 @@ impl MediaStore for TestMedia {
         if self.full.load(Ordering::SeqCst) {
             return Err(MediaError::Full);
         }
-        Ok(std::fs::rename(path, self.path(id))?)
+        // Not a rename: the folder of a look may be on another disk.
+        std::fs::copy(path, self.path(id))?;
+        Ok(std::fs::remove_file(path)?)
     }
 
     async fn resolve(&self, id: MediaId) -> Result<Resolved, MediaError> {
@@ -98,6 +108,15 @@ impl MediaStore for TestMedia {
 
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {
         format!("/v2/generations/{generation}/result?token={}", Self::token(media))
+    }
+
+    fn seal(&self, text: &str) -> String {
+        let sum = text.bytes().fold(7u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        format!("seal-{sum:x}")
+    }
+
+    fn seal_fits(&self, text: &str, seal: &str) -> bool {
+        self.seal(text) == seal
     }
 
     fn token_fits(&self, _: GenerationId, media: MediaId, token: &str) -> bool {

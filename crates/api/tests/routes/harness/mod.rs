@@ -92,6 +92,7 @@ impl App {
             media: media.clone(),
             sender: sender.clone(),
             fetch: Arc::new(world::NoFetch),
+            prober: Arc::new(world::TestProber),
             generators,
         };
         let of_engine = Settings { public_url: settings.public_url.clone(), routing, ..Settings::default() };

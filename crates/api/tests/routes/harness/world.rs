@@ -1,5 +1,5 @@
 //! The rest of the ports: time that is moved by hand, work that is done when it is told to.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use postsync_core::generation::Failure;
 use postsync_core::outcome::{Outcome, SendReport};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Cancel, Clock, Entropy, Fetch, FetchError, FetchRequest, Fetched, Generator, GeneratorError, Inputs, Job,
-    JobOutput, Post, Progress, Sender, Spawn,
+    Cancel, Clock, Contents, Entropy, Fetch, FetchError, FetchRequest, Fetched, Generator, GeneratorError, Inputs, Job,
+    JobOutput, Post, ProbeError, Prober, Progress, Sender, Spawn,
 };
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -98,6 +98,24 @@ impl Sender for TestSender {
         }
         let told = self.told.lock().unwrap().pop();
         told.unwrap_or_else(|| SendReport::bare(Outcome::Delivered { status: 200 }, ""))
+    }
+}
+
+/// Sees the same in each file.
+pub(crate) struct TestProber;
+
+#[async_trait]
+impl Prober for TestProber {
+    async fn probe(&self, _: &Path, folder: &Path) -> Result<Contents, ProbeError> {
+        let thumbnail = folder.join("thumbnail");
+        std::fs::write(&thumbnail, b"\xff\xd8\xff\xe0 a small picture").unwrap();
+        Ok(Contents {
+            duration_ms: Some(2_500),
+            width: Some(640),
+            height: Some(360),
+            thumbnail: Some(thumbnail),
+            ..Contents::default()
+        })
     }
 }
 

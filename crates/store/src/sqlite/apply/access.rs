@@ -1,6 +1,5 @@
-//! Organizations, keys, assets: rare, so written plainly.
+//! Organizations, keys: rare, so written plainly.
 use postsync_core::access::{ApiKey, Organization};
-use postsync_core::asset::Asset;
 use postsync_core::ids::KeyId;
 use postsync_core::time::Timestamp;
 use rusqlite::params;
@@ -34,21 +33,5 @@ impl Unit<'_> {
 
     pub(super) fn revoke_key(&mut self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {
         self.fenced("UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL", params![id.0, at.0])
-    }
-
-    pub(super) fn add_asset(&mut self, asset: &Asset) -> Result<(), Refusal> {
-        self.run(
-            "INSERT INTO assets (id, org, kind, name, media, bytes, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                asset.id.0.as_bytes(),
-                asset.org.as_str(),
-                asset.kind.as_str(),
-                asset.name,
-                asset.media.0.as_bytes(),
-                asset.bytes.cast_signed(),
-                asset.created_at.0
-            ],
-        )?;
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! Order matters for cost: the conditional statement of a change comes first, so that a list that opens with a stale fence
 //! has written nothing and needs no savepoint.
 mod access;
+pub(super) mod assets;
 mod deliveries;
 mod endpoints;
 mod feed;
@@ -106,6 +107,7 @@ impl<'c> Unit<'c> {
             Change::ChangeEndpoint(endpoint) => self.change_endpoint(endpoint),
             Change::RemoveEndpoint { org, id } => self.remove_endpoint(org, id),
             Change::AddAsset(asset) => self.add_asset(asset),
+            Change::Asset(change) => self.asset_change(change),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(ids),
             Change::ForgetEvents(ids) => self.forget_events(ids),
             Change::ForgetReplays { before, limit } => self.forget_replays(*before, *limit),

@@ -1,8 +1,7 @@
-//! Organizations, keys, assets.
+//! Organizations, keys, and which files rows name.
 use postsync_core::access::{ApiKey, Organization};
-use postsync_core::asset::Asset;
-use postsync_core::ids::{AssetId, KeyId, MediaId, OrgId};
-use rusqlite::{Connection, OptionalExtension as _, Result as SqlResult, params};
+use postsync_core::ids::{KeyId, MediaId, OrgId};
+use rusqlite::{Connection, OptionalExtension as _, Result as SqlResult};
 
 use super::all;
 use super::rows::{self, key_columns};
@@ -11,13 +10,13 @@ const KEY_BY_HASH: &str = concat!("SELECT ", key_columns!(), " FROM keys WHERE h
 const KEY: &str = concat!("SELECT ", key_columns!(), " FROM keys WHERE id = ?1");
 const KEYS: &str = concat!("SELECT ", key_columns!(), " FROM keys WHERE org = ?1 ORDER BY id");
 const ORGANIZATIONS: &str = "SELECT id, name, created_at FROM organizations ORDER BY created_at, id";
-const ASSET: &str = "SELECT id, org, kind, name, media, bytes, created_at FROM assets WHERE id = ?1 AND org = ?2";
 const MEDIA_IS_NAMED: &str = "SELECT EXISTS (SELECT 1 FROM assets WHERE media = ?1)
+    OR EXISTS (SELECT 1 FROM assets WHERE thumbnail = ?1)
     OR EXISTS (SELECT 1 FROM generations WHERE output_media = ?1)";
 
 /// All but the list of organizations, for the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[KEY_BY_HASH, KEY, KEYS, ASSET, MEDIA_IS_NAMED];
+pub(super) const STATEMENTS: &[&str] = &[KEY_BY_HASH, KEY, KEYS, MEDIA_IS_NAMED];
 
 pub(in crate::sqlite) fn key_by_hash(conn: &Connection, hash: [u8; 32]) -> SqlResult<Option<ApiKey>> {
     conn.prepare_cached(KEY_BY_HASH)?.query_row([hash], rows::key).optional()
@@ -33,10 +32,6 @@ pub(in crate::sqlite) fn keys(conn: &Connection, org: &OrgId) -> SqlResult<Vec<A
 
 pub(in crate::sqlite) fn organizations(conn: &Connection) -> SqlResult<Vec<Organization>> {
     all(conn, ORGANIZATIONS, [], rows::organization)
-}
-
-pub(in crate::sqlite) fn asset(conn: &Connection, org: &OrgId, id: AssetId) -> SqlResult<Option<Asset>> {
-    conn.prepare_cached(ASSET)?.query_row(params![id.0.as_bytes(), org.as_str()], rows::asset).optional()
 }
 
 pub(in crate::sqlite) fn named_media(conn: &Connection, ids: &[MediaId]) -> SqlResult<Vec<MediaId>> {

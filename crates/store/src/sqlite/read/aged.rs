@@ -38,7 +38,7 @@ const OUTPUTS: &str = "SELECT g.output_media,
     FROM generations g INDEXED BY generations_by_media
     WHERE g.output_media > ?1 AND g.output_media < ?2 ORDER BY g.output_media LIMIT ?3";
 
-const ASSETS: &str = "SELECT id, media FROM assets WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
+const ASSETS: &str = "SELECT id, media, thumbnail FROM assets WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
 const REMOVED_OUTPUTS: &str = "SELECT value FROM counters WHERE name = 'outputs'";
 
@@ -110,8 +110,11 @@ pub(in crate::sqlite) fn assets(
     // Below every id there is.
     let after = after.map_or(Uuid::nil(), |id| id.0);
     all(conn, ASSETS, params![after.as_bytes(), before.0.as_bytes(), at_most(limit)], |row| {
-        let id = |column| row.get(column).map(Uuid::from_bytes);
-        Ok(AgedAsset { id: AssetId(id(0)?), media: MediaId(id(1)?) })
+        let media = |column| -> Result<Option<MediaId>> {
+            Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(|bytes| MediaId(Uuid::from_bytes(bytes))))
+        };
+        let id = AssetId(row.get(0).map(Uuid::from_bytes)?);
+        Ok(AgedAsset { id, media: media(1)?, thumbnail: media(2)? })
     })
 }
 

@@ -2,6 +2,7 @@
 //! a long one would keep the log from being reused.
 pub(super) mod access;
 pub(super) mod aged;
+pub(super) mod assets;
 pub(super) mod deliveries;
 pub(super) mod endpoints;
 pub(super) mod feed;
@@ -30,7 +31,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sqlite::apply::forget;
+    use crate::sqlite::apply::{assets as asset_changes, forget};
     use crate::sqlite::{connect, setup};
 
     /// Every statement that reads walks an index to the rows it wants, in the order it wants: none scans or sorts. The
@@ -41,7 +42,9 @@ mod tests {
         setup::migrate(&mut conn, Path::new(":memory:")).unwrap();
         let statements = [
             access::STATEMENTS,
+            asset_changes::STATEMENTS,
             aged::STATEMENTS,
+            assets::STATEMENTS,
             deliveries::STATEMENTS,
             endpoints::STATEMENTS,
             feed::STATEMENTS,
@@ -60,7 +63,7 @@ mod tests {
                 assert!(!bad, "{step}: {sql}");
             }
         }
-        for (sql, by) in deliveries::SEARCHES.iter().chain(replays::SEARCHES) {
+        for (sql, by) in deliveries::SEARCHES.iter().chain(replays::SEARCHES).chain(assets::SEARCHES) {
             let steps = plan(&conn, sql);
             assert!(matches!(steps.as_slice(), [step] if step.ends_with(by)), "{by}: {steps:?}");
         }

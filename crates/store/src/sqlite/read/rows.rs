@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postsync_core::access::{ApiKey, Organization, Scopes};
-use postsync_core::asset::{Asset, AssetKind};
 use postsync_core::attempt::{Answer, Attempt, AttemptEnd, Word};
 use postsync_core::delivery::{Delivery, ExhaustedReason, NextReason, Origin, State as DeliveryState};
 use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
 use postsync_core::feed::Seq;
 use postsync_core::generation::{Ending, Failure, Generation, Output, Request, State, Status};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
+use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
 use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::ParkReason;
 use postsync_core::replay::{EndedAs, Filter, Original, Replay};
@@ -325,18 +324,6 @@ pub(super) fn organization(row: &Row<'_>) -> Result<Organization> {
     Ok(Organization { id: org(row, 0)?, name: row.get(1)?, created_at: time(row, 2)? })
 }
 
-pub(super) fn asset(row: &Row<'_>) -> Result<Asset> {
-    Ok(Asset {
-        id: AssetId(uuid(row, 0)?),
-        org: org(row, 1)?,
-        kind: word(row, 2, AssetKind::parse)?,
-        name: row.get(3)?,
-        media: MediaId(uuid(row, 4)?),
-        bytes: row.get::<_, i64>(5)?.cast_unsigned(),
-        created_at: time(row, 6)?,
-    })
-}
-
 fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
     Ok(OrgId::new(row.get_ref(column)?.as_str()?))
 }
@@ -371,7 +358,7 @@ fn micros(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
 }
 
-fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+pub(super) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| unknown(column, text))
 }

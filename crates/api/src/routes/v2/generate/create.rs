@@ -65,6 +65,7 @@ pub(crate) async fn create_generation(
         }
     };
     let uploads = submit::place(&state, &mut fields, uploads)?;
+    submit::name_own_assets(&state, &org, &mut fields).await?;
     let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
     let Judged { request, items } = judge(fields, &rules)?;
     assets_fit(&state, &org, &items, &uploads).await?;

@@ -2,7 +2,7 @@
 //! the generation as assets.
 use std::sync::Arc;
 
-use postsync_core::asset::Asset;
+use postsync_core::asset::{Asset, Facts};
 use postsync_core::create::Refusal;
 use postsync_core::error_code;
 use postsync_core::generation::{Generation, NewGeneration, Request};
@@ -11,9 +11,13 @@ use postsync_engine::Engine;
 use postsync_engine::ports::{MediaError, MediaKind};
 use serde_json::{Map, Value, json};
 
+use crate::asset_urls;
 use crate::error::ApiError;
 use crate::form::{Slot, Upload};
 use crate::state::ApiState;
+
+/// More items than any generation can have; the rest is refused by its number.
+const ITEMS_NAMED_MAX: usize = 1_000;
 
 /// An upload that `input` names.
 pub(super) struct Placed {
@@ -62,6 +66,25 @@ fn put(items: &mut Vec<Value>, slot: Slot, asset: AssetId) {
         item.insert("type".to_owned(), slot.as_str().into());
         item.insert("assetId".to_owned(), asset.to_string().into());
     }
+}
+
+/// A URL of ours that an upload was given becomes its asset: the file is here, and need not be fetched from ourselves.
+pub(super) async fn name_own_assets(
+    state: &ApiState,
+    org: &OrgId,
+    fields: &mut Map<String, Value>,
+) -> Result<(), ApiError> {
+    let Some(Value::Array(items)) = fields.get_mut("input") else { return Ok(()) };
+    for item in items.iter_mut().filter_map(Value::as_object_mut).take(ITEMS_NAMED_MAX) {
+        let Some(id) = item.get("url").and_then(Value::as_str).and_then(|url| asset_urls::own_asset(state, url)) else {
+            continue;
+        };
+        if !item.contains_key("assetId") && state.engine.store().asset(org, id).await?.is_some() {
+            item.shift_remove("url");
+            item.insert("assetId".to_owned(), id.to_string().into());
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the uploads and commits. In a task of its own: a client that hangs up in the middle must neither leave files that
@@ -115,13 +138,8 @@ async fn remove(engine: &Engine, uploads: &[Placed]) {
 }
 
 fn asset(engine: &Engine, org: &OrgId, placed: &Placed) -> Asset {
-    Asset {
-        id: placed.asset,
-        org: org.clone(),
-        kind: placed.upload.kind,
-        name: placed.upload.name.clone(),
-        media: placed.media,
-        bytes: placed.upload.bytes,
-        created_at: engine.now(),
-    }
+    let Upload { kind, name, bytes, sha256, format, .. } = &placed.upload;
+    let (id, media, name) = (placed.asset, placed.media, name.clone());
+    let asset = Asset::uploaded(id, org.clone(), *kind, name, media, *bytes, engine.now());
+    Asset { sha256: Some(*sha256), facts: Facts { format: format.map(str::to_owned), ..Facts::default() }, ..asset }
 }

@@ -1,0 +1,70 @@
+//! Assets come, are described, and go. Files first, then the row that names them, when they go; the other way round when they
+//! come: after a crash between the two no file is left that nobody finds.
+use std::path::Path;
+use std::sync::Arc;
+
+use postsync_core::asset::{Asset, AssetChange, AssetFile, Described};
+use postsync_core::change::Change;
+use postsync_core::ids::{AssetId, OrgId};
+
+use crate::ports::{Applied, MediaError, MediaKind, StoreError};
+use crate::world::World;
+
+/// Why an asset could not come or go.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// There is none of that id in the organization.
+    #[error("there is no such asset")]
+    Unknown,
+    /// One of that id is there already.
+    #[error("the asset is there already")]
+    Known,
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The media store could not.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+}
+
+/// With its file, where it has one here: moved from `file` into the media store.
+pub(crate) async fn add(world: &Arc<World>, asset: Asset, file: Option<&Path>) -> Result<Asset, AssetError> {
+    if let (AssetFile::Stored(media), Some(file)) = (&asset.file, file) {
+        world.ports.media.keep(*media, MediaKind::Upload, file).await?;
+    }
+    let change = Change::Asset(AssetChange::Register(Box::new(asset.clone())));
+    let refused = match world.ports.store.apply(vec![change]).await {
+        Ok(Applied::Done) => {
+            world.probes.ring(&asset);
+            return Ok(asset);
+        }
+        Ok(Applied::Stale) => AssetError::Known,
+        Err(error) => error.into(),
+    };
+    if let Some(media) = asset.media()
+        && let Err(error) = world.ports.media.remove(media).await
+    {
+        tracing::warn!(%media, %error, "the file of a refused upload could not be removed");
+    }
+    Err(refused)
+}
+
+pub(crate) async fn describe(world: &World, org: &OrgId, id: AssetId, to: Described) -> Result<Asset, AssetError> {
+    let change = AssetChange::Describe { org: org.clone(), id, to, at: world.now() };
+    match world.ports.store.apply(vec![Change::Asset(change)]).await? {
+        Applied::Done => world.ports.store.asset(org, id).await?.ok_or(AssetError::Unknown),
+        Applied::Stale => Err(AssetError::Unknown),
+    }
+}
+
+/// A generation that waits and names it ends with `asset_not_found`.
+pub(crate) async fn remove(world: &World, org: &OrgId, id: AssetId) -> Result<(), AssetError> {
+    let asset = world.ports.store.asset(org, id).await?.ok_or(AssetError::Unknown)?;
+    for file in [asset.media(), asset.facts.thumbnail].into_iter().flatten() {
+        world.ports.media.remove(file).await?;
+    }
+    match world.ports.store.apply(vec![Change::Asset(AssetChange::Remove { org: org.clone(), id })]).await? {
+        Applied::Done => Ok(()),
+        Applied::Stale => Err(AssetError::Unknown),
+    }
+}
