@@ -4,6 +4,7 @@
 mod backup;
 mod bad_input;
 mod commands;
+mod contract;
 mod crash;
 mod endpoints;
 mod feed;
