@@ -9,6 +9,7 @@ use crate::feed::Seq;
 use crate::generation::{Ending, Generation};
 use crate::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId};
 use crate::parking::{Lane, ParkReason};
+use crate::relay::RelayChange;
 use crate::replay::Replay;
 use crate::rotation::{Places, Signing};
 use crate::time::Timestamp;
@@ -49,6 +50,8 @@ pub enum Change {
         /// How it ended.
         ending: Ending,
     },
+    /// A generation is handed on to an upstream.
+    Relay(RelayChange),
     /// Something happened. The store gives it its place in the feed inside the commit.
     AddEvent(Box<Event>),
     /// An event is to be delivered; it becomes due with it.

@@ -30,6 +30,7 @@ pub mod model;
 pub mod moment;
 pub mod outcome;
 pub mod parking;
+pub mod relay;
 pub mod replay;
 pub mod retention;
 pub mod rotation;

@@ -7,6 +7,8 @@ pub enum Route {
     Builtin,
     /// Completes at once with its input video's URL. For load tests and receivers' tests.
     Passthrough,
+    /// Made by an upstream that speaks the same contract: Sync's cloud, or another server like this one.
+    Sync,
 }
 
 impl Route {
@@ -16,13 +18,17 @@ impl Route {
         match self {
             Self::Builtin => "builtin",
             Self::Passthrough => "passthrough",
+            Self::Sync => "sync",
         }
     }
+
+    /// Every route.
+    pub const ALL: [Self; 3] = [Self::Builtin, Self::Passthrough, Self::Sync];
 
     /// The route of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Builtin, Self::Passthrough].into_iter().find(|route| route.as_str() == text)
+        Self::ALL.into_iter().find(|route| route.as_str() == text)
     }
 }
 

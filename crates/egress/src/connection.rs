@@ -17,6 +17,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep};
 
+use crate::content::Content;
 use crate::dial::Dialled;
 use crate::wire::{Meter, Payload, Wire};
 
@@ -92,10 +93,10 @@ impl Connection {
     pub(crate) async fn exchange(
         &mut self,
         head: http::request::Parts,
-        body: Bytes,
+        content: impl Into<Content>,
         patience: &mut Patience,
     ) -> Result<Response<Incoming>, NoHead> {
-        let request = Request::from_parts(head, Payload::new(body, &self.meter));
+        let request = Request::from_parts(head, Payload::new(content.into(), &self.meter));
         let mut answer = pin!(self.sender.try_send_request(request));
         poll_fn(|cx| {
             drive(&mut self.driver, cx);
@@ -151,6 +152,8 @@ pub(crate) struct Patience {
     answer_max: Duration,
     /// Set for a body that is judged by its silence, whatever the whole takes.
     frame_by: Option<Instant>,
+    /// Set for a request that may take as long as it moves: the longest that it may stand still, and how far it was at the last look.
+    moving: Option<(Duration, u64)>,
     sleep: Pin<Box<Sleep>>,
 }
 
@@ -158,7 +161,23 @@ impl Patience {
     pub(crate) fn new(write_max: Duration, answer_max: Duration) -> Self {
         let now = Instant::now();
         let sleep = Box::pin(tokio::time::sleep_until(now + write_max.min(answer_max)));
-        Self { write_by: now + write_max, answer_max, frame_by: None, sleep }
+        Self { write_by: now + write_max, answer_max, frame_by: None, moving: None, sleep }
+    }
+
+    /// For a large request: each `still_max` in which something leaves gives it another one.
+    pub(crate) fn while_it_moves(still_max: Duration, answer_max: Duration) -> Self {
+        Self { moving: Some((still_max, 0)), ..Self::new(still_max, answer_max) }
+    }
+
+    /// Whether something has left since the last look; then it has more time.
+    fn has_moved(&mut self, meter: &Meter, now: Instant) -> bool {
+        let Some((still_max, seen)) = &mut self.moving else { return false };
+        let written = meter.written_bytes();
+        if written == std::mem::replace(seen, written) {
+            return false;
+        }
+        self.write_by = now + *still_max;
+        true
     }
 
     /// From here on: until the next piece of the body.
@@ -177,9 +196,10 @@ impl Patience {
                 Some(by) => (by, Late::Answering),
                 None => (self.write_by, Late::Writing),
             };
-            if now >= by {
+            if now >= by && !(late == Late::Writing && self.has_moved(meter, now)) {
                 return Poll::Ready(late);
             }
+            let by = if now >= by { self.write_by } else { by };
             // Not sent yet: when it is, its answer has `answer_max` from then, so no look before that can be too late.
             let sent = sent_at.is_some() || self.frame_by.is_some();
             self.sleep.as_mut().reset(if sent { by } else { by.min(now + self.answer_max) });

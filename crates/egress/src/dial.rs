@@ -1,6 +1,7 @@
 //! From a URL to a connection: judged, resolved, judged again, dialled, checked, secured. The only place that connects.
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postsync_core::egress_rules::{EgressRules, Scheme, Target};
@@ -18,9 +19,10 @@ use crate::wire::Stream;
 /// Addresses of one name that are tried: each more would leave less than the time of a round trip to each.
 const TRIED_MAX: usize = 8;
 
+#[derive(Clone)]
 pub(crate) struct Dialler {
     pub(crate) rules: EgressRules,
-    pub(crate) resolver: Cached,
+    pub(crate) resolver: Arc<Cached>,
     pub(crate) tls: TlsConnector,
     pub(crate) deadlines: Deadlines,
 }

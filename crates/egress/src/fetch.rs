@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::answer::named;
 use crate::connection::{Connection, Late, NoFrame, NoHead, Patience};
+use crate::dial::Dialler;
 use crate::route::Route;
 use crate::trouble::Trouble;
 use crate::{Egress, Inner, io_errors, request};
@@ -54,13 +55,14 @@ impl Inner {
         let mut url = request.url.clone();
         let mut scheme = None;
         for _ in 0..=HOPS_MAX {
-            let route = Route::new(&self.dialler.rules, &url).map_err(|trouble| at(&url, trouble))?;
+            let dialler = self.dialler_of(request.trust, &url);
+            let route = Route::new(&dialler.rules, &url).map_err(|trouble| at(&url, trouble))?;
             if scheme == Some(Scheme::Https) && route.target.scheme == Scheme::Http {
                 let trouble = Trouble::new(SendError::Redirect, "it redirects from https to plain http");
                 return Err(at(&url, trouble));
             }
             scheme = Some(route.target.scheme);
-            match self.hop(&url, &route, request.bytes_max).await? {
+            match self.hop(dialler, &url, &route, request.bytes_max).await? {
                 Hop::File(opened) => return self.save(*opened, request).await,
                 Hop::Redirect(next) => url = next,
             }
@@ -69,9 +71,9 @@ impl Inner {
     }
 
     /// One request. The connection is not kept: media come from everywhere, and each but once.
-    async fn hop(&self, url: &str, route: &Route, bytes_max: u64) -> Result<Hop, FetchError> {
-        let deadlines = &self.dialler.deadlines;
-        let dialled = self.dialler.dial(&route.target, &mut Phases::default()).await;
+    async fn hop(&self, dialler: &Dialler, url: &str, route: &Route, bytes_max: u64) -> Result<Hop, FetchError> {
+        let deadlines = &dialler.deadlines;
+        let dialled = dialler.dial(&route.target, &mut Phases::default()).await;
         let dialled = dialled.map_err(|undialled| at(url, undialled.trouble))?;
         let mut connection = Connection::open(dialled)
             .await

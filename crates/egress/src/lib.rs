@@ -1,5 +1,6 @@
 //! The server's only outgoing HTTP: webhooks out ([`Sender`](postsync_engine::ports::Sender)), input media in
-//! ([`Fetch`](postsync_engine::ports::Fetch)).
+//! ([`Fetch`](postsync_engine::ports::Fetch)), requests to servers that the operator has configured
+//! ([`Exchange`](postsync_engine::ports::Exchange)).
 //!
 //! Promise: nothing is dialled but addresses that the rules opened, on every hop; every phase has a deadline and a byte cap;
 //! whatever the other side does is a typed report, never a panic and never a wait without an end.
@@ -9,7 +10,9 @@
 
 mod answer;
 mod connection;
+mod content;
 mod dial;
+mod exchange;
 mod fetch;
 mod io_errors;
 mod pool;
@@ -21,6 +24,7 @@ mod route;
 mod sender;
 mod tls;
 mod trouble;
+mod trusted;
 mod wire;
 
 use std::net::SocketAddr;
@@ -36,6 +40,7 @@ use dial::Dialler;
 use pool::Pool;
 use resolve::Cached;
 use route::Routes;
+use trusted::Trusted;
 
 /// Settings of outgoing HTTP.
 #[derive(Clone)]
@@ -56,6 +61,9 @@ pub struct EgressSettings {
     pub fetch_timeout: Duration,
     /// Bounds of the phases.
     pub deadlines: Deadlines,
+    /// Addresses of servers that the operator has configured: their hosts and ports need not be public, for requests to them and
+    /// for what they give us to fetch from them. Nobody else's URL gets there by this.
+    pub configured: Vec<String>,
 }
 
 impl Default for EgressSettings {
@@ -69,6 +77,7 @@ impl Default for EgressSettings {
             resolver: None,
             fetch_timeout: Duration::from_secs(600),
             deadlines: Deadlines::default(),
+            configured: Vec::new(),
         }
     }
 }
@@ -130,6 +139,8 @@ pub struct Egress {
 
 pub(crate) struct Inner {
     pub(crate) dialler: Dialler,
+    /// For servers that the operator has configured.
+    pub(crate) trusted: Trusted,
     pub(crate) routes: Routes,
     pub(crate) pool: Arc<Pool>,
     pub(crate) fetch_timeout: Duration,
@@ -149,9 +160,11 @@ impl Egress {
             None if settings.name_servers.is_empty() => Arc::new(resolve::Dns::from_system(deadlines.dns)?),
             None => Arc::new(resolve::Dns::of(&settings.name_servers, deadlines.dns)?),
         };
-        let resolver = Cached::new(resolver, deadlines.dns);
+        let resolver = Arc::new(Cached::new(resolver, deadlines.dns));
+        let dialler = Dialler { rules: settings.rules, resolver, tls, deadlines };
         let inner = Inner {
-            dialler: Dialler { rules: settings.rules, resolver, tls, deadlines },
+            trusted: Trusted::new(&dialler, &settings.configured),
+            dialler,
             routes: Routes::new(),
             pool: Pool::new(settings.idle_max),
             fetch_timeout: settings.fetch_timeout,

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 use postsync_core::outcome::SendError;
 use postsync_core::sent::Sent;
-use postsync_engine::ports::Post;
+use postsync_engine::ports::{self, ExchangeRequest, Post};
 use postsync_webhook::sign::{
     SYNC_SIGNATURE, SYNC_SIGNATURE_NEXT, SYNC_SIGNATURE_PREVIOUS, WEBHOOK_ID, WEBHOOK_SIGNATURE,
 };
@@ -59,6 +59,23 @@ pub(crate) fn get(route: &Route) -> Parts {
     parts.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     parts
+}
+
+/// The head of a request to a server that the operator has configured. Its length is hyper's, from the body.
+pub(crate) fn of_exchange(route: &Route, request: &ExchangeRequest) -> Result<Parts, Trouble> {
+    let method = match request.method {
+        ports::Method::Get => Method::GET,
+        ports::Method::Post => Method::POST,
+    };
+    let mut parts = head(method, route);
+    parts.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    for (name, text) in &request.headers {
+        let mut value = value(text.clone())?;
+        value.set_sensitive(true);
+        parts.headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(parts)
 }
 
 fn head(method: Method, route: &Route) -> Parts {

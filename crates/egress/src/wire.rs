@@ -2,12 +2,11 @@
 //!
 //! hyper says neither when a request has left nor whether any of it has. Both decide: the phases have deadlines of their own,
 //! and a request is repeated only if nothing of it was written.
-use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
+
+use crate::content::Content;
 
 pub(crate) enum Stream {
     Plain(TcpStream),
@@ -58,6 +59,11 @@ impl Meter {
     /// Whether any byte of the request may have left.
     pub(crate) fn wrote(&self) -> bool {
         self.written_bytes.load(Relaxed) > 0
+    }
+
+    /// What has left of the request so far.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.written_bytes.load(Relaxed)
     }
 
     /// Whether any byte of an answer came.
@@ -102,38 +108,60 @@ impl Meter {
     }
 }
 
-/// The body of a request: frozen bytes, in one piece, or none.
+/// The body of a request, or none.
 pub(crate) struct Payload {
-    bytes: Option<Bytes>,
+    content: Option<Content>,
     meter: Arc<Meter>,
 }
 
 impl Payload {
     /// Begins a request on the connection that `meter` belongs to.
-    pub(crate) fn new(bytes: Bytes, meter: &Arc<Meter>) -> Self {
+    pub(crate) fn new(content: Content, meter: &Arc<Meter>) -> Self {
         meter.begin();
-        let bytes = Some(bytes).filter(|bytes| !bytes.is_empty());
+        let content = Some(content).filter(|content| left_bytes(content) > 0);
         // Without a body the head is all there is.
-        meter.handed_over.store(bytes.is_none(), Relaxed);
-        Self { bytes, meter: meter.clone() }
+        meter.handed_over.store(content.is_none(), Relaxed);
+        Self { content, meter: meter.clone() }
+    }
+}
+
+fn left_bytes(content: &Content) -> u64 {
+    match content {
+        Content::Bytes(bytes) => bytes.len() as u64,
+        Content::Pieces(pieces) => pieces.left_bytes(),
     }
 }
 
 impl Body for Payload {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.meter.handed_over.store(true, Relaxed);
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let next = match self.content.as_mut() {
+            Some(Content::Pieces(pieces)) => {
+                let next = ready!(pieces.poll_next(cx));
+                if pieces.left_bytes() == 0 {
+                    self.content = None;
+                }
+                next
+            }
+            Some(Content::Bytes(bytes)) => {
+                let bytes = std::mem::take(bytes);
+                self.content = None;
+                Some(Ok(bytes))
+            }
+            None => None,
+        };
+        self.meter.handed_over.store(self.content.is_none(), Relaxed);
+        Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        self.content.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
+        SizeHint::with_exact(self.content.as_ref().map_or(0, left_bytes))
     }
 }
 

@@ -28,6 +28,7 @@ use crate::ports::{
     Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender,
     Spawn, Store, StoreError,
 };
+use crate::relay::{Relays, Unheard};
 use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
@@ -61,6 +62,8 @@ pub struct Ports {
     pub prober: Arc<dyn Prober>,
     /// What makes videos, by route.
     pub generators: BTreeMap<Route, Arc<dyn Generator>>,
+    /// Has an upstream make them: the generator of [`Route::Sync`], where one is configured.
+    pub relays: Option<Arc<Relays>>,
 }
 
 /// Why the engine could not start.
@@ -92,7 +95,10 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::start`].
-    pub async fn start_within(ports: Ports, settings: Settings, bounds: Bounds) -> Result<Arc<Self>, StartError> {
+    pub async fn start_within(mut ports: Ports, settings: Settings, bounds: Bounds) -> Result<Arc<Self>, StartError> {
+        if let Some(relays) = &ports.relays {
+            ports.generators.insert(Route::Sync, relays.clone());
+        }
         let last_id = ports.store.last_id().await?;
         let last_id = if rule::holds("ids_go_above_what_is_on_disk") { last_id } else { 0 };
         let world = World::new(ports, settings, bounds, last_id);
@@ -192,6 +198,27 @@ impl Engine {
     /// Nothing was written then.
     pub async fn replay_one(&self, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
         replay::one(&self.world, org, id).await
+    }
+
+    /// Whether that token is the one that the upstream was given for that generation.
+    #[must_use]
+    pub fn is_upstream_door(&self, id: GenerationId, token: &str) -> bool {
+        self.world.ports.relays.as_ref().is_some_and(|relays| relays.is_door(id, token))
+    }
+
+    /// Somebody tells us that a generation has ended at the upstream.
+    ///
+    /// # Errors
+    /// See [`Unheard`].
+    pub fn upstream_told(
+        &self,
+        id: GenerationId,
+        token: &str,
+        signature: Option<&[u8]>,
+        body: &[u8],
+    ) -> Result<(), Unheard> {
+        let relays = self.world.ports.relays.as_ref().ok_or(Unheard::NoDoor)?;
+        relays.told(id, token, signature, body)
     }
 
     /// The pull feed.

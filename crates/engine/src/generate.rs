@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use postsync_core::error_code::GENERATION_PIPELINE_FAILED;
-use postsync_core::generation::{self, Ending, Failure, Generation, Output, Take};
+use postsync_core::generation::{self, Deaths, Ending, Failure, Generation, Output, Take};
 use postsync_core::limits;
 use postsync_core::model::Route;
 use postsync_core::rule;
@@ -76,7 +76,7 @@ async fn tries(
     // One for all tries: work that dies late each time would otherwise have the limit three times.
     let mut limits = Limits::of(world);
     loop {
-        if let Some(failure) = generation::died_too_often(generation) {
+        if let Some(failure) = generation::died_too_often(generation, says_of_death(generator)) {
             return Some((Ending::Failed(failure), Ended::Otherwise));
         }
         match attempt(world, generator, places, generation, &mut limits).await {
@@ -153,7 +153,7 @@ async fn attempt(
         locked(&world.at_work).remove(&id);
     }
     if rule::holds("job_folders_are_removed")
-        && generator.inputs() == Inputs::LocalFiles
+        && generator.inputs() != Inputs::AsGiven
         && let Err(error) = world.ports.media.drop_job_folder(id).await
     {
         tracing::warn!(generation = %id, %error, "a folder was left behind; the next start sweeps it");
@@ -173,7 +173,7 @@ async fn in_its_place(
 ) -> Tried {
     let Some(_place) = places.wait(world).await else { return Tried::NotStarted };
     if !generator.instant() {
-        match generation::take(generation, world.now()) {
+        match generation::take(generation, world.now(), says_of_death(generator)) {
             Take::GiveUp(failure) => return Tried::Failed(failure, Ended::Otherwise),
             Take::Ended => return Tried::NotStarted,
             Take::Work(start) => match world.write(vec![start]).await {
@@ -182,7 +182,12 @@ async fn in_its_place(
             },
         }
     }
+    let job = Job { tries: generation.tries, ..job };
     Tried::of(make::made(world, generator, job, at_work, limits).await, true)
+}
+
+fn says_of_death(generator: &dyn Generator) -> Deaths {
+    if generator.hands_on() { Deaths::SayNothing } else { Deaths::Count }
 }
 
 /// The next generation of this route, from memory, or from the store where memory could not hold it.

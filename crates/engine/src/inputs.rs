@@ -10,7 +10,7 @@ use postsync_core::generation::{Failure, Generation};
 use postsync_core::ids::AssetId;
 use postsync_core::input::{Item, ItemKind, Source, parse_items};
 
-use crate::ports::{FetchError, FetchFailure, FetchRequest, Inputs, Job, JobInput, MediaError};
+use crate::ports::{FetchError, FetchFailure, FetchRequest, Inputs, Job, JobInput, MediaError, Trust};
 use crate::world::World;
 
 /// The job of a generation. What can't be had is a failure with the code of the input that it is.
@@ -20,17 +20,20 @@ pub(crate) async fn prepare(world: &World, wanted: Inputs, generation: &Generati
     let items = items.ok_or_else(|| Failure::of(GENERATION_INPUT_VALIDATION_FAILED))?;
     let folder = match wanted {
         Inputs::AsGiven => PathBuf::new(),
-        Inputs::LocalFiles => world.ports.media.job_folder(generation.id).await.map_err(|e| stored(&e))?,
+        Inputs::LocalFiles | Inputs::FilesOfAssets => {
+            world.ports.media.job_folder(generation.id).await.map_err(|e| stored(&e))?
+        }
     };
     let mut inputs = Vec::with_capacity(items.len());
     for (i, item) in items.into_iter().enumerate() {
         let file = match wanted {
             Inputs::AsGiven => None,
-            Inputs::LocalFiles => Some(bring(world, generation, i, &item, &folder).await?),
+            Inputs::FilesOfAssets if !matches!(item.source, Some(Source::Asset(_))) => None,
+            Inputs::LocalFiles | Inputs::FilesOfAssets => Some(bring(world, generation, i, &item, &folder).await?),
         };
         inputs.push(JobInput { item, file });
     }
-    Ok(Job { id: generation.id, model: request.model.clone(), inputs, options: request.options.clone(), folder })
+    Ok(Job { id: generation.id, tries: generation.tries, request: request.clone(), inputs, folder })
 }
 
 async fn bring(
@@ -50,7 +53,12 @@ async fn bring(
 }
 
 async fn fetch(world: &World, i: usize, kind: ItemKind, url: &str, to: &Path) -> Result<(), Failure> {
-    let request = FetchRequest { url: url.to_owned(), to: to.to_path_buf(), bytes_max: world.settings.input_bytes_max };
+    let request = FetchRequest {
+        url: url.to_owned(),
+        to: to.to_path_buf(),
+        bytes_max: world.settings.input_bytes_max,
+        trust: Trust::Anybody,
+    };
     world.ports.fetch.fetch(request).await.map(drop).map_err(|error| fetched(i, kind, &error))
 }
 

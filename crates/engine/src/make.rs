@@ -100,6 +100,8 @@ async fn in_time(
     tokio::select! {
         biased;
         made = &mut making => made,
+        // What goes on elsewhere is handed back at once: waiting would end nothing, and keep a stop from ending.
+        _ = world.stopping.cancelled(), if generator.hands_on() => Err(GeneratorError::Cancelled),
         why = must_end(world, time_is_over) => {
             // Told, not dropped: so it can end what it has begun.
             at_work.cancel.cancel();
@@ -136,7 +138,7 @@ async fn make(world: &World, generator: &dyn Generator, job: Job, at_work: &AtWo
             let media = world.new_media_id();
             world.ports.media.keep(media, MediaKind::Output, &path).await.map_err(|e| storage_failure(&e))?;
             let url = format!("{}{}", world.settings.public_url, world.ports.media.result_path(id, media));
-            Ok(Output { url, duration_ms: Some(duration_ms), media: Some(media) })
+            Ok(Output { url, duration_ms, media: Some(media) })
         }
     }
 }

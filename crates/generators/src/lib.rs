@@ -1,7 +1,8 @@
 //! Adapters behind the Generator port: what makes the videos.
 //!
 //! [`Builtin`] runs the model `mesh-1` in a limited child process; [`media_child`] is what runs in it. [`Passthrough`]
-//! makes nothing and is at once done: for load tests and for tests of receivers.
+//! makes nothing and is at once done: for load tests and for tests of receivers. [`SyncUpstream`] knows the words of Sync's
+//! API, for the engine to hand generations on.
 //!
 //! Deliberately absent: the store, webhooks, HTTP. The engine fetches inputs before it calls and keeps outputs after.
 #![warn(missing_docs)]
@@ -10,10 +11,12 @@ mod builtin;
 pub mod media_child;
 mod order;
 mod passthrough;
+mod sync;
 
 pub use builtin::{Builtin, BuiltinSettings, MediaProber, limits_in_force};
 pub use order::ChildLimits;
 pub use passthrough::Passthrough;
+pub use sync::{SyncSettings, SyncUpstream};
 
 /// The hidden subcommand of the binary that must call [`media_child::main`].
 pub const MEDIA_CHILD: &str = builtin::SUBCOMMAND;

@@ -50,6 +50,7 @@ fn refused(sentence: &str) -> GeneratorError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postsync_core::generation::Request;
     use postsync_core::ids::GenerationId;
     use postsync_core::input::parse_items;
     use postsync_engine::ports::JobInput;
@@ -58,7 +59,7 @@ mod tests {
     async fn run(input: Value) -> (Result<JobOutput, GeneratorError>, u32) {
         let inputs = parse_items(&input).unwrap().into_iter().map(|item| JobInput { item, file: None }).collect();
         let id: GenerationId = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab".parse().unwrap();
-        let job = Job { id, model: "mesh-1".into(), inputs, options: None, folder: "/nowhere".into() };
+        let job = Job { id, tries: 0, request: Request::default(), inputs, folder: "/nowhere".into() };
         let progress = Progress::default();
         let made = Passthrough.generate(job, progress.clone(), Cancel::default()).await;
         (made, progress.percent())

@@ -9,10 +9,11 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use postsync_api::{ApiSettings, ApiState, MetricsText};
 use postsync_core::model::Route;
+use postsync_core::relay::DoorKey;
 use postsync_egress::{Egress, EgressSettings};
 use postsync_engine::ports::Generator;
-use postsync_engine::{Engine, Ports};
-use postsync_generators::{Builtin, BuiltinSettings, ChildLimits, MediaProber, Passthrough};
+use postsync_engine::{Door, Engine, Ports, RelayPorts, RelaySettings, Relays};
+use postsync_generators::{Builtin, BuiltinSettings, ChildLimits, MediaProber, Passthrough, SyncUpstream};
 use postsync_media::LocalMedia;
 use postsync_store::sqlite::OwnerLock;
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::data::{self, Folder};
 use crate::descriptors::Descriptors;
-use crate::settings::Settings;
+use crate::settings::{Settings, SyncSettings};
 use crate::world::{SystemClock, SystemEntropy, TokioTasks};
 use crate::{bootstrap, http};
 
@@ -60,7 +61,7 @@ impl Server {
         }
         let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let metrics = metrics()?;
-        let ports = ports(settings, &opened)?;
+        let ports = ports(settings, &opened, &public_url)?;
         let engine = Engine::start(ports, engine_settings(settings, &public_url)).await?;
         let state = ApiState::new(engine.clone(), api_settings(settings, &public_url), metrics);
         Ok(Self {
@@ -96,10 +97,14 @@ impl Server {
     }
 }
 
-fn ports(settings: &Settings, opened: &data::Opened) -> anyhow::Result<Ports> {
+fn ports(settings: &Settings, opened: &data::Opened, public_url: &str) -> anyhow::Result<Ports> {
     let egress = Arc::new(Egress::new(egress_settings(settings))?);
     let count = settings.budget.media_bytes_max > 0;
     let media = LocalMedia::open_counting(opened.folder.path().to_path_buf(), opened.folder.token_key()?, count)?;
+    let relays = match &settings.sync {
+        Some(sync) => Some(Arc::new(relays(settings, sync, opened, &egress, public_url)?)),
+        None => None,
+    };
     Ok(Ports {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -110,7 +115,41 @@ fn ports(settings: &Settings, opened: &data::Opened) -> anyhow::Result<Ports> {
         fetch: egress,
         prober: Arc::new(MediaProber::new(builtin_settings(settings))),
         generators: generators(settings),
+        relays,
     })
+}
+
+/// The upstream can tell us only where the operator has said how it reaches us, and what it signs with.
+fn relays(
+    settings: &Settings,
+    sync: &SyncSettings,
+    opened: &data::Opened,
+    egress: &Arc<Egress>,
+    public_url: &str,
+) -> anyhow::Result<Relays> {
+    let upstream = postsync_generators::SyncSettings { base_url: sync.base_url.clone(), api_key: sync.api_key.clone() };
+    let ports = RelayPorts {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        store: opened.store.clone(),
+        fetch: egress.clone(),
+        upstream: Arc::new(SyncUpstream::new(upstream, egress.clone())),
+    };
+    let door = match (&settings.public_url, &sync.webhook_secret) {
+        (Some(_), Some(secret)) => Some(Door {
+            public_url: public_url.to_owned(),
+            key: DoorKey::new(opened.folder.token_key()?),
+            secret: secret.clone(),
+        }),
+        _ => None,
+    };
+    let of_relays = RelaySettings {
+        concurrency: sync.concurrency,
+        time_max: settings.generation_timeout,
+        output_bytes_max: settings.input_bytes_max,
+        door,
+    };
+    Ok(Relays::new(ports, of_relays))
 }
 
 fn generators(settings: &Settings) -> BTreeMap<Route, Arc<dyn Generator>> {
@@ -142,6 +181,7 @@ pub(crate) fn egress_settings(settings: &Settings) -> EgressSettings {
         idle_max: settings.idle_max,
         system_resolver: settings.system_resolver,
         fetch_timeout: settings.fetch_timeout,
+        configured: settings.sync.iter().map(|sync| sync.base_url.clone()).collect(),
         ..EgressSettings::default()
     }
 }

@@ -11,6 +11,7 @@ use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
 use postsync_core::outcome::Outcome;
+use postsync_core::relay::RelayChange;
 use postsync_core::rotation::Signing;
 use postsync_core::time::Timestamp;
 
@@ -243,6 +244,10 @@ impl fmt::Display for Short<'_> {
             Change::AddReplay(replay) => write!(f, "replay {} begins", replay.id),
             Change::AdvanceReplay(step) => write!(f, "replay {} from {} to {}", step.id, step.from, step.to),
             Change::MarkReplayed { id, .. } => write!(f, "replayed {id}"),
+            Change::Relay(RelayChange::Begin { generation, .. }) => write!(f, "{generation} is handed on"),
+            Change::Relay(RelayChange::Take { generation, upstream, .. }) => {
+                write!(f, "{generation} is {} upstream", upstream.as_str())
+            }
             Change::SetSecrets { now, .. } => write!(f, "secrets of {}: {}", now.owner, now.current.id),
             Change::CommitCursor { org, seq, .. } => write!(f, "cursor of {org} at {}", seq.0),
             _ => write!(f, "other"),

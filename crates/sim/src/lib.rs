@@ -24,5 +24,5 @@ pub use executor::{Executor, Spawner};
 pub use facts::{Fact, Moment, PostSeen, WorkEnd};
 pub use mutants::{MUTANTS, Mutant};
 pub use run::{Plan, Report, run, run_on, run_on_sqlite};
-pub use stage::{INSTANT_MODEL, SLOW_MODEL, SLOW_WORKS_MAX, Stage};
+pub use stage::{INSTANT_MODEL, RELAYED_MODEL, SLOW_MODEL, SLOW_WORKS_MAX, Stage, UPSTREAM_SECRET};
 pub use witness::{Violation, Witness};

@@ -2,14 +2,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use postsync_core::Secret;
 use postsync_core::endpoint::Endpoint;
 use postsync_core::generation::{Generation, NewGeneration, Request};
 use postsync_core::ids::{GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
+use postsync_core::relay::DoorKey;
 use postsync_engine::ports::{
     DeliveryQuery, DeliveryRecord, GenerationOrder, GenerationQuery, Generator, Spawn as _, Store,
 };
-use postsync_engine::{Bounds, Engine, Ports, Settings};
+use postsync_engine::{Bounds, Door, Engine, Ports, RelayPorts, RelaySettings, Relays, Settings};
 use postsync_store::memory::Memory;
 
 use crate::checkers::{End, Rules};
@@ -19,13 +21,22 @@ use crate::executor::locked;
 use crate::executor::{Executor, Spawner};
 use crate::facts::Fact;
 use crate::witness::Witness;
-use crate::world::{FaultyStore, Receivers, SimFetch, SimGenerator, SimMedia, SimProber};
+use crate::world::{FaultyStore, Receivers, SimFetch, SimGenerator, SimMedia, SimProber, SimUpstream};
 
 /// The model that goes to the instant generator.
 pub const INSTANT_MODEL: &str = "lipsync-2";
 
 /// The model that goes to the slow one.
 pub const SLOW_MODEL: &str = "mesh-1";
+
+/// The model that goes to the upstream.
+pub const RELAYED_MODEL: &str = "react-1";
+
+/// What the upstream signs with.
+pub const UPSTREAM_SECRET: &str = "whsec_8f14e45fceea167a5a36dedd4bea2543";
+
+/// Generations at the upstream at once.
+const RELAYED_MAX: usize = 4;
 
 /// Works of the slow generator at once.
 pub const SLOW_WORKS_MAX: usize = 2;
@@ -57,6 +68,8 @@ pub struct Stage {
     pub instant: Arc<SimGenerator>,
     /// Makes what [`SLOW_MODEL`] names.
     pub slow: Arc<SimGenerator>,
+    /// Makes what [`RELAYED_MODEL`] names; survives crashes.
+    pub upstream: Arc<SimUpstream>,
     /// The disk; survives crashes.
     pub store: Arc<FaultyStore>,
     settings: Settings,
@@ -76,6 +89,7 @@ impl Stage {
     #[must_use]
     pub fn on(inner: Arc<dyn Store>, seed: u64, mut settings: Settings, bounds: Bounds) -> Self {
         settings.routing.set(INSTANT_MODEL, Route::Passthrough);
+        settings.routing.set(RELAYED_MODEL, Route::Sync);
         let (clock, dice) = (VirtualClock::default(), Dice::new(seed));
         let rules = Rules {
             schedule: settings.schedule.clone(),
@@ -91,6 +105,7 @@ impl Stage {
             fetch: SimFetch::new(dice.clone()),
             instant: generator(true, INSTANT_WORKS_MAX),
             slow: generator(false, SLOW_WORKS_MAX),
+            upstream: SimUpstream::new(clock.clone()),
             store: FaultyStore::new(inner, clock.clone(), dice.clone(), witness.clone()),
             executor: Executor::new(dice.clone()),
             engine: Arc::default(),
@@ -162,7 +177,27 @@ impl Stage {
                 (Route::Passthrough, self.instant.clone() as Arc<dyn Generator>),
                 (Route::Builtin, self.slow.clone() as Arc<dyn Generator>),
             ]),
+            relays: self.relays(),
         }
+    }
+
+    fn relays(&self) -> Option<Arc<Relays>> {
+        let ports = RelayPorts {
+            clock: Arc::new(self.clock.clone()),
+            entropy: Arc::new(self.dice.clone()),
+            store: self.store.clone(),
+            fetch: self.fetch.clone(),
+            upstream: self.upstream.clone(),
+        };
+        let secret = Secret::new(UPSTREAM_SECRET).ok()?;
+        let door = Door { public_url: "https://we.example".to_owned(), key: DoorKey::new([7; 32]), secret };
+        let settings = RelaySettings {
+            concurrency: RELAYED_MAX,
+            time_max: self.settings.generation_timeout,
+            output_bytes_max: self.settings.input_bytes_max,
+            door: Some(door),
+        };
+        Some(Arc::new(Relays::new(ports, settings)))
     }
 
     /// Polls one task. `false` where none is ready.
@@ -314,7 +349,7 @@ impl Stage {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let inner = self.store.inner();
-        now(inner.open_generations(&[INSTANT_MODEL, SLOW_MODEL], None, 1)).is_empty()
+        now(inner.open_generations(&[INSTANT_MODEL, SLOW_MODEL, RELAYED_MODEL], None, 1)).is_empty()
             && now(inner.due(postsync_core::time::Timestamp(i64::MAX), None, 1)).is_empty()
             && now(inner.open_attempts(None, 1)).is_empty()
             && now(inner.parked_lanes(None, 1)).is_empty()

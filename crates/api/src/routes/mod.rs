@@ -70,6 +70,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(postsync::endpoints::pause_endpoint))
         .routes(routes!(postsync::endpoints::resume_endpoint))
         .routes(routes!(postsync::endpoints::test_endpoint))
+        .routes(routes!(postsync::upstream::tell_upstream_end))
         .routes(routes!(server::get_api_json))
         .routes(routes!(server::get_health))
         .routes(routes!(server::get_readiness))

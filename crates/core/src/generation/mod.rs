@@ -227,13 +227,22 @@ pub enum Take {
     Ended,
 }
 
+/// What starts that were cut off say of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deaths {
+    /// It may be what kills its child, or us.
+    Count,
+    /// Nothing: the work is not done here.
+    SayNothing,
+}
+
 /// Takes up a generation: counts the start, or gives up after [`limits::GENERATION_TRIES_MAX`].
 #[must_use]
-pub fn take(generation: &mut Generation, now: Timestamp) -> Take {
+pub fn take(generation: &mut Generation, now: Timestamp, deaths: Deaths) -> Take {
     if generation.is_final() {
         return Take::Ended;
     }
-    if let Some(failure) = died_too_often(generation) {
+    if let Some(failure) = died_too_often(generation, deaths) {
         return Take::GiveUp(failure);
     }
     generation.tries += 1;
@@ -245,10 +254,10 @@ pub fn take(generation: &mut Generation, now: Timestamp) -> Take {
 /// What to end a generation with that has died [`limits::GENERATION_TRIES_MAX`] times: counted starts that were not handed
 /// back. Asked before its inputs are fetched once more for nothing.
 #[must_use]
-pub fn died_too_often(generation: &Generation) -> Option<Failure> {
+pub fn died_too_often(generation: &Generation, deaths: Deaths) -> Option<Failure> {
     let times = generation.tries;
     let died = matches!(generation.state, State::Processing) && times >= limits::GENERATION_TRIES_MAX;
-    (died && rule::holds("deaths_are_counted")).then(|| {
+    (died && deaths == Deaths::Count && rule::holds("deaths_are_counted")).then(|| {
         let error = format!("The work on this generation was cut off {times} times; it was given up.");
         Failure::new(error_code::GENERATION_PIPELINE_FAILED, &error)
     })

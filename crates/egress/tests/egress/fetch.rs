@@ -6,7 +6,7 @@ use crate::support::certificates::Authority;
 use crate::support::{Act, SHORT, plain, say, settings, tls};
 use postsync_core::outcome::SendError;
 use postsync_egress::{Egress, EgressSettings};
-use postsync_engine::ports::{Fetch as _, FetchError, FetchFailure, FetchRequest};
+use postsync_engine::ports::{Fetch as _, FetchError, FetchFailure, FetchRequest, Trust};
 
 struct Place {
     folder: tempfile::TempDir,
@@ -22,7 +22,7 @@ impl Place {
     }
 
     fn request(&self, url: impl Into<String>) -> FetchRequest {
-        FetchRequest { url: url.into(), to: self.path(), bytes_max: 1_000_000 }
+        FetchRequest { url: url.into(), to: self.path(), bytes_max: 1_000_000, trust: Trust::Anybody }
     }
 
     /// Fetches what must fail, and leave nothing.
@@ -194,7 +194,7 @@ async fn a_full_disk_is_said_so() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("full");
     std::os::unix::fs::symlink("/dev/full", &to).unwrap();
-    let request = FetchRequest { url: server.http("/"), to, bytes_max: 1_000_000 };
+    let request = FetchRequest { url: server.http("/"), to, bytes_max: 1_000_000, trust: Trust::Anybody };
     let failed = Egress::new(settings()).unwrap().fetch(request).await.unwrap_err();
     assert_eq!(failed.failure, FetchFailure::Storage);
 }

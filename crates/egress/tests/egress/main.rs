@@ -1,6 +1,7 @@
 //! Outgoing HTTP against real sockets on this machine.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
+mod exchange;
 mod faults;
 mod fetch;
 mod hostile;

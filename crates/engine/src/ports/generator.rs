@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use postsync_core::generation::Failure;
+use postsync_core::generation::{Failure, Request};
 use postsync_core::ids::GenerationId;
 use postsync_core::input::{Item, ItemKind};
 use tokio::sync::Notify;
@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 pub enum Inputs {
     /// Files on this machine: the engine fetches and copies before it calls.
     LocalFiles,
+    /// Files of what lies with us; URLs as the client gave them, of which nothing is fetched.
+    FilesOfAssets,
     /// The items as the client gave them; nothing is fetched.
     AsGiven,
 }
@@ -23,7 +25,7 @@ pub enum Inputs {
 pub struct JobInput {
     /// The item.
     pub item: Item,
-    /// Its file, under a neutral name without an extension; `None` for [`Inputs::AsGiven`].
+    /// Its file, under a neutral name without an extension, where [`Inputs`] wants one.
     pub file: Option<PathBuf>,
 }
 
@@ -32,12 +34,12 @@ pub struct JobInput {
 pub struct Job {
     /// Which.
     pub id: GenerationId,
-    /// The model's id.
-    pub model: String,
-    /// Exactly one visual and one voice, as validated at create.
+    /// Its count of starts, with this one: the fence of what is written about it.
+    pub tries: u32,
+    /// What the client asked for.
+    pub request: Request,
+    /// The items of `request.input`, in its order: exactly one visual and one voice, more only with segments.
     pub inputs: Vec<JobInput>,
-    /// `options` as canonical JSON.
-    pub options: Option<String>,
     /// A folder of this job's own, removed after it.
     pub folder: PathBuf,
 }
@@ -56,8 +58,8 @@ pub enum JobOutput {
     File {
         /// Where it is.
         path: PathBuf,
-        /// How long it is.
-        duration_ms: u64,
+        /// How long it is, where that is known.
+        duration_ms: Option<u64>,
     },
     /// A URL as it stands.
     Url(String),
@@ -145,6 +147,12 @@ pub trait Generator: Send + Sync {
 
     /// Whether a job is so short that its start need not be put on record: it can't take the server down with it.
     fn instant(&self) -> bool {
+        false
+    }
+
+    /// Whether the work is somebody else's, and goes on there while we are not: a start of it that dies with us says nothing
+    /// against the generation, and a stop need not wait for it.
+    fn hands_on(&self) -> bool {
         false
     }
 

@@ -2,16 +2,19 @@
 //!
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
 mod assets;
+mod exchange;
 mod generator;
 mod media;
 mod prober;
 mod records;
+mod relays;
 mod replays;
 mod sender;
 mod store;
 mod world;
 
 pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane};
+pub use exchange::{Exchange, ExchangeAnswer, ExchangeError, ExchangeFailure, ExchangeRequest, Method, Piece};
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
 pub use prober::{Contents, ProbeError, Prober};
@@ -19,7 +22,8 @@ pub use records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery,
     DeliveryRecord, DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery,
 };
+pub use relays::{RelayStore, Seen, Submission, Upstream};
 pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
-pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender};
+pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender, Trust};
 pub use store::{Applied, Store, StoreError};
 pub use world::{Clock, Entropy, Spawn};

@@ -75,6 +75,17 @@ pub struct FetchRequest {
     pub to: PathBuf,
     /// More than this is refused.
     pub bytes_max: u64,
+    /// Whose word the URL is.
+    pub trust: Trust,
+}
+
+/// Whose word a URL is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// A client's, or anybody's.
+    Anybody,
+    /// A server's that the operator has configured: where it leads to that server itself, its address need not be public.
+    Configured,
 }
 
 /// What was fetched.

@@ -20,6 +20,7 @@ use super::records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
     DueDelivery, FeedPage, FeedQuery, GenerationQuery,
 };
+use super::relays::RelayStore;
 use super::replays::{ReplayCount, ReplayPage, ReplayQuery};
 
 /// What became of a list of changes.
@@ -60,7 +61,7 @@ pub enum StoreError {
 /// Promise of every implementation (held by one conformance suite): `apply` is atomic and durable before it answers
 /// `Done`; a list with a stale fence changes nothing and disturbs no neighbour; reads see what was applied before them.
 #[async_trait]
-pub trait Store: AssetStore + Send + Sync {
+pub trait Store: AssetStore + RelayStore + Send + Sync {
     /// Writes a list of changes: all or nothing.
     ///
     /// # Errors

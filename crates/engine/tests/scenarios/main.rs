@@ -10,6 +10,7 @@ mod failures;
 mod generations;
 mod limits;
 mod play;
+mod relays;
 mod replays;
 mod replays_elsewhere;
 mod retention;

@@ -95,7 +95,7 @@ impl Builtin {
             let name = input.file.as_deref().and_then(|file| name_in(&job.folder, file));
             name.map(|name| format!("../{name}")).ok_or_else(|| Failure::of(GENERATION_PIPELINE_FAILED))
         };
-        let options = job.options.as_deref().map_or(Ok(Default::default()), serde_json::from_str);
+        let options = job.request.options.as_deref().map_or(Ok(Default::default()), serde_json::from_str);
         let options = options.map_err(|_| {
             Failure::new(GENERATION_INPUT_VALIDATION_FAILED, "options holds a field that mesh-1 can't read.")
         })?;
@@ -164,7 +164,10 @@ impl Builtin {
         let longest_s = self.settings.limits.duration_max_s;
         let (from, path) = (folder.join(CHILD_FOLDER).join(OUTPUT), folder.join(OUTPUT));
         let taken = tokio::task::spawn_blocking(move || {
-            verdict::take_output(&from, &path, duration_ms, longest_s).map(|()| JobOutput::File { path, duration_ms })
+            verdict::take_output(&from, &path, duration_ms, longest_s).map(|()| {
+                let duration_ms = Some(duration_ms);
+                JobOutput::File { path, duration_ms }
+            })
         });
         taken.await.unwrap_or(Err(Unfit::Child("The output could not be checked."))).map_err(|unfit| match unfit {
             Unfit::Child(sentence) => GeneratorError::Died(sentence.into()),

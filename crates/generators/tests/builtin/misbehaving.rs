@@ -56,7 +56,7 @@ pub(crate) async fn a_child_that_reads_no_order() {
     let mut job = world.job();
     // More than a pipe holds.
     let boxes = vec!["[1,2,3,4]"; 20_000].join(",");
-    job.options = Some(format!("{{\"active_speaker_detection\":{{\"bounding_boxes\":[{boxes}]}}}}"));
+    job.request.options = Some(format!("{{\"active_speaker_detection\":{{\"bounding_boxes\":[{boxes}]}}}}"));
     let builtin = Builtin::new(settings(world.script("sleep 1000")));
     let Err(GeneratorError::Died(why)) = builtin.generate(job, Progress::default(), Cancel::default()).await else {
         panic!("a death")
@@ -89,7 +89,7 @@ pub(crate) async fn what_it_started_ends_with_it() {
     // In good order itself, but with something left behind that holds its pipes open.
     let script = format!("sleep 1000 & {MP4}; {DONE}");
     let made = world.run(settings(world.script(&script))).await;
-    assert_eq!(made, Ok(JobOutput::File { path: world.folder.join("output"), duration_ms: 1_000 }));
+    assert_eq!(made, Ok(JobOutput::File { path: world.folder.join("output"), duration_ms: Some(1_000) }));
     assert_eq!(world.processes(), [""; 0]);
 
     let sentence = r#"echo '{"failed":{"error_code":"made_up","error":"Ünable to <see>."}}'"#;
@@ -148,7 +148,7 @@ pub(crate) async fn jobs_that_are_no_work_for_a_child() {
     let mut text = world.job();
     text.inputs[1].item.kind = ItemKind::Text;
     let mut options = world.job();
-    options.options = Some("{\"sync_mode\":\"sideways\"}".into());
+    options.request.options = Some("{\"sync_mode\":\"sideways\"}".into());
     for (job, code) in [
         (outside, "generation_pipeline_failed"),
         (text, "generation_input_validation_failed"),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use postsync_core::generation::Request;
 use postsync_core::input::{Item, ItemKind};
 use postsync_engine::ports::{Cancel, Generator, GeneratorError, Job, JobInput, JobOutput, Progress};
 use postsync_generators::{Builtin, BuiltinSettings};
@@ -56,9 +57,9 @@ impl World {
         };
         Job {
             id: "018f2f6e-6d3a-7b6a-8c6e-0123456789ab".parse().unwrap(),
-            model: "mesh-1".into(),
+            tries: 1,
+            request: Request::default(),
             inputs: vec![input(ItemKind::Image, "input-0"), input(ItemKind::Audio, "input-1")],
-            options: None,
             folder: self.folder.clone(),
         }
     }

@@ -44,8 +44,9 @@ lists as a list in the file and separated by commas in the environment.
 const MODELS_HEAD: &str = "
 ## Models
 
-Which generator a model's id goes to: `builtin` (mesh-1, on this machine's CPU) or `passthrough` (makes nothing and gives back the input
-video's URL at once: for load tests and for tests of receivers).
+Which generator a model's id goes to: `builtin` (mesh-1, on this machine's CPU), `sync` (the upstream of `sync.base_url` makes it, and this
+server delivers it) or `passthrough` (makes nothing and gives back the input video's URL at once: for load tests and for tests of
+receivers).
 
 | setting | variable | default |
 |---|---|---|

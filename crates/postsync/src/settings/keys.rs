@@ -106,6 +106,19 @@ pub(crate) const KEYS: &[Key] = &[
         "0",
         "Generations at once per organization; 0 is no limit. Read today, enforced in a later version.",
     ),
+    key(
+        "sync.base_url",
+        "https://api.sync.so",
+        "The upstream that models with the route sync go to: Sync's cloud, or another server that speaks its v2 API. Its host and \
+         port may be private.",
+    ),
+    secret("sync.api_key", "The upstream's API key. Without one no model can have the route sync."),
+    secret(
+        "sync.webhook_secret",
+        "The whsec_... that the upstream signs with. With it, and with public_url, the upstream tells this server when it is done; \
+         without, this server only asks.",
+    ),
+    key("sync.concurrency", "32", "Generations at the upstream at once. 1 to 1000."),
     key("metrics.open", "false", "Whether GET /metrics needs no key."),
     key("shutdown.grace", "20s", "How long work under way may go on after SIGTERM."),
     key(

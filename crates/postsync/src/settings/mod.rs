@@ -4,6 +4,7 @@ mod docs;
 pub(crate) mod keys;
 mod public_url;
 mod sources;
+mod sync;
 mod units;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use postsync_core::space::Budget;
 use postsync_store::MasterKey;
 
 pub(crate) use sources::{MASTER_KEY_NEW_VARIABLE, Origin, UNKNOWN_VARIABLE, Values};
+pub(crate) use sync::SyncSettings;
 
 /// What whoever looks at settings should know of them.
 pub(crate) const OF_THIS_SHELL: &str =
@@ -70,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) shutdown_grace: Duration,
     pub(crate) log_level: String,
     pub(crate) routing: Routing,
+    /// `None` where no key of an upstream is set.
+    pub(crate) sync: Option<SyncSettings>,
 }
 
 /// Reads every source. Flags are `(name, value)` pairs.
@@ -156,6 +160,7 @@ impl Judge<'_> {
                 self.limits_of_later_versions();
                 self.routing()
             },
+            sync: self.sync(),
         }
     }
 
@@ -302,7 +307,7 @@ impl Judge<'_> {
         let mut routing = Routing::default();
         for model in &MODELS {
             let name = format!("models.{}", model.id);
-            let route = self.parse(&name, "a route: builtin or passthrough", Route::parse, Route::Builtin);
+            let route = self.parse(&name, "a route: builtin, sync or passthrough", Route::parse, Route::Builtin);
             routing.set(model.id, route);
         }
         routing

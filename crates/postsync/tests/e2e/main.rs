@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod moments;
 mod receivers;
+mod relay;
 mod replay;
 mod retry;
 mod rotation;

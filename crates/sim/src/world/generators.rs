@@ -155,7 +155,7 @@ impl Generator for SimGenerator {
             WorkResult::Died => Err(GeneratorError::Died("the child was killed".to_owned())),
             WorkResult::Failed => Err(GeneratorError::Failed(Failure::of(GENERATION_INPUT_VALIDATION_FAILED))),
             _ if self.instant => Ok(JobOutput::Url("https://in.example/v.mp4".to_owned())),
-            _ => Ok(JobOutput::File { path: job.folder.join("out.mp4"), duration_ms: 9_980 }),
+            _ => Ok(JobOutput::File { path: job.folder.join("out.mp4"), duration_ms: Some(9_980) }),
         }
     }
 }

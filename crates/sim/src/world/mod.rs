@@ -4,11 +4,13 @@ mod generators;
 mod media;
 mod receivers;
 mod store;
+mod upstream;
 
 pub use generators::{Pace, SimGenerator, Work, WorkResult};
 pub use media::{DRIPPING_HOST, SimFetch, SimMedia, SimProber};
 pub use receivers::{Mood, Receivers, Reply};
 pub use store::FaultyStore;
+pub use upstream::SimUpstream;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -20,13 +20,14 @@ use postsync_core::ids::{
     AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
 };
 use postsync_core::parking::Lane;
+use postsync_core::relay::Relay;
 use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
     Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ProbeLane,
-    ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
+    RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
 };
 
 use super::Yield;
@@ -264,6 +265,16 @@ macro_rules! reads {
             })*
         }
     };
+}
+
+#[async_trait]
+impl RelayStore for FaultyStore {
+    async fn relay(&self, id: GenerationId) -> Result<Option<Relay>, StoreError> {
+        self.look().await?;
+        let answer = self.inner.relay(id).await;
+        self.pass().await;
+        answer
+    }
 }
 
 reads! {

@@ -102,6 +102,14 @@ CREATE TABLE work (
     PRIMARY KEY (model, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Generations that an upstream makes: submitted once, watched by its id there.
+CREATE TABLE relays (
+    generation BLOB NOT NULL PRIMARY KEY,
+    begun_at   INTEGER NOT NULL,
+    upstream   TEXT,                    -- what it is called there; NULL: not known to be there yet
+    taken_at   INTEGER
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE events (
     id         INTEGER NOT NULL PRIMARY KEY,
     org        TEXT NOT NULL,

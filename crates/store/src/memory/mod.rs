@@ -10,6 +10,7 @@ mod assets;
 mod endpoints;
 mod feed;
 mod read;
+mod relays;
 mod replays;
 mod table;
 mod tables;

@@ -15,6 +15,7 @@ use postsync_core::ids::{
     AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId,
 };
 use postsync_core::parking::Lane;
+use postsync_core::relay::Relay;
 use postsync_core::replay::Replay;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::rule;
@@ -43,6 +44,7 @@ pub(super) struct Tables {
     pub(super) parked: Table<DeliveryId, Parking>,
     pub(super) lanes: Table<(Lane, DeliveryId), ()>,
     pub(super) attempts: Table<(DeliveryId, u32), Attempt>,
+    pub(super) relays: Table<GenerationId, Relay>,
     pub(super) replays: Table<ReplayId, Replay>,
     /// When each delivery was last replayed.
     pub(super) replayed: Table<DeliveryId, Timestamp>,
@@ -70,6 +72,7 @@ macro_rules! each {
         $tables.parked.$method();
         $tables.lanes.$method();
         $tables.attempts.$method();
+        $tables.relays.$method();
         $tables.replays.$method();
         $tables.replayed.$method();
         $tables.endpoints.$method();
@@ -108,6 +111,7 @@ impl Tables {
                 let fits = |g: &Generation| (!g.is_final() && g.tries == tries) || !rule::holds("the_end_is_fenced");
                 self.move_generation(id, fits, at, tries, State::Ended(at, ending))
             }
+            Change::Relay(change) => self.change_relay(change),
             Change::AddEvent(event) => self.add_event(*event),
             Change::AddDelivery(delivery) => self.add_delivery(*delivery),
             Change::Park(parking) => self.park(*parking),

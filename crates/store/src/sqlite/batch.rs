@@ -109,7 +109,9 @@ fn fill<A>(batch: &mut Vec<(Work, A)>, queue: &mut VecDeque<(Work, A)>, max: usi
 fn is_of_a_generation(changes: &[Change]) -> bool {
     matches!(
         changes.first(),
-        Some(Change::AddGeneration(_) | Change::StartGeneration { .. } | Change::EndGeneration { .. })
+        Some(
+            Change::AddGeneration(_) | Change::StartGeneration { .. } | Change::EndGeneration { .. } | Change::Relay(_)
+        )
     )
 }
 

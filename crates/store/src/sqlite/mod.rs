@@ -20,6 +20,7 @@ mod port;
 mod read;
 mod readers;
 mod rekey;
+mod relays;
 mod setup;
 mod space;
 mod words;

@@ -5,3 +5,4 @@ pub(super) mod endpoints;
 pub(super) mod events;
 pub(super) mod replays;
 pub(super) mod secret;
+pub(super) mod upstream;

@@ -32,6 +32,7 @@ pub(crate) async fn list_models(State(state): State<ApiState>, _: Reader) -> Res
 fn info(model: &Model, route: Route) -> ModelInfo {
     let made_by = match route {
         Route::Builtin => "Made by mesh-1, the model that is built into this server and runs on its CPU.",
+        Route::Sync => "Made by the upstream that this server is configured for, and delivered by this server.",
         Route::Passthrough => "Makes nothing: gives back the input video's URL at once. For tests.",
     };
     let owned = str::to_owned;

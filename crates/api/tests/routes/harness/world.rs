@@ -172,12 +172,12 @@ impl Generator for Made {
         progress.set(0.42);
         self.started.add_permits(1);
         self.may_end.acquire().await.unwrap().forget();
-        if job.options.as_deref() == Some(r#"{"fail":true}"#) {
+        if job.request.options.as_deref() == Some(r#"{"fail":true}"#) {
             return Err(GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT)));
         }
         let path = self.root.join(format!("made-{}", job.id));
         std::fs::write(&path, Self::video()).unwrap();
-        Ok(JobOutput::File { path, duration_ms: 9_980 })
+        Ok(JobOutput::File { path, duration_ms: Some(9_980) })
     }
 }
 

@@ -4,3 +4,4 @@ mod endpoints;
 mod events;
 mod replays;
 mod secret;
+mod upstream;

@@ -10,6 +10,7 @@ mod feed;
 pub(super) mod forget;
 mod generations;
 mod parking;
+mod relays;
 mod replays;
 mod secrets;
 
@@ -84,6 +85,7 @@ impl<'c> Unit<'c> {
             Change::StartGeneration { id, tries, at } => self.start_generation(*id, *tries, *at),
             Change::ReleaseGeneration { id, tries, at } => self.release_generation(*id, *tries, *at),
             Change::EndGeneration { id, tries, at, ending } => self.end_generation(*id, *tries, *at, ending),
+            Change::Relay(change) => self.relay(change),
             Change::AddEvent(event) => self.add_event(event),
             Change::AddDelivery(delivery) => self.add_delivery(delivery, None),
             Change::Park(parking) => self.park(parking),

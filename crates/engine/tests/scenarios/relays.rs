@@ -1,0 +1,278 @@
+//! Generations that an upstream makes: handed on once, watched to their end, whatever dies in between.
+use std::time::Duration;
+
+use postsync_core::Secret;
+use postsync_core::error_code::{self, GENERATION_INPUT_VIDEO_INVALID, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
+use postsync_core::generation::{Ending, Failure, State, Status};
+use postsync_core::ids::GenerationId;
+use postsync_core::outcome::{RetryAfter, SendError};
+use postsync_core::relay::Trouble;
+use postsync_engine::ports::FetchFailure;
+use postsync_engine::{Bounds, Settings, Unheard};
+use postsync_sim::{Fact, RELAYED_MODEL, UPSTREAM_SECRET};
+
+use crate::play::{Play, URL, body};
+
+fn passing() -> Trouble {
+    Trouble::Passing { why: "it answered 503".to_owned(), retry_after: None }
+}
+
+fn submitted(takes_ms: i64) -> (Play, GenerationId) {
+    let mut play = Play::new("0s");
+    play.stage.upstream.set_takes_ms(takes_ms);
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.run_ready();
+    (play, id)
+}
+
+/// What the upstream sends to the door that it was given; gives what came of it.
+fn tell(play: &Play, id: GenerationId, secret: &str) -> Result<(), Unheard> {
+    let url = play.stage.upstream.submits()[0].webhook_url.clone().unwrap();
+    let token = url.rsplit('/').next().unwrap().to_owned();
+    assert!(url.starts_with("https://we.example/postsync/v1/upstream/") && url.contains(&id.to_string()), "{url}");
+    let (engine, told) = (play.engine(), b"{\"id\":\"up-1\"}");
+    let secret = Secret::new(secret).unwrap();
+    let signature = postsync_webhook::sign_sync(&secret, engine.now().unix_s(), told);
+    engine.upstream_told(id, &token, Some(signature.as_bytes()), told)
+}
+
+#[test]
+fn the_video_is_copied_and_the_upstreams_url_stays_with_us() {
+    let (mut play, id) = submitted(2_500);
+    assert_eq!(play.generation(id).status(), Status::Processing);
+    play.stage.advance(10_000);
+    let State::Ended(_, Ending::Completed(output)) = play.generation(id).state else { panic!("not completed") };
+    assert_eq!((output.duration_ms, play.stage.media.kept()), (Some(9_980), vec![output.media.unwrap()]));
+    assert!(!output.url.contains("up.example") && play.is_delivered(id), "{}", output.url);
+    let submits = play.stage.upstream.submits();
+    assert_eq!((submits.len(), submits[0].id), (1, id));
+    assert_eq!(submits[0].request.webhook_url.as_deref(), Some(URL), "an adapter knows better than to send it on");
+}
+
+#[test]
+fn its_failure_is_ours_with_its_code_and_words() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.set_fails_with(Some(Failure::new(GENERATION_INPUT_VIDEO_INVALID, "No face was found.")));
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.advance(5_000);
+    let told = body(&play.posts()[0].1);
+    assert_eq!((&told["status"], &told["error"]), (&"FAILED".into(), &"No face was found.".into()));
+    assert_eq!(play.failed_with(id), GENERATION_INPUT_VIDEO_INVALID);
+}
+
+#[test]
+fn looks_come_further_and_further_apart_and_a_webhook_makes_one_at_once() {
+    let (mut play, id) = submitted(90_000);
+    play.stage.advance(89_000);
+    let looks = play.stage.upstream.looks_at_ms();
+    assert!((5..=12).contains(&looks.len()), "{looks:?}");
+    assert!(looks.windows(2).all(|two| two[1] - two[0] <= 37_000), "{looks:?}");
+    play.stage.advance(1_001);
+    assert!(!play.generation(id).is_final(), "the next look is not due yet");
+    assert_eq!(tell(&play, id, UPSTREAM_SECRET), Ok(()));
+    play.stage.run_ready();
+    assert_eq!(play.generation(id).status(), Status::Completed, "looked at as soon as it was told");
+}
+
+#[test]
+fn who_is_not_the_upstream_is_not_heard() {
+    let (mut play, id) = submitted(60_000);
+    play.stage.advance(50_000);
+    let looks = play.stage.upstream.looks_at_ms().len();
+    let other = "whsec_00000000000000000000000000000000";
+    assert!(matches!(tell(&play, id, other), Err(Unheard::NotGenuine(_))));
+    let engine = play.engine();
+    assert_eq!(engine.upstream_told(id, &"0".repeat(64), None, b""), Err(Unheard::NoDoor));
+    play.stage.run_ready();
+    assert_eq!(play.stage.upstream.looks_at_ms().len(), looks);
+}
+
+#[test]
+fn a_flood_of_webhooks_is_a_look_now_and_then() {
+    let (mut play, id) = submitted(60_000);
+    play.stage.advance(30_000);
+    let before = play.stage.upstream.looks_at_ms().len();
+    for _ in 0..1_000 {
+        assert_eq!(tell(&play, id, UPSTREAM_SECRET), Ok(()));
+        play.stage.advance(1);
+    }
+    let looks = play.stage.upstream.looks_at_ms().len() - before;
+    assert!((1..=6).contains(&looks), "{looks} looks in a second");
+}
+
+#[test]
+fn a_restart_goes_on_watching_and_submits_nothing_anew() {
+    let (mut play, id) = submitted(600_000);
+    for _ in 0..10 {
+        play.stage.advance(20_000);
+        play.crash_and_restart();
+    }
+    play.stage.advance(600_000);
+    assert_eq!(play.generation(id).status(), Status::Completed, "ten deaths of ours say nothing against it");
+    assert_eq!((play.stage.upstream.submits().len(), play.stage.upstream.jobs()), (1, 1));
+}
+
+#[test]
+fn a_submit_whose_answer_is_lost_is_the_same_submit_again() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.lose_answers(3);
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.advance(30_000);
+    assert_eq!(play.generation(id).status(), Status::Completed);
+    let submits = play.stage.upstream.submits();
+    assert_eq!((submits.len(), play.stage.upstream.jobs()), (4, 1));
+    let said: Vec<_> = submits.iter().map(|s| (s.id, s.webhook_url.clone(), s.request.clone())).collect();
+    assert!(said.iter().all(|one| *one == said[0]), "another payload under the same key would be refused");
+}
+
+#[test]
+fn a_crash_at_any_moment_of_the_submit_is_survived() {
+    for polls in 0..60 {
+        let mut play = Play::new("0s");
+        play.stage.store.set_faulty(true);
+        let id = play.submit(RELAYED_MODEL, Some(URL));
+        for _ in 0..polls {
+            if !play.stage.step() {
+                let to_ms = play.stage.clock.mono_ms() + 10_000;
+                play.stage.wake_next(to_ms);
+            }
+        }
+        play.crash_and_restart();
+        play.stage.store.set_faulty(false);
+        play.stage.advance(60_000);
+        assert_eq!(play.generation(id).status(), Status::Completed, "killed after {polls} polls");
+        assert_eq!(play.stage.upstream.jobs(), 1, "killed after {polls} polls");
+    }
+}
+
+#[test]
+fn an_outage_is_waited_out_and_the_time_is_over_all_restarts() {
+    let settings = Settings { generation_timeout: Duration::from_secs(3_600), ..Settings::default() };
+    let mut play = Play::with(settings, Bounds::default());
+    play.stage.upstream.set_takes_ms(60_000);
+    let watched = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.advance(5_000);
+    play.stage.upstream.set_down(true);
+    let waiting = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.advance(1_800_000);
+    play.stage.upstream.set_down(false);
+    play.stage.advance(200_000);
+    for id in [watched, waiting] {
+        assert_eq!(play.generation(id).status(), Status::Completed);
+    }
+    assert_eq!(play.stage.upstream.jobs(), 2);
+    play.stage.upstream.set_down(true);
+    let never = play.submit(RELAYED_MODEL, Some(URL));
+    for _ in 0..4 {
+        play.stage.advance(1_000_000);
+        play.crash_and_restart();
+    }
+    assert_eq!(play.failed_with(never), GENERATION_TIMEOUT);
+    assert!(play.is_delivered(never));
+}
+
+#[test]
+fn nothing_is_submitted_once_the_upstream_may_have_forgotten_the_key() {
+    let day = Duration::from_secs(24 * 3_600);
+    let mut play = Play::with(Settings { generation_timeout: 5 * day, ..Settings::default() }, Bounds::default());
+    play.stage.upstream.lose_answers(1);
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.run_ready();
+    play.stage.upstream.set_down(true);
+    play.stage.advance(23 * 3_600_000 + 60_000);
+    play.stage.upstream.set_down(false);
+    play.stage.advance(120_000);
+    assert_eq!(play.failed_with(id), error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE);
+    assert_eq!(play.stage.upstream.submits().len(), 1);
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let mut play = Play::new("0s");
+    let wait = Trouble::Passing { why: "it answered 429".to_owned(), retry_after: Some(RetryAfter::Ms(120_000)) };
+    play.stage.upstream.script([wait]);
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.advance(119_000);
+    assert_eq!((play.stage.upstream.submits().len(), play.generation(id).status()), (0, Status::Processing));
+    play.stage.advance(30_000);
+    assert_eq!(play.generation(id).status(), Status::Completed);
+}
+
+#[test]
+fn what_waiting_does_not_mend_is_borne_a_few_times() {
+    let operators = Trouble::Operators(Failure::new(GENERATION_PIPELINE_FAILED, "The key (401) is wrong."));
+    // At the submit the operator's fault ends it at once; what was taken is looked for a few times more.
+    let mut play = Play::new("0s");
+    play.stage.upstream.script([operators.clone()]);
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.run_ready();
+    assert_eq!(play.failed_with(id), GENERATION_PIPELINE_FAILED);
+    for trouble in [operators, Trouble::Unknown, Trouble::Garbled("it is no JSON".to_owned())] {
+        for (times, ends) in [(4, Status::Completed), (5, Status::Failed)] {
+            let (mut play, id) = submitted(500);
+            play.stage.upstream.script(std::iter::repeat_n(trouble.clone(), times));
+            play.stage.advance(300_000);
+            assert_eq!(play.generation(id).status(), ends, "{trouble:?} {times} times");
+        }
+    }
+}
+
+#[test]
+fn an_upstream_that_has_lost_everything_is_not_asked_to_make_it_anew() {
+    let (mut play, id) = submitted(60_000);
+    play.stage.upstream.forget_all();
+    play.stage.advance(300_000);
+    assert_eq!(play.failed_with(id), GENERATION_PIPELINE_FAILED);
+    assert_eq!(play.stage.upstream.submits().len(), 1);
+}
+
+#[test]
+fn a_video_that_can_not_be_had_yet_is_fetched_again() {
+    let refused = |error| Some(FetchFailure::Remote(error));
+    for (failures, ends) in [
+        (vec![refused(SendError::ConnectRefused); 20], Status::Completed),
+        (vec![refused(SendError::HttpStatus); 4], Status::Completed),
+        (vec![refused(SendError::HttpStatus); 5], Status::Failed),
+        (vec![refused(SendError::AddressNotAllowed)], Status::Failed),
+        (vec![Some(FetchFailure::TooLarge)], Status::Failed),
+    ] {
+        let mut play = Play::new("0s");
+        play.stage.fetch.script(failures.clone());
+        let id = play.submit(RELAYED_MODEL, Some(URL));
+        play.stage.advance(900_000);
+        assert_eq!(play.generation(id).status(), ends, "{failures:?}");
+        assert!(play.stage.media.folders().is_empty());
+    }
+}
+
+#[test]
+fn a_stop_hands_it_back_at_once_and_uncounted() {
+    let (mut play, id) = submitted(60_000);
+    for _ in 0..5 {
+        play.stage.advance(2_000);
+        let (engine, began_ms) = (play.engine(), play.stage.clock.mono_ms());
+        play.stage.witness.tell(&Fact::StopBegan);
+        play.stage.run(60_000, async move { engine.stop().await }).expect("a stop is bounded");
+        play.stage.witness.tell(&Fact::StopReturned);
+        play.stage.exit();
+        assert_eq!(play.stage.clock.mono_ms(), began_ms, "nothing is gained by waiting");
+        assert_eq!((play.generation(id).status(), play.generation(id).tries), (Status::Pending, 0));
+        play.start();
+    }
+    play.stage.advance(120_000);
+    assert_eq!(play.generation(id).status(), Status::Completed);
+    assert_eq!(play.stage.upstream.submits().len(), 1);
+}
+
+#[test]
+fn while_the_upstream_is_down_others_are_made() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.script(std::iter::repeat_n(passing(), 3));
+    play.stage.upstream.set_down(true);
+    for _ in 0..20 {
+        play.submit(RELAYED_MODEL, Some(URL));
+    }
+    let id = play.submit(postsync_sim::SLOW_MODEL, Some(URL));
+    play.stage.advance(1_000);
+    assert_eq!(play.generation(id).status(), Status::Completed);
+}
