@@ -15,7 +15,7 @@ use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::limits::ASSET_PROBES_MAX;
 use tokio::sync::Notify;
 
-use crate::ports::{Applied, Contents, FetchRequest, MediaError, MediaKind, ProbeError, ProbeLane, Resolved};
+use crate::ports::{Applied, Contents, FetchRequest, MediaError, MediaKind, ProbeError, ProbeLane, Resolved, Trust};
 use crate::world::World;
 
 /// Wakes the lanes.
@@ -133,7 +133,8 @@ async fn brought(
         },
     };
     let to = folder.join("input");
-    let request = FetchRequest { url, to: to.clone(), bytes_max: world.settings.input_bytes_max };
+    let request =
+        FetchRequest { url, to: to.clone(), bytes_max: world.settings.input_bytes_max, trust: Trust::Anybody };
     Ok(world.ports.fetch.fetch(request).await.map(|fetched| (to, Some(fetched.bytes))).map_err(|error| error.message))
 }
 

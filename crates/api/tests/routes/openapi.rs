@@ -53,6 +53,7 @@ fn every_operation_is_named_and_says_who_may_call_it() {
     GET /v2/assets/{id}/thumbnail
     GET /v2/errors
     GET /v2/generations/{id}/result
+    POST /postsync/v1/upstream/{id}/{token}
     PUT /v2/assets/{id}/upload
     ");
     ids.sort_unstable();

@@ -27,11 +27,11 @@ fn submitted(takes_ms: i64) -> (Play, GenerationId) {
 
 /// What the upstream sends to the door that it was given; gives what came of it.
 fn tell(play: &Play, id: GenerationId, secret: &str) -> Result<(), Unheard> {
-    let url = play.stage.upstream.submits()[0].webhook_url.clone().unwrap();
-    let token = url.rsplit('/').next().unwrap().to_owned();
+    let url = play.stage.upstream.submits()[0].webhook_url.clone().expect("a door");
+    let token = url.rsplit('/').next().expect("a token").to_owned();
     assert!(url.starts_with("https://we.example/postsync/v1/upstream/") && url.contains(&id.to_string()), "{url}");
     let (engine, told) = (play.engine(), b"{\"id\":\"up-1\"}");
-    let secret = Secret::new(secret).unwrap();
+    let secret = Secret::new(secret).expect("a secret");
     let signature = postsync_webhook::sign_sync(&secret, engine.now().unix_s(), told);
     engine.upstream_told(id, &token, Some(signature.as_bytes()), told)
 }
