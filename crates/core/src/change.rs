@@ -2,6 +2,7 @@
 use crate::access::{ApiKey, Organization};
 use crate::asset::{Asset, AssetChange};
 use crate::attempt::AttemptEnd;
+use crate::batch::BatchChange;
 use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use crate::endpoint::Endpoint;
 use crate::event::Event;
@@ -52,6 +53,8 @@ pub enum Change {
     },
     /// A generation is handed on to an upstream.
     Relay(RelayChange),
+    /// Of a batch; see there.
+    Batch(BatchChange),
     /// Something happened. The store gives it its place in the feed inside the commit.
     AddEvent(Box<Event>),
     /// An event is to be delivered; it becomes due with it.

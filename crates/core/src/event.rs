@@ -28,6 +28,10 @@ event_types! {
     GenerationCompleted = "generation.completed";
     /// A generation ended FAILED.
     GenerationFailed = "generation.failed";
+    /// A batch ended COMPLETED.
+    BatchCompleted = "batch.completed";
+    /// A batch ended FAILED.
+    BatchFailed = "batch.failed";
     /// Operational: a registered endpoint has only failed for a day.
     EndpointFailing = "endpoint.failing";
     /// Operational: a registered endpoint was disabled, by itself or by somebody.
@@ -48,8 +52,15 @@ impl EventType {
     pub fn is_operational(self) -> bool {
         match self {
             Self::GenerationCompleted | Self::GenerationFailed => false,
+            Self::BatchCompleted | Self::BatchFailed => false,
             Self::EndpointFailing | Self::EndpointDisabled | Self::DeliveryExhausted => true,
         }
+    }
+
+    /// About a batch.
+    #[must_use]
+    pub fn is_of_a_batch(self) -> bool {
+        matches!(self, Self::BatchCompleted | Self::BatchFailed)
     }
 }
 

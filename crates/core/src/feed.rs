@@ -15,11 +15,11 @@ use crate::limits::CONSUMER_NAME_CHARS_MAX;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(pub i64);
 
-/// Whether an event has a place in the feed: what happened to a generation does. Operational events and tests go to the
+/// Whether an event has a place in the feed: what happened to a generation or a batch does. Operational events and tests go to the
 /// registered endpoints that ask for them, and tell nothing that a reader of the feed could act on.
 #[must_use]
 pub fn has_place(event: &Event) -> bool {
-    event.generation.is_some() && !event.kind.is_operational()
+    event.kind.is_of_a_batch() || event.generation.is_some() && !event.kind.is_operational()
 }
 
 /// The places that a feed has: those behind `forgotten`, up to `last`.

@@ -101,6 +101,10 @@ uuid_id!(
     GenerationId
 );
 uuid_id!(
+    /// Many lip-sync jobs that were asked for at once.
+    BatchId
+);
+uuid_id!(
     /// One uploaded or registered media file.
     AssetId
 );

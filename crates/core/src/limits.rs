@@ -49,6 +49,20 @@ pub const RETRY_AFTER_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 /// What a paused endpoint holds back is looked at again so long after its schedule: it goes on waiting while nobody resumes it.
 pub const PAUSE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// Records of a batch (`batch.rows_min`, `batch.rows_max`).
+pub const BATCH_ROWS_MIN: usize = 20;
+/// See [`BATCH_ROWS_MIN`].
+pub const BATCH_ROWS_MAX: usize = 500;
+
+/// The most that `batch.rows_max` may be: a batch is one commit, and its results are one text in memory.
+pub const BATCH_ROWS_SETTING_MAX: usize = 1_000;
+
+/// The file, or the JSON body, of a batch.
+pub const BATCH_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// A record's `request_id`, in characters.
+pub const REQUEST_ID_CHARS_MAX: usize = 256;
+
 /// Rows of a list in one answer.
 pub const LIST_MAX: usize = 1_000;
 

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use postsync_core::batch;
 use postsync_core::change::{Change, Settlement};
 use postsync_core::delivery::{self, Delivery, ExhaustedReason, State};
 use postsync_core::endpoint;
@@ -19,7 +20,7 @@ use postsync_core::time::Timestamp;
 
 #[test]
 fn states() {
-    let machines = [generation_states(), delivery_states(), endpoint_states(), secret_states()];
+    let machines = [generation_states(), batch_states(), delivery_states(), endpoint_states(), secret_states()];
     hold("STATES.md", &machines.concat());
 }
 
@@ -63,6 +64,27 @@ fn generation_states() -> String {
          generation ends FAILED with `generation_pipeline_failed`.\n",
         unused.join(", "),
         limits::GENERATION_TRIES_MAX,
+    );
+    text
+}
+
+fn batch_states() -> String {
+    let mut text = String::from(
+        "## A batch\n\n\
+         Many generations, its rows, that were asked for with one request. A row is counted in the commit that ends its generation, and\n\
+         the end of the batch, its one event and its deliveries are in the commit that ends the last row. FAILED where no row succeeded.\n\n\
+         ```mermaid\nstateDiagram-v2\n    [*] --> PENDING: create\n",
+    );
+    for (from, input, to) in batch::TRANSITIONS {
+        let _ = writeln!(text, "    {} --> {}: {input}", from.as_str(), to.as_str());
+    }
+    text.push_str("    COMPLETED --> [*]\n    FAILED --> [*]\n```\n\n| from | what happens | to |\n|---|---|---|\n");
+    for (from, input, to) in batch::TRANSITIONS {
+        let _ = writeln!(text, "| {} | {input} | {} |", from.as_str(), to.as_str());
+    }
+    text.push_str(
+        "\nThe batch and all of its generations are one commit, which ends at JOBS_CREATED: PENDING is what the create answers with, and\n\
+         no look at the batch shows it.\n\n",
     );
     text
 }

@@ -96,13 +96,13 @@ impl Dispatcher {
 }
 
 /// A ticket for a delivery that is about to be made, if it would be next anyway.
-pub(crate) fn reserve(world: &World, due: &delivery::Delivery) -> Option<Ticket> {
+pub(crate) fn reserve(world: &World, due: &DueDelivery) -> Option<Ticket> {
     let now = world.now();
-    let is_due = matches!(due.state, State::Due(at) if at <= now);
+    let is_due = matches!(due.delivery.state, State::Due(at) if at <= now);
     if !is_due {
         return None;
     }
-    locked(&world.dispatcher.board).reserve(due.id, &path_of(due)?, now, deadline(world))
+    locked(&world.dispatcher.board).reserve(due.delivery.id, &path_of(due)?, now, deadline(world))
 }
 
 /// A delivery has been committed that nobody has a ticket for.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
 use postsync_core::asset::{Asset, Described};
+use postsync_core::batch::{Batch, NewBatch};
 use postsync_core::endpoint::{Draft, Endpoint};
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
@@ -35,7 +36,8 @@ use crate::settings::{Bounds, Settings};
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
 use crate::{
-    assets, destinations, dispatch, endpoints, generate, probe, replay, retention, secrets, space, submit, sweep,
+    assets, batches, destinations, dispatch, endpoints, generate, probe, replay, retention, secrets, space, submit,
+    sweep,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -150,6 +152,20 @@ impl Engine {
     /// A file may be gone then, and the row still there: it can be asked for again.
     pub async fn remove_asset(&self, org: &OrgId, id: AssetId) -> Result<(), AssetError> {
         assets::remove(&self.world, org, id).await
+    }
+
+    /// Accepts a batch with all of its rows: when this answers, they are on disk.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn submit_batch(&self, new: NewBatch) -> Result<Batch, SubmitError> {
+        batches::submit(&self.world, new).await
+    }
+
+    /// Whether a generator makes that model here.
+    #[must_use]
+    pub fn makes(&self, model: &str) -> bool {
+        batches::backlog_of(&self.world, model).is_some()
     }
 
     /// The generation, as soon as it has ended or `timeout` has passed. `None` where there is none.

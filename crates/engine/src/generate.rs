@@ -6,17 +6,18 @@
 //! Deliberately absent: which model, how the video is made, webhooks.
 use std::sync::Arc;
 
+use postsync_core::batch;
+use postsync_core::change::Change;
 use postsync_core::error_code::GENERATION_PIPELINE_FAILED;
 use postsync_core::generation::{self, Deaths, Ending, Failure, Generation, Output, Take};
-use postsync_core::limits;
 use postsync_core::model::Route;
 use postsync_core::rule;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::backlog::Backlog;
+use crate::backlog::{Backlog, Reading};
 use crate::finish;
 use crate::make::{self, Limits, Places};
-use crate::ports::{Applied, Generator, GeneratorError, Inputs, Job};
+use crate::ports::{Applied, Generator, GeneratorError, Inputs, Job, TurnQuery};
 use crate::tally::Entry;
 use crate::world::{AtWork, World, locked};
 
@@ -176,7 +177,7 @@ async fn in_its_place(
         match generation::take(generation, world.now(), says_of_death(generator)) {
             Take::GiveUp(failure) => return Tried::Failed(failure, Ended::Otherwise),
             Take::Ended => return Tried::NotStarted,
-            Take::Work(start) => match world.write(vec![start]).await {
+            Take::Work(start) => match world.write(with_its_batch(start, generation)).await {
                 Some(Applied::Done) => {}
                 Some(Applied::Stale) | None => return Tried::NotStarted,
             },
@@ -190,6 +191,12 @@ fn says_of_death(generator: &dyn Generator) -> Deaths {
     if generator.hands_on() { Deaths::SayNothing } else { Deaths::Count }
 }
 
+/// The start of a row is the start of its batch, too.
+fn with_its_batch(start: Change, generation: &Generation) -> Vec<Change> {
+    let began = generation.row.as_ref().map(batch::row_began);
+    std::iter::once(start).chain(began).collect()
+}
+
 /// The next generation of this route, from memory, or from the store where memory could not hold it.
 async fn next(world: &World, backlog: &Backlog, route: Route) -> Generation {
     let models: Vec<&'static str> = world.settings.routing.ids(route).collect();
@@ -197,17 +204,13 @@ async fn next(world: &World, backlog: &Backlog, route: Route) -> Generation {
         if let Some(generation) = backlog.take() {
             return generation;
         }
-        let Some(after) = backlog.read_from() else {
+        let Some(Reading { known, after }) = backlog.read_from() else {
             backlog.offered().await;
             continue;
         };
-        match world.ports.store.open_generations(&models, after, world.bounds.read_max).await {
-            Ok(page) => {
-                // A shorter page may be one of long texts. An empty one is waited for in vain where more keep arriving.
-                let bytes: usize = page.iter().map(|generation| generation.request.bytes()).sum();
-                let is_last = page.len() < world.bounds.read_max && bytes < limits::LIST_BYTES_MAX;
-                backlog.refill(page, is_last);
-            }
+        let query = TurnQuery { models: models.clone(), known, after, limit: world.bounds.read_max };
+        match world.ports.store.in_turn(query).await {
+            Ok(page) => backlog.refill(page),
             Err(error) => world.pause_after(&error, "open generations").await,
         }
     }

@@ -9,6 +9,7 @@
 
 mod assets;
 mod backlog;
+mod batches;
 mod destinations;
 mod dispatch;
 mod endpoints;
@@ -31,6 +32,7 @@ mod space;
 mod submit;
 mod sweep;
 mod tally;
+mod turns;
 mod waiters;
 mod world;
 

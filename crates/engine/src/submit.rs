@@ -32,12 +32,7 @@ pub(crate) async fn submit(
     new: NewGeneration,
     uploads: Vec<Asset>,
 ) -> Result<Generation, SubmitError> {
-    if world.stopping.is_cancelled() {
-        return Err(SubmitError::Stopping);
-    }
-    if let Some(shortage) = *locked(&world.shortage) {
-        return Err(SubmitError::NoRoom(shortage));
-    }
+    may_take(world)?;
     let route = world.settings.routing.route(&new.request.model);
     let backlog = route.and_then(|route: Route| world.backlogs.get(&route)).ok_or(SubmitError::NoGenerator)?;
     let accepted = generation::accept(new, world.new_generation_id(), world.now());
@@ -51,4 +46,15 @@ pub(crate) async fn submit(
     uploads.iter().for_each(|asset| world.probes.ring(asset));
     backlog.offer(accepted.clone());
     Ok(accepted)
+}
+
+/// Whether anything new is taken right now.
+pub(crate) fn may_take(world: &World) -> Result<(), SubmitError> {
+    if world.stopping.is_cancelled() {
+        return Err(SubmitError::Stopping);
+    }
+    match *locked(&world.shortage) {
+        Some(shortage) => Err(SubmitError::NoRoom(shortage)),
+        None => Ok(()),
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postsync_core::change::Change;
 use postsync_core::ids::{
-    AssetId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, MediaId, ReplayId, SecretId,
+    AssetId, BatchId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, MediaId, ReplayId, SecretId,
 };
 use postsync_core::model::Route;
 use postsync_core::space::Shortage;
@@ -122,6 +122,10 @@ impl World {
 
     pub(crate) fn new_generation_id(&self) -> GenerationId {
         GenerationId::new(self.now(), self.random())
+    }
+
+    pub(crate) fn new_batch_id(&self) -> BatchId {
+        BatchId::new(self.now(), self.random())
     }
 
     pub(crate) fn new_asset_id(&self) -> AssetId {

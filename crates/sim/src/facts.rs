@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use postsync_core::batch::{Batch, BatchChange};
 use postsync_core::change::Change;
 use postsync_core::delivery::State;
 use postsync_core::endpoint_limits::EndpointRules;
@@ -85,6 +86,8 @@ pub enum Fact<'a> {
     FaultsStopped,
     /// A client's create was answered.
     Acknowledged(&'a Generation),
+    /// The same of a batch.
+    BatchAcknowledged(&'a Batch),
     /// A change is on disk.
     Committed(&'a Change),
     /// The store refused a write with an error.
@@ -186,6 +189,7 @@ impl fmt::Display for Fact<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Acknowledged(generation) => write!(f, "acknowledged {}", generation.id),
+            Self::BatchAcknowledged(batch) => write!(f, "acknowledged batch {}", batch.id),
             Self::Committed(change) => write!(f, "committed {}", Short(change)),
             Self::ZombieTook(change) => write!(f, "ZOMBIE TOOK {}", Short(change)),
             Self::WorkBegan { generation, .. } => write!(f, "work began {generation}"),
@@ -218,6 +222,15 @@ impl fmt::Display for Short<'_> {
             Change::StartGeneration { id, tries, .. } => write!(f, "start {id} tries {tries}"),
             Change::ReleaseGeneration { id, tries, .. } => write!(f, "release {id} tries {tries}"),
             Change::EndGeneration { id, tries, .. } => write!(f, "end {id} tries {tries}"),
+            Change::Batch(change) => match change {
+                BatchChange::Add(batch) => write!(f, "add batch {} of {}", batch.id, batch.counts.total),
+                BatchChange::JobsCreated { id } => write!(f, "batch {id} has its jobs"),
+                BatchChange::RowBegan { id } => write!(f, "batch {id} is at work"),
+                BatchChange::RowEnded { id, succeeded } => write!(f, "batch {id} counts {succeeded}"),
+                BatchChange::End { id, before, succeeded, .. } => {
+                    write!(f, "batch {id} ends at {before:?} and {succeeded}")
+                }
+            },
             Change::AddEvent(event) => write!(f, "event {} of {:?}", event.id, event.generation),
             Change::AddDelivery(d) => write!(f, "delivery {} of {}", d.id, d.event),
             Change::StartAttempt { delivery, attempt, step, started_at } => {

@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 53] = [
+pub const MUTANTS: [Mutant; 54] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -27,6 +27,7 @@ pub const MUTANTS: [Mutant; 53] = [
     mutant("work_ends_before_its_folder", "work_ends_before_its_folder"),
     mutant("work_shown_is_work_under_way", "nothing_left"),
     mutant("the_end_is_one_commit", "event_reaches_or_exhausts"),
+    mutant("the_last_row_is_fenced", "batches_end_once"),
     mutant("the_first_point_counts", "schedule_respected"),
     mutant("the_end_is_fenced", "final_stays_final"),
     mutant("waits_are_told", "waits_are_told"),

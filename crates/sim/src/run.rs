@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use postsync_core::batch::NewBatch;
 use postsync_core::ids::{ConsumerName, OrgId};
 use postsync_core::replay::{EndedAs, Filter};
 use postsync_core::rotation::{SecretOwner, Step};
@@ -52,6 +53,9 @@ const SETTLE_MS_MAX: i64 = 3_600_000;
 
 /// A start has ended within so many seconds.
 const STARTED_S_MAX: u32 = 120;
+
+/// Rows of a batch.
+const BATCH_ROWS_MAX: usize = 6;
 
 /// How far back a replay goes.
 const REPLAYED_MS_MAX: i64 = 1_200_000;
@@ -232,6 +236,7 @@ impl Run {
             47..=49 => self.read_a_feed(),
             50 => self.replay(),
             51 | 52 => self.register(),
+            57 => self.submit_batch(),
             53..=56 => self.change_an_endpoint(),
             _ => {}
         }
@@ -287,6 +292,27 @@ impl Run {
         request.request.terms.schedule = schedule.map(Arc::new);
         let waits = dice.below(4) == 0;
         self.stage.spawner().spawn(Box::pin(client(engine, request, waits, self.stage.witness.clone())));
+    }
+
+    /// A client creates a batch. Small ones: that rows end at the same time is what matters.
+    fn submit_batch(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let dice = &self.stage.dice;
+        let org = self.some_org();
+        let url = |one_in: usize| (dice.below(one_in) == 0).then(|| URLS[dice.below(URLS.len())]);
+        let row = |n: usize| {
+            let model = if dice.below(6) == 0 { SLOW_MODEL } else { INSTANT_MODEL };
+            (format!("row-{n}"), Stage::request(&org, model, url(3)).request)
+        };
+        let rows = (0..1 + dice.below(BATCH_ROWS_MAX)).map(row).collect();
+        let webhook_url = url(2).map(str::to_owned);
+        let new = NewBatch { org: OrgId::new(&org), webhook_url, rows };
+        let witness = self.stage.witness.clone();
+        self.stage.spawner().spawn(Box::pin(async move {
+            if let Ok(batch) = engine.submit_batch(new).await {
+                witness.tell(&Fact::BatchAcknowledged(&batch));
+            }
+        }));
     }
 
     /// A consumer reads the feed of its organization for a while. It may not be the only one under its name.

@@ -3,13 +3,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use postsync_core::Secret;
+use postsync_core::batch::Batch;
 use postsync_core::endpoint::Endpoint;
 use postsync_core::generation::{Generation, NewGeneration, Request};
 use postsync_core::ids::{GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_core::relay::DoorKey;
 use postsync_engine::ports::{
-    DeliveryQuery, DeliveryRecord, GenerationOrder, GenerationQuery, Generator, Spawn as _, Store,
+    BatchQuery, DeliveryQuery, DeliveryRecord, GenerationOrder, GenerationQuery, Generator, Spawn as _, Store,
 };
 use postsync_engine::{Bounds, Door, Engine, Ports, RelayPorts, RelaySettings, Relays, Settings};
 use postsync_store::memory::Memory;
@@ -285,6 +286,7 @@ impl Stage {
         End {
             at_work: generations.iter().map(|g| g.id).filter(shown).collect(),
             deliveries: orgs.iter().flat_map(|org| self.deliveries(org)).collect(),
+            batches: orgs.iter().flat_map(|org| self.batches(org)).collect(),
             generations,
             folders: self.media.folders(),
             media_of_nobody: self.media_of_nobody(),
@@ -319,6 +321,13 @@ impl Stage {
                 return all;
             }
         }
+    }
+
+    /// Every batch of an organization on disk: far fewer than a page has.
+    #[must_use]
+    pub fn batches(&self, org: &OrgId) -> Vec<Batch> {
+        let query = BatchQuery { org: org.clone(), status: None, after: None, before: None, limit: PAGE };
+        now(self.store.inner().batches(query))
     }
 
     /// Every registered endpoint of an organization on disk.

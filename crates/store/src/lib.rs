@@ -16,6 +16,7 @@ mod private_file;
 mod refusal;
 mod sealed_headers;
 pub mod sqlite;
+mod turns;
 mod vault;
 
 pub use error::Error;

@@ -27,6 +27,7 @@ pub fn test_event(id: EventId, org: &OrgId, generation: GenerationId, now: Times
         created_at: now,
         updated_at: now,
         tries: 0,
+        row: None,
         state: State::Ended(now, Ending::Completed(output)),
     };
     let (kind, body) = (EventType::GenerationCompleted, Bytes::from(wire(&made_up)));

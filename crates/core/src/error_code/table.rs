@@ -135,6 +135,10 @@ codes! {
         "Two records of the batch have the same request_id.", "Give each record a request_id of its own.";
     BATCH_INVALID_ENDPOINT = "batch_invalid_endpoint", 400,
         "A record names an endpoint that batches do not take.", "Write /v2/generate as the endpoint of each record.";
+    BATCH_NOT_FOUND = "batch_not_found", 404,
+        "The batch does not exist.", "Check the batch's id; those of other organizations are not visible.";
+    BATCH_LINK_EXPIRED = "batch_link_expired", 410,
+        "The link to the results has expired.", "Ask for the batch's outputUrl again: it leads to a new link.";
     BATCH_CONCURRENCY_LIMIT_REACHED = "batch_concurrency_limit_reached", 429,
         "Too many batches are running.", "Wait until one of them has ended.";
     BATCH_PLAN_REQUIRED = "batch_plan_required", 402,

@@ -6,6 +6,7 @@ mod body;
 
 use bytes::Bytes;
 
+use crate::batch::Row;
 use crate::change::Change;
 use crate::delivery::{Delivery, Origin};
 use crate::endpoint::{Endpoint, Receiver};
@@ -130,6 +131,8 @@ pub struct Generation {
     pub tries: u32,
     /// Where it stands.
     pub state: State,
+    /// Its place in its batch, where it is of one.
+    pub row: Option<Row>,
 }
 
 impl Generation {
@@ -213,6 +216,7 @@ pub fn accept(new: NewGeneration, id: GenerationId, now: Timestamp) -> Generatio
         updated_at: now,
         tries: 0,
         state: State::Pending,
+        row: None,
     }
 }
 

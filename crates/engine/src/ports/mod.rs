@@ -2,6 +2,7 @@
 //!
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
 mod assets;
+mod batches;
 mod exchange;
 mod generator;
 mod media;
@@ -11,9 +12,11 @@ mod relays;
 mod replays;
 mod sender;
 mod store;
+mod turns;
 mod world;
 
 pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane};
+pub use batches::{BatchQuery, BatchStore};
 pub use exchange::{Exchange, ExchangeAnswer, ExchangeError, ExchangeFailure, ExchangeRequest, Method, Piece};
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
@@ -26,4 +29,5 @@ pub use relays::{RelayStore, Seen, Submission, Upstream};
 pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
 pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender, Trust};
 pub use store::{Applied, Store, StoreError};
+pub use turns::{TurnPage, TurnQuery, TurnStore};
 pub use world::{Clock, Entropy, Spawn};

@@ -22,8 +22,7 @@ struct Feeds(BTreeMap<OrgId, Vec<Fed>>);
 impl Feeds {
     fn saw(&mut self, at: Moment, fact: &Fact<'_>) {
         if let Fact::Committed(Change::AddEvent(event)) = fact
-            && event.generation.is_some()
-            && !event.kind.is_operational()
+            && (event.generation.is_some() && !event.kind.is_operational() || event.kind.is_of_a_batch())
         {
             let fed = Fed { id: event.id, at_ms: at.mono_ms, life: at.life };
             self.0.entry(event.org.clone()).or_default().push(fed);

@@ -3,6 +3,7 @@
 //! Promise: none of them asks the engine or `core` what would be right. Where a rule has arithmetic (the schedule), it is
 //! written down here a second time.
 mod attempts;
+mod batches;
 mod endings;
 mod feeds;
 mod levels;
@@ -14,6 +15,7 @@ mod secrets;
 mod stops;
 mod work;
 
+use postsync_core::batch::Batch;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::schedule::Schedule;
@@ -39,6 +41,8 @@ pub struct Rules {
 pub struct End {
     /// Every generation on disk.
     pub generations: Vec<Generation>,
+    /// Every batch on disk.
+    pub batches: Vec<Batch>,
     /// Every delivery on disk, with its attempts.
     pub deliveries: Vec<DeliveryRecord>,
     /// Folders of jobs that still exist.
@@ -82,6 +86,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<endings::FinalStaysFinal>::default(),
         Box::<endings::SettlesWithinBound>::default(),
         Box::<endings::NothingLeft>::default(),
+        Box::<batches::BatchesEndOnce>::default(),
         Box::<attempts::DeliveredImplies2xx>::default(),
         Box::<attempts::AttemptsRiseByOne>::default(),
         Box::<attempts::PostHasStart>::default(),

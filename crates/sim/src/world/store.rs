@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::{Asset, AssetKind};
+use postsync_core::batch::{Batch, RowResult};
 use postsync_core::change::Change;
 use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
 use postsync_core::ids::{
-    AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
+    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
 };
 use postsync_core::parking::Lane;
 use postsync_core::relay::Relay;
@@ -26,8 +27,9 @@ use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
-    Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery, GenerationQuery, ProbeLane,
-    RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
+    BatchQuery, BatchStore, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery,
+    GenerationQuery, ProbeLane, RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError, TurnPage,
+    TurnQuery, TurnStore,
 };
 
 use super::Yield;
@@ -268,10 +270,40 @@ macro_rules! reads {
 }
 
 #[async_trait]
+impl BatchStore for FaultyStore {
+    async fn batch_of_any(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        self.look().await?;
+        let answer = self.inner.batch_of_any(id).await;
+        self.pass().await;
+        answer
+    }
+
+    async fn batches(&self, query: BatchQuery) -> Result<Vec<Batch>, StoreError> {
+        self.look().await?;
+        self.inner.batches(query).await
+    }
+
+    async fn batch_results(&self, id: BatchId) -> Result<Vec<RowResult>, StoreError> {
+        self.look().await?;
+        self.inner.batch_results(id).await
+    }
+}
+
+#[async_trait]
 impl RelayStore for FaultyStore {
     async fn relay(&self, id: GenerationId) -> Result<Option<Relay>, StoreError> {
         self.look().await?;
         let answer = self.inner.relay(id).await;
+        self.pass().await;
+        answer
+    }
+}
+
+#[async_trait]
+impl TurnStore for FaultyStore {
+    async fn in_turn(&self, query: TurnQuery) -> Result<TurnPage, StoreError> {
+        self.look().await?;
+        let answer = self.inner.in_turn(query).await;
         self.pass().await;
         answer
     }

@@ -89,9 +89,13 @@ CREATE TABLE generations (
     options          TEXT,
     segments         TEXT,
     schedule         TEXT,              -- what was asked of its webhook: 0s,10s
-    timeout_ms       INTEGER
+    timeout_ms       INTEGER,
+    batch            BLOB,              -- NULL, as the next two: it is of none
+    batch_row        INTEGER,           -- its place there, from 1
+    request_id       TEXT               -- what the client calls it there
 ) STRICT;
 CREATE INDEX generations_by_status ON generations (org, status, id);
+CREATE UNIQUE INDEX generations_by_batch ON generations (batch, batch_row) WHERE batch IS NOT NULL;
 -- Tells whether a file is a generation's video.
 CREATE INDEX generations_by_media ON generations (output_media) WHERE output_media IS NOT NULL;
 
@@ -99,8 +103,28 @@ CREATE INDEX generations_by_media ON generations (output_media) WHERE output_med
 CREATE TABLE work (
     model TEXT NOT NULL,
     id    BLOB NOT NULL,
+    org   TEXT NOT NULL,
+    batch BLOB NOT NULL,                -- empty: it is of none
     PRIMARY KEY (model, id)
 ) STRICT, WITHOUT ROWID;
+-- Whose turn it is: organizations take turns, and in each its batches and what is of none.
+CREATE UNIQUE INDEX work_by_turn ON work (model, org, batch, id);
+
+-- Generations that were asked for at once. The counts move in the commits that end their rows.
+CREATE TABLE batches (
+    id          BLOB NOT NULL PRIMARY KEY,
+    org         TEXT NOT NULL,
+    status      TEXT NOT NULL,          -- PENDING, JOBS_CREATED, PROCESSING, COMPLETED, FAILED
+    created_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
+    total       INTEGER NOT NULL,
+    succeeded   INTEGER NOT NULL,
+    failed      INTEGER NOT NULL,
+    webhook_url TEXT,
+    output_url  TEXT                    -- NULL until it has ended
+) STRICT, WITHOUT ROWID;
+CREATE INDEX batches_by_time ON batches (org, created_at, id);
+CREATE INDEX batches_by_status ON batches (org, status, created_at, id);
 
 -- Generations that an upstream makes: submitted once, watched by its id there.
 CREATE TABLE relays (

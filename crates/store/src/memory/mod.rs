@@ -7,6 +7,7 @@
 //! Deliberately absent: durability, bounds on memory, encryption of secrets.
 mod aged;
 mod assets;
+mod batches;
 mod endpoints;
 mod feed;
 mod read;

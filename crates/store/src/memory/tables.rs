@@ -5,6 +5,7 @@
 use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
+use postsync_core::batch::Batch;
 use postsync_core::change::{Change, Parking, Settlement};
 use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use postsync_core::endpoint::Endpoint;
@@ -12,7 +13,7 @@ use postsync_core::event::Event;
 use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, State};
 use postsync_core::ids::{
-    AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId,
+    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId,
 };
 use postsync_core::parking::Lane;
 use postsync_core::relay::Relay;
@@ -35,6 +36,7 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) generations: Table<GenerationId, Generation>,
+    pub(super) batches: Table<BatchId, Batch>,
     pub(super) events: Table<EventId, Event>,
     pub(super) feeds: Table<OrgId, Span>,
     pub(super) places: Table<(OrgId, Seq), EventId>,
@@ -63,6 +65,7 @@ pub(super) struct Tables {
 macro_rules! each {
     ($tables:ident, $method:ident) => {{
         $tables.generations.$method();
+        $tables.batches.$method();
         $tables.events.$method();
         $tables.feeds.$method();
         $tables.places.$method();
@@ -112,6 +115,7 @@ impl Tables {
                 self.move_generation(id, fits, at, tries, State::Ended(at, ending))
             }
             Change::Relay(change) => self.change_relay(change),
+            Change::Batch(change) => self.batch(change),
             Change::AddEvent(event) => self.add_event(*event),
             Change::AddDelivery(delivery) => self.add_delivery(*delivery),
             Change::Park(parking) => self.park(*parking),

@@ -110,7 +110,11 @@ fn is_of_a_generation(changes: &[Change]) -> bool {
     matches!(
         changes.first(),
         Some(
-            Change::AddGeneration(_) | Change::StartGeneration { .. } | Change::EndGeneration { .. } | Change::Relay(_)
+            Change::AddGeneration(_)
+                | Change::StartGeneration { .. }
+                | Change::EndGeneration { .. }
+                | Change::Batch(_)
+                | Change::Relay(_)
         )
     )
 }

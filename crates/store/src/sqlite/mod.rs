@@ -12,6 +12,7 @@ mod apply;
 mod assets;
 mod backup;
 mod batch;
+mod batches;
 mod commit;
 mod connect;
 mod failure;

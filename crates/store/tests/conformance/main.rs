@@ -6,6 +6,7 @@ mod aged;
 mod assets;
 mod atomic;
 mod attempts;
+mod batches;
 mod due;
 mod endpoints;
 mod feed;
@@ -61,6 +62,9 @@ suite! {
         an_empty_list_is_done, a_check_writes, of_two_who_want_the_same_one_is_stale, a_delivery_needs_its_event;
     generations: a_generation_reads_back_whole, starts_are_fenced, releases_are_fenced, ends_are_fenced, final_stays_final,
         open_ones_come_in_id_order_by_model, an_id_is_given_once;
+    batches: a_batch_reads_back_whole_with_its_rows, a_batch_moves_as_the_machine_says,
+        a_row_is_counted_in_one_list_with_its_end, batches_are_listed_by_time_and_status,
+        results_come_in_the_order_of_the_rows, what_waits_is_shared_out_by_turns, every_turn_comes;
     attempts: a_start_wants_the_next_number, an_end_wants_the_open_attempt, an_attempt_reads_back_whole,
         a_delivery_lives_through_retries, an_exhausted_one_says_why, a_start_may_ride_with_its_delivery,
         of_many_attempts_the_newest_are_shown, an_answer_without_a_body_is_not_no_answer, of_large_answers_the_newest_are_shown;

@@ -125,7 +125,7 @@ impl Lanes {
 impl Board {
     /// A delivery is parked in that lane. Whether there is something to do for it.
     pub(crate) fn note_parked(&mut self, lane: &Lane, due: &DueDelivery, now: Timestamp) -> bool {
-        let Some(path) = path_of(&due.delivery) else { return false };
+        let Some(path) = path_of(due) else { return false };
         self.lanes.note(lane, path);
         self.time_probe(lane, now);
         self.call_if_needed(lane, now)
@@ -134,7 +134,7 @@ impl Board {
     /// A delivery is parked in that lane, and an earlier process has parked it: whether what it waits for is still down is
     /// for a probe to say.
     pub(crate) fn found_parked(&mut self, lane: &Lane, due: &DueDelivery, now: Timestamp) {
-        let Some(path) = path_of(&due.delivery) else { return };
+        let Some(path) = path_of(due) else { return };
         self.lanes.note(lane, path.clone());
         if matches!(due.delivery.state, State::Parked(_, ParkReason::Down)) {
             let concurrency = self.paced.concurrency(&path.endpoint);
@@ -307,7 +307,7 @@ impl Board {
     /// What becomes of a parked delivery whose time is over: it ends where its receiver is seen to be down. Where nothing holds
     /// it back but those before it, it waits on for its turn: to let it go first would only have it parked again.
     pub(crate) fn verdict_on(&self, due: &DueDelivery) -> Expired {
-        let Some(path) = path_of(&due.delivery) else { return Expired::WaitsOn(TURN_WAIT) };
+        let Some(path) = path_of(due) else { return Expired::WaitsOn(TURN_WAIT) };
         if self.paced.is_paused(&path.endpoint) {
             return Expired::WaitsOn(PAUSE_MAX);
         }

@@ -128,14 +128,15 @@ pub(crate) struct Board {
 }
 
 /// Where a delivery waits. `None` where its URL has lost its host: that can't happen to one that was accepted.
-pub(crate) fn path_of(delivery: &Delivery) -> Option<Path> {
+pub(crate) fn path_of(DueDelivery { delivery, event }: &DueDelivery) -> Option<Path> {
     let destination = Destination::of(&delivery.url)?;
-    let is_operational = delivery.generation.is_none() && delivery.endpoint.is_registered();
+    let is_about_none = delivery.generation.is_none() && !event.kind.is_of_a_batch();
+    let is_operational = is_about_none && delivery.endpoint.is_registered();
     let endpoint = if is_operational { operational_lane(&delivery.endpoint) } else { delivery.endpoint.clone() };
     Some(Path { destination, org: delivery.org.clone(), endpoint })
 }
 
-/// What is about no generation, operational events and tests, must not wait behind the deliveries that it may be about: it is
+/// What is about no generation and no batch, operational events and tests, must not wait behind the deliveries that it may be about: it is
 /// queued, paced and judged as if it were for an endpoint of its own.
 pub(crate) fn operational_lane(endpoint: &EndpointId) -> EndpointId {
     EndpointId::new(&format!("{endpoint}!"))
@@ -170,7 +171,7 @@ impl Board {
     /// comes from its lane: all others go behind what is parked there.
     pub(crate) fn offer(&mut self, due: DueDelivery, now: Timestamp, is_parkable: bool, is_fed: bool) -> Offered {
         let id = due.delivery.id;
-        let Some(path) = path_of(&due.delivery) else { return Offered::Known };
+        let Some(path) = path_of(&due) else { return Offered::Known };
         if self.known.contains(&id) {
             return Offered::Known;
         }
@@ -308,7 +309,7 @@ impl Board {
         }
         let due = self.take(now)?;
         self.is_agains_turn = !self.is_agains_turn;
-        let path = path_of(&due.delivery)?;
+        let path = path_of(&due)?;
         let is_first = is_first(&due.delivery);
         let ticket = self.begin(path, is_first, None, now, deadline);
         Some(Launch { due, ticket })
@@ -359,7 +360,7 @@ impl Board {
         now: Timestamp,
         deadline: Timestamp,
     ) -> Option<Ticket> {
-        let path = path_of(&due.delivery)?;
+        let path = path_of(due)?;
         let admits = |health: Option<&Health>| health.map(|health| health.admission(now, true));
         let levels = [admits(self.levels.destination(&path.destination)), admits(self.levels.endpoint(&path.endpoint))];
         let asked = levels.contains(&Some(Admission::Probe));
@@ -448,7 +449,7 @@ impl Board {
     ) -> Vec<(DueDelivery, Lane)> {
         let (wait, go): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|due| is_parkable(&due.delivery));
         for due in go {
-            if let Some(path) = path_of(&due.delivery) {
+            if let Some(path) = path_of(&due) {
                 self.push(&path, due);
             }
         }

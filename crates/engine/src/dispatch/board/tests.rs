@@ -52,7 +52,7 @@ fn a_slot_is_not_kept_for_the_probe_of_a_lane_that_wants_none() {
         Board::new(Limits { in_flight_max: 1, again_max: 1, queue_max: 9, queued_max: 9, queued_bytes_max: 9_000 });
     let probe = due(1, "imp_1", "https://a.example/hook");
     let lane = Lane::of_endpoint(&probe.delivery.endpoint);
-    let path = path_of(&probe.delivery).unwrap();
+    let path = path_of(&probe).unwrap();
     board.note_parked(&lane, &probe, NOW);
     board.levels.both(&path, None)[1].assume_down(NOW);
     board.offer(due(2, "imp_2", "https://b.example/hook"), NOW, true, false);
@@ -127,7 +127,7 @@ fn retries_are_read_however_much_is_new() {
 fn a_level_that_is_down_is_forgotten_where_there_are_too_many_and_nothing_waits_for_it() {
     let mut board = board();
     let due_of = |n: usize| due(1, &format!("imp_{n}"), &format!("https://a{n}.example/hook"));
-    let path = |n: usize| path_of(&due_of(n).delivery).unwrap();
+    let path = |n: usize| path_of(&due_of(n)).unwrap();
     for n in 0..levels::SWEPT_AT {
         board.levels.both(&path(n), None).into_iter().for_each(|health| health.assume_down(NOW));
     }
@@ -147,7 +147,7 @@ fn a_level_that_is_down_is_forgotten_where_there_are_too_many_and_nothing_waits_
 fn whose_time_is_over_ends_where_its_receiver_is_seen_down_and_waits_on_otherwise() {
     let mut board = board();
     let due = due(1, "imp_1", "https://a.example/hook");
-    let path = path_of(&due.delivery).unwrap();
+    let path = path_of(&due).unwrap();
     let waits_s = |verdict: Expired| match verdict {
         Expired::Ends => None,
         Expired::WaitsOn(wait) => Some(wait.as_secs()),
@@ -169,7 +169,7 @@ fn whose_time_is_over_ends_where_its_receiver_is_seen_down_and_waits_on_otherwis
 fn down_with_lanes(board: &mut Board, count: i64) -> Vec<Lane> {
     let lane_of = |id: i64| {
         let due = due(id, &format!("imp_{id:06}"), &format!("https://a{id}.example/hook"));
-        let (path, lane) = (path_of(&due.delivery).unwrap(), Lane::of_endpoint(&due.delivery.endpoint));
+        let (path, lane) = (path_of(&due).unwrap(), Lane::of_endpoint(&due.delivery.endpoint));
         let [_, endpoint] = board.levels.both(&path, None);
         for _ in 0..FAILURES_MAX {
             endpoint.begin(Admission::Send, NOW);
@@ -206,7 +206,7 @@ fn every_lane_has_its_turn() {
     // Down no more, and nobody has said so.
     for id in 0..1_300 {
         let due = due(id, &format!("imp_{id:06}"), &format!("https://a{id}.example/hook"));
-        board.levels.both(&path_of(&due.delivery).unwrap(), None)[1].end(Bearing::Well, NOW, 0.0, true);
+        board.levels.both(&path_of(&due).unwrap(), None)[1].end(Bearing::Well, NOW, 0.0, true);
     }
     let mut called = HashSet::new();
     for look in 1..=3 {
@@ -232,7 +232,7 @@ fn a_probe_that_was_due_before_the_clock_was_put_back_is_due() {
 fn a_lane_is_fed_what_there_is_room_for_by_its_bytes_too() {
     let mut board = board();
     let row = due(1, "imp_1", "https://a.example/hook");
-    let lane = Lane::of_destination(&path_of(&row.delivery).unwrap().destination);
+    let lane = Lane::of_destination(&path_of(&row).unwrap().destination);
     board.note_parked(&lane, &row, NOW);
     assert_eq!(board.next_call(NOW), Some(Call::Feed(lane.clone(), Load { len: 50, bytes: 60_000 })));
     let large = |id, len| {

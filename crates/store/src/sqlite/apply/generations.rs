@@ -22,8 +22,8 @@ struct EndColumns<'a> {
 const ADD: &str =
     "INSERT INTO generations (id, org, status, tries, created_at, updated_at, ended_at, model, webhook_url,
     output_file_name, output_url, output_media, duration_ms, error_code, error, input, options, segments, schedule,
-    timeout_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+    timeout_ms, batch, batch_row, request_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 
 const END: &str = "UPDATE generations SET status = ?4, updated_at = ?3, ended_at = ?3, output_url = ?5,
     output_media = ?6, duration_ms = ?7, error_code = ?8, error = ?9
@@ -35,7 +35,8 @@ impl Unit<'_> {
             State::Ended(at, ending) => (Some(at.0), EndColumns::of(ending)),
             State::Pending | State::Processing => (None, EndColumns::none()),
         };
-        let (id, r) = (g.id.0.as_bytes(), &g.request);
+        let (id, r, row) = (g.id.0.as_bytes(), &g.request, g.row.as_ref());
+        let batch = row.map(|row| row.batch.0.into_bytes());
         self.run(
             ADD,
             params![
@@ -58,11 +59,15 @@ impl Unit<'_> {
                 r.options,
                 r.segments,
                 words::schedule(&r.terms),
-                words::timeout_ms(&r.terms)
+                words::timeout_ms(&r.terms),
+                batch,
+                row.map(|row| row.number),
+                row.map(|row| row.request_id.as_str())
             ],
         )?;
         if !g.is_final() {
-            self.run("INSERT INTO work (model, id) VALUES (?1, ?2)", params![r.model, id])?;
+            let sql = "INSERT INTO work (model, id, org, batch) VALUES (?1, ?2, ?3, coalesce(?4, x''))";
+            self.run(sql, params![r.model, id, g.org.as_str(), batch])?;
         }
         Ok(())
     }

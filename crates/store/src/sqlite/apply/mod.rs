@@ -4,6 +4,7 @@
 //! has written nothing and needs no savepoint.
 mod access;
 pub(super) mod assets;
+mod batches;
 mod deliveries;
 mod endpoints;
 mod feed;
@@ -86,6 +87,7 @@ impl<'c> Unit<'c> {
             Change::ReleaseGeneration { id, tries, at } => self.release_generation(*id, *tries, *at),
             Change::EndGeneration { id, tries, at, ending } => self.end_generation(*id, *tries, *at, ending),
             Change::Relay(change) => self.relay(change),
+            Change::Batch(change) => self.batch(change),
             Change::AddEvent(event) => self.add_event(event),
             Change::AddDelivery(delivery) => self.add_delivery(delivery, None),
             Change::Park(parking) => self.park(parking),

@@ -102,6 +102,11 @@ fn of_ids(conn: &Connection, query: &GenerationQuery) -> Result<Vec<Generation>>
     fetch_page(conn, &found, query.limit)
 }
 
+/// In the order in which they are named, as many as a page may hold.
+pub(super) fn of_these(conn: &Connection, ids: &[GenerationId]) -> Result<Vec<Generation>> {
+    cut(ids.iter().filter_map(|id| by_id(conn, id.0.as_bytes()).transpose()), ids.len())
+}
+
 fn fetch_page(conn: &Connection, ids: &[[u8; 16]], limit: usize) -> Result<Vec<Generation>> {
     cut(ids.iter().filter_map(|id| by_id(conn, id).transpose()), limit)
 }

@@ -3,6 +3,7 @@
 pub(super) mod access;
 pub(super) mod aged;
 pub(super) mod assets;
+pub(super) mod batches;
 pub(super) mod deliveries;
 pub(super) mod endpoints;
 pub(super) mod feed;
@@ -10,6 +11,7 @@ pub(super) mod generations;
 pub(super) mod replays;
 mod rows;
 pub(super) mod secrets;
+pub(super) mod turns;
 
 use rusqlite::{Connection, Params, Result, Row};
 
@@ -45,6 +47,7 @@ mod tests {
             asset_changes::STATEMENTS,
             aged::STATEMENTS,
             assets::STATEMENTS,
+            batches::STATEMENTS,
             deliveries::STATEMENTS,
             endpoints::STATEMENTS,
             feed::STATEMENTS,
@@ -52,6 +55,7 @@ mod tests {
             generations::STATEMENTS,
             replays::STATEMENTS,
             secrets::STATEMENTS,
+            turns::STATEMENTS,
         ]
         .concat();
         assert!(statements.len() > 15);

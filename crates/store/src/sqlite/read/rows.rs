@@ -5,12 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use postsync_core::access::{ApiKey, Organization, Scopes};
 use postsync_core::attempt::{Answer, Attempt, AttemptEnd, Word};
+use postsync_core::batch::Row as BatchRow;
 use postsync_core::delivery::{Delivery, ExhaustedReason, NextReason, Origin, State as DeliveryState};
 use postsync_core::error_code::ErrorCode;
 use postsync_core::event::{Event, EventType};
 use postsync_core::feed::Seq;
 use postsync_core::generation::{Ending, Failure, Generation, Output, Request, State, Status};
-use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
+use postsync_core::ids::{BatchId, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId};
 use postsync_core::outcome::{Phases, SendError};
 use postsync_core::parking::ParkReason;
 use postsync_core::replay::{EndedAs, Filter, Original, Replay};
@@ -28,7 +29,8 @@ use crate::sqlite::words;
 macro_rules! generation_columns {
     () => {
         "id, org, status, tries, created_at, updated_at, ended_at, model, webhook_url, output_file_name, output_url, \
-         output_media, duration_ms, error_code, error, input, options, segments, schedule, timeout_ms"
+         output_media, duration_ms, error_code, error, input, options, segments, schedule, timeout_ms, batch, \
+         batch_row, request_id"
     };
 }
 
@@ -140,6 +142,13 @@ pub(super) fn generation(row: &Row<'_>) -> Result<Generation> {
         updated_at: time(row, 5)?,
         tries: row.get(3)?,
         state,
+        row: match row.get::<_, Option<[u8; 16]>>(20)? {
+            Some(batch) => {
+                let batch = BatchId(Uuid::from_bytes(batch));
+                Some(BatchRow { batch, number: row.get(21)?, request_id: row.get(22)? })
+            }
+            None => None,
+        },
     })
 }
 
@@ -324,7 +333,7 @@ pub(super) fn organization(row: &Row<'_>) -> Result<Organization> {
     Ok(Organization { id: org(row, 0)?, name: row.get(1)?, created_at: time(row, 2)? })
 }
 
-fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
+pub(super) fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
     Ok(OrgId::new(row.get_ref(column)?.as_str()?))
 }
 
@@ -342,7 +351,7 @@ fn maybe_generation(row: &Row<'_>, column: usize) -> Result<Option<GenerationId>
     Ok(bytes.map(|bytes| GenerationId(Uuid::from_bytes(bytes))))
 }
 
-fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
+pub(super) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
     row.get(column).map(Uuid::from_bytes)
 }
 
