@@ -220,10 +220,7 @@ impl From<SubmitError> for ApiError {
             SubmitError::Store(error) => error.into(),
             SubmitError::Stopping => Self::stopping(),
             SubmitError::NoRoom(_) => Self::no_room(),
-            SubmitError::NoGenerator => {
-                let message = "model is known, but this server has no generator for it";
-                Refusal::coded(error_code::GENERATION_UNSUPPORTED_MODEL, "model", message).into()
-            }
+            SubmitError::NoGenerator => crate::routes::no_generator().into(),
         }
     }
 }

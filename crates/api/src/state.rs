@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use postsync_core::batch::RowLimits;
 use postsync_core::egress_rules::EgressRules;
 use postsync_core::limits;
 use postsync_core::model::Routing;
@@ -22,6 +23,8 @@ pub struct ApiSettings {
     pub json_bytes_max: usize,
     /// `media.input_bytes_max`: one uploaded file.
     pub input_bytes_max: u64,
+    /// `batch.rows_min`, `batch.rows_max`: records of a batch.
+    pub batch_rows: RowLimits,
     /// Which generator each model goes to.
     pub routing: Routing,
     /// Where webhooks and fetches may go.
@@ -36,6 +39,7 @@ impl Default for ApiSettings {
             public_url: "http://127.0.0.1:8080".to_owned(),
             json_bytes_max: limits::JSON_BYTES_MAX,
             input_bytes_max: limits::INPUT_BYTES_MAX,
+            batch_rows: RowLimits::default(),
             routing: Routing::default(),
             rules: EgressRules::default(),
             metrics_open: false,

@@ -206,6 +206,7 @@ fn api_settings(settings: &Settings, public_url: &str) -> ApiSettings {
         public_url: public_url.to_owned(),
         json_bytes_max: settings.json_bytes_max,
         input_bytes_max: settings.input_bytes_max,
+        batch_rows: settings.batch_rows,
         routing: settings.routing.clone(),
         rules: settings.rules.clone(),
         metrics_open: settings.metrics_open,

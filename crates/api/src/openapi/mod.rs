@@ -16,6 +16,7 @@ use examples::Examples;
     tags(
         (name = "generations", description = "Lip-sync jobs, as in Sync's v2 API"),
         (name = "assets", description = "Uploaded files and registered URLs"),
+        (name = "batches", description = "Many lip-sync jobs with one request"),
         (name = "models", description = "What can be asked for"),
         (name = "deliveries", description = "What became of webhooks"),
         (name = "events", description = "What has happened, to be fetched instead of being told"),

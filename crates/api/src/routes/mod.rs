@@ -18,6 +18,8 @@ use crate::observe::observe;
 use crate::openapi::Base;
 use crate::state::ApiState;
 
+pub(crate) use v2::generate::create::no_generator;
+
 /// Everything that the API serves. Nest nothing under it and layer no body limit on it: it has its own.
 pub fn router(state: ApiState) -> Router {
     let (router, _) = documented().split_for_parts();
@@ -35,6 +37,10 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(v2::generate::create::create_generation))
         .routes(routes!(v2::generate::get::get_generation))
         .routes(routes!(v2::generations::list_generations))
+        .routes(routes!(v2::batch::create::create_batch, v2::batch::list::list_batches))
+        .routes(routes!(v2::batch::get::get_batch))
+        .routes(routes!(v2::batch_result::get_batch_result))
+        .routes(routes!(v2::batch_result::get_batch_result_file))
         .routes(routes!(v2::result::get_generation_result))
         .routes(routes!(v2::assets::list::list_assets, v2::assets::register::create_asset))
         .routes(routes!(v2::assets::count::count_assets))

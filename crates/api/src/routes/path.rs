@@ -4,7 +4,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use postsync_core::error_code::{self, ErrorCode};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, ReplayId};
+use postsync_core::ids::{AssetId, BatchId, DeliveryId, EndpointId, GenerationId, ReplayId};
 
 use crate::error::ApiError;
 
@@ -22,6 +22,10 @@ impl Named for GenerationId {
 
 impl Named for AssetId {
     const UNKNOWN: ErrorCode = error_code::ASSET_NOT_FOUND;
+}
+
+impl Named for BatchId {
+    const UNKNOWN: ErrorCode = error_code::BATCH_NOT_FOUND;
 }
 
 impl Named for DeliveryId {

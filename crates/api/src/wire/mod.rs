@@ -1,6 +1,7 @@
 //! The shapes on the wire, as the document at `/api-json` shows them. Ours are camelCase; Sync's are as Sync has them.
 mod asset;
 mod attempt;
+mod batch;
 mod delivery;
 mod destination;
 mod endpoint;
@@ -11,6 +12,7 @@ mod secret;
 
 pub use asset::{AssetBody, AssetPageBody, CreateUpload, RegisterAsset, UpdateAsset, UploadTarget};
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
+pub use batch::{BatchBody, BatchMetrics, BatchRow, BatchValidated, CreateBatch, CreateBatchForm};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};
 pub use destination::{DestinationItem, DestinationPage};
 pub use endpoint::{CreateEndpoint, EndpointItem, EndpointPage, NewEndpointItem, UpdateEndpoint};

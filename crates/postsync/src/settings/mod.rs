@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use crate::logging;
 use postsync_core::Secret;
+use postsync_core::batch::RowLimits;
 use postsync_core::egress_rules::{Allow, AllowError, EgressRules};
+use postsync_core::limits::BATCH_ROWS_SETTING_MAX;
 use postsync_core::model::{MODELS, Route, Routing};
 use postsync_core::retention::Retention;
 use postsync_core::schedule::{Schedule, parse_duration};
@@ -67,6 +69,7 @@ pub(crate) struct Settings {
     pub(crate) fetch_timeout: Duration,
     pub(crate) retention: Retention,
     pub(crate) budget: Budget,
+    pub(crate) batch_rows: RowLimits,
     pub(crate) json_bytes_max: usize,
     pub(crate) metrics_open: bool,
     pub(crate) shutdown_grace: Duration,
@@ -152,6 +155,7 @@ impl Judge<'_> {
             fetch_timeout: self.duration("media.fetch_timeout", 1, 24 * 3600),
             retention: self.retention(),
             budget: self.budget(),
+            batch_rows: self.batch_rows(),
             json_bytes_max: usize::try_from(self.bytes("limits.json_bytes_max")).unwrap_or(usize::MAX),
             metrics_open: self.flag("metrics.open"),
             shutdown_grace: self.duration("shutdown.grace", 0, 3600),
@@ -296,6 +300,16 @@ impl Judge<'_> {
         EgressRules { allow_http: self.flag("egress.allow_http"), allow }
     }
 
+    fn batch_rows(&mut self) -> RowLimits {
+        let most = BATCH_ROWS_SETTING_MAX;
+        let (min, max) = (self.count("batch.rows_min", 1, most), self.count("batch.rows_max", 1, most));
+        if min > max {
+            let variable = keys::variable("batch.rows_max");
+            self.mistakes.push(format!("batch.rows_max ({variable}): {max} is fewer than batch.rows_min, {min}"));
+        }
+        RowLimits { min, max }
+    }
+
     /// Accepted from now on, so that a configuration written for the next version starts this one.
     fn limits_of_later_versions(&mut self) {
         for name in ["limits.generate_per_minute", "limits.requests_per_minute", "limits.concurrency"] {
@@ -325,6 +339,16 @@ mod tests {
         assert_eq!(settings.input_bytes_max, 5 * 1024 * 1024 * 1024);
         assert_eq!(settings.schedule, Schedule::default());
         assert!(settings.rules.allow.is_empty() && !settings.rules.allow_http);
+        assert_eq!(settings.batch_rows, RowLimits::default());
+    }
+
+    #[test]
+    fn a_batch_can_not_be_asked_for_more_than_it_may_have() {
+        let mut values = Values::defaults();
+        values.set("batch.rows_min", "9".to_owned(), Origin::Flag);
+        values.set("batch.rows_max", "8".to_owned(), Origin::Flag);
+        let told = judge(&values).unwrap_err().to_string();
+        assert!(told.contains("POSTSYNC_BATCH_ROWS_MAX") && told.contains("1 mistake"), "{told}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `/v2`: Sync's own API.
 pub(super) mod assets;
+pub(super) mod batch;
+pub(super) mod batch_result;
 pub(super) mod errors;
 pub(super) mod generate;
 pub(super) mod generations;

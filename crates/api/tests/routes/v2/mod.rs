@@ -1,5 +1,6 @@
 mod assets;
 mod auth;
+mod batch;
 mod errors;
 mod generate;
 mod generations;

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use postsync_core::asset::AssetKind;
+use postsync_core::batch::JudgedRow;
 use postsync_core::create::{Judged, Refusal, Rules, judge};
 use postsync_core::error_code;
 use postsync_core::generation::wire;
@@ -73,14 +74,14 @@ pub(crate) async fn create_generation(
     Ok(json::answer(StatusCode::CREATED, wire(&generation)))
 }
 
-enum ContentKind<'a> {
+pub(crate) enum ContentKind<'a> {
     Json,
     Form(&'a str),
 }
 
 /// A body without a type is taken for JSON. A urlencoded one is what the Python SDK makes of a form without a file: a 400,
 /// for which it has a class. Everything else is a 415.
-fn content_kind(headers: &HeaderMap) -> Result<ContentKind<'_>, ApiError> {
+pub(crate) fn content_kind(headers: &HeaderMap) -> Result<ContentKind<'_>, ApiError> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(ContentKind::Json) };
     let text = value.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -108,15 +109,37 @@ async fn assets_fit(state: &ApiState, org: &OrgId, items: &[Item], uploads: &[Pl
     for (i, item) in items.iter().enumerate() {
         let Some(Source::Asset(id)) = &item.source else { continue };
         if !uploads.iter().any(|placed| placed.asset == *id) {
-            asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await?;
+            asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await??;
         }
     }
     Ok(())
 }
 
-async fn asset_fits(state: &ApiState, org: &OrgId, kind: ItemKind, id: AssetId, field: &str) -> Result<(), ApiError> {
+/// The same of a record of a batch.
+pub(crate) async fn asset_fits_row(state: &ApiState, org: &OrgId, row: &JudgedRow) -> Result<(), ApiError> {
+    for (i, item) in row.judged.items.iter().enumerate() {
+        let Some(Source::Asset(id)) = &item.source else { continue };
+        let fits = asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await?;
+        fits.map_err(|refusal| row.refuse(refusal))?;
+    }
+    Ok(())
+}
+
+/// The refusal of a model whose generator is not there.
+pub(crate) fn no_generator() -> Refusal {
+    let message = "model is known, but this server has no generator for it";
+    Refusal::coded(error_code::GENERATION_UNSUPPORTED_MODEL, "model", message)
+}
+
+async fn asset_fits(
+    state: &ApiState,
+    org: &OrgId,
+    kind: ItemKind,
+    id: AssetId,
+    field: &str,
+) -> Result<Result<(), Refusal>, ApiError> {
     let Some(asset) = state.engine.store().asset(org, id).await? else {
-        return Err(Refusal::coded(error_code::ASSET_NOT_FOUND, field, format!("{field} does not exist")).into());
+        return Ok(Err(Refusal::coded(error_code::ASSET_NOT_FOUND, field, format!("{field} does not exist"))));
     };
     let fits = match kind {
         ItemKind::Video => asset.kind == AssetKind::Video,
@@ -125,8 +148,8 @@ async fn asset_fits(state: &ApiState, org: &OrgId, kind: ItemKind, id: AssetId, 
         ItemKind::Text => true,
     };
     if fits {
-        return Ok(());
+        return Ok(Ok(()));
     }
     let message = format!("{field} is {}, which can't be used as {}", asset.kind.as_str(), kind.as_str());
-    Err(Refusal::coded(error_code::GENERATION_INPUT_ASSET_TYPE_MISMATCH, field, message).into())
+    Ok(Err(Refusal::coded(error_code::GENERATION_INPUT_ASSET_TYPE_MISMATCH, field, message)))
 }

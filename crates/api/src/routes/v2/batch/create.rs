@@ -1,0 +1,155 @@
+//! `POST /v2/batch`: many generations with one request. Read and judged whole, then one commit, then 201.
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use postsync_core::batch::{JudgedRow, NewBatch, Rows, wire};
+use postsync_core::create::judge_url;
+use postsync_core::error_code;
+use postsync_core::ids::OrgId;
+use postsync_core::limits::BATCH_BYTES_MAX;
+use serde_json::Value;
+
+use super::records;
+use crate::auth::Creator;
+use crate::error::ApiError;
+use crate::form::{self, BatchForm};
+use crate::json;
+use crate::json_body;
+use crate::routes::v2::generate::create::{ContentKind, asset_fits_row, content_kind};
+use crate::state::ApiState;
+use crate::wire::{BatchBody, BatchValidated, CreateBatch, CreateBatchForm, ErrorBody, UnauthorizedBody};
+
+/// Create a batch
+///
+/// Takes all of its records or none of them. Answers once all of its generations are on disk; each then lives as any other, with
+/// its own webhook where its payload names one. When the last of them has ended, so has the batch: that is told to webhook_url, and
+/// shown by GET /v2/batch/{id}. A refusal names the line that it is about.
+#[utoipa::path(
+    post,
+    path = "/v2/batch",
+    operation_id = "createBatch",
+    tag = "batches",
+    request_body(content(
+        (CreateBatch = "application/json"),
+        (CreateBatchForm = "multipart/form-data"),
+    )),
+    responses(
+        (status = 200, description = "A dry run: it would be taken", body = BatchValidated),
+        (status = 201, description = "The batch, PENDING", body = BatchBody),
+        (status = 400, description = "Something is wrong with the request; the message names the line", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
+        (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
+        (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
+        (status = 413, description = "A field of the form, or the JSON body, is too large", body = ErrorBody),
+        (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
+        (status = 503, description = "Too little room on the disk, or the server is stopping; nothing was accepted", body = ErrorBody),
+    )
+)]
+pub(crate) async fn create_batch(
+    State(state): State<ApiState>,
+    Creator(org): Creator,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if !state.engine.is_accepting() {
+        return Err(ApiError::stopping());
+    }
+    if state.engine.shortage().is_some() {
+        return Err(ApiError::no_room());
+    }
+    let (parts, body) = request.into_parts();
+    let asked = match content_kind(&parts.headers)? {
+        ContentKind::Json => read_json(&parts.headers, body, state.settings.json_bytes_max).await?,
+        ContentKind::Form(content_type) => read_form(form::read_batch(content_type, body).await?)?,
+    };
+    let webhook_url = asked.webhook_url.as_deref().map(|url| judge_url("webhook_url", url, &state.settings.rules));
+    let webhook_url = webhook_url.transpose()?;
+    let rows = judge(&state, asked.records).await?;
+    for row in &rows {
+        asset_fits_row(&state, &org, row).await?;
+    }
+    if asked.is_dry {
+        let validated = BatchValidated { status: "VALIDATED".to_owned() };
+        return Ok(json::answer(StatusCode::OK, json::text(&validated)));
+    }
+    commit(&state, org, webhook_url, rows).await
+}
+
+/// Five megabytes of JSON take a processor for a moment: not one that others wait for.
+async fn judge(state: &ApiState, records: Records) -> Result<Vec<JudgedRow>, ApiError> {
+    let state = state.clone();
+    let judging = move || match records {
+        Records::Lines(text) => records::of_lines(&state, &text),
+        Records::Rows(rows) => records::of_rows(&state, rows),
+    };
+    tokio::task::spawn_blocking(judging).await.unwrap_or_else(|_| Err(ApiError::of(error_code::INTERNAL_ERROR)))
+}
+
+/// In a task of its own: a client that hangs up in the middle must not leave a batch on disk that no loop has been told of.
+async fn commit(
+    state: &ApiState,
+    org: OrgId,
+    webhook_url: Option<String>,
+    rows: Vec<JudgedRow>,
+) -> Result<Response, ApiError> {
+    let rows = rows.into_iter().map(|row| (row.request_id, row.judged.request)).collect();
+    let (engine, new) = (state.engine.clone(), NewBatch { org, webhook_url, rows });
+    let task = async move { engine.submit_batch(new).await };
+    match tokio::spawn(tracing::Instrument::in_current_span(task)).await {
+        Ok(batch) => Ok(json::answer(StatusCode::CREATED, wire(&batch?))),
+        Err(_) => Err(ApiError::of(error_code::INTERNAL_ERROR)),
+    }
+}
+
+enum Records {
+    Lines(Vec<u8>),
+    Rows(Vec<Value>),
+}
+
+struct Asked {
+    records: Records,
+    webhook_url: Option<String>,
+    is_dry: bool,
+}
+
+fn read_form(form: BatchForm) -> Result<Asked, ApiError> {
+    let lines = form.lines.ok_or_else(|| {
+        let message = "input is missing: send the records as a file of JSON Lines in the field input";
+        ApiError::unreadable(message).with_field("input")
+    })?;
+    let is_dry = match form.dry_run.as_deref().map(str::trim) {
+        None | Some("" | "false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ApiError::unreadable("dry_run must be true or false").with_field("dry_run")),
+    };
+    let webhook_url = form.webhook_url.filter(|url| !url.is_empty());
+    Ok(Asked { records: Records::Lines(lines), webhook_url, is_dry })
+}
+
+async fn read_json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Asked, ApiError> {
+    let bytes = json_body::whole(headers, body, bytes_max, ApiError::unreadable).await?;
+    let mut fields = match json::parse(&bytes) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => return Err(ApiError::unreadable("The body must be a JSON object with rows.")),
+        Err(why) => return Err(ApiError::unreadable(format!("The body is not JSON that can be kept: {why}."))),
+    };
+    let rows = match fields.remove("rows") {
+        Some(Value::Array(rows)) => rows,
+        _ => return Err(ApiError::unreadable("rows must be a list of records").with_field("rows")),
+    };
+    if bytes.len() > BATCH_BYTES_MAX {
+        return Err(Rows::too_large(rows.len().max(1)).into());
+    }
+    let mut urls = ["webhook_url", "webhookUrl"].into_iter().filter_map(|name| fields.remove(name));
+    let webhook_url = match urls.find(|value| !value.is_null()) {
+        None => None,
+        Some(Value::String(url)) => Some(url),
+        Some(_) => return Err(ApiError::unreadable("webhook_url must be a string").with_field("webhook_url")),
+    };
+    let is_dry = match fields.get("dry_run") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(is_dry)) => *is_dry,
+        Some(_) => return Err(ApiError::unreadable("dry_run must be true or false").with_field("dry_run")),
+    };
+    Ok(Asked { records: Records::Rows(rows), webhook_url, is_dry })
+}
