@@ -1,7 +1,9 @@
 //! What a generation is made from: the items of `input`, read from JSON into types, with every refusal naming its field.
 use serde_json::{Map, Value};
 
+use crate::error_code::{ErrorCode, GENERATION_INPUT_VALIDATION_FAILED};
 use crate::ids::AssetId;
+use crate::speech::Words;
 
 /// What an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct Item {
     pub kind: ItemKind,
     /// Where it is; `None` only for text.
     pub source: Option<Source>,
+    /// What is to be said; only of text.
+    pub words: Option<Words>,
     /// The name that segments call it by.
     pub ref_id: Option<String>,
 }
@@ -65,6 +69,8 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {
+    /// For programs.
+    pub code: ErrorCode,
     /// `input[0].url`
     pub field: String,
     /// A sentence that names the field and says what is wanted.
@@ -75,7 +81,13 @@ impl Invalid {
     /// A refusal of `field`.
     #[must_use]
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self::coded(GENERATION_INPUT_VALIDATION_FAILED, field, message)
+    }
+
+    /// The same with a code of its own.
+    #[must_use]
+    pub fn coded(code: ErrorCode, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code, field: field.into(), message: message.into() }
     }
 }
 
@@ -101,6 +113,7 @@ fn parse_item(i: usize, item: &Value) -> Result<Item, Invalid> {
         Invalid::new(format!("input[{i}].type"), format!("input[{i}].type must be one of video, audio, text, image"))
     })?;
     let ref_id = text(map, i, "refId")?;
+    let words = if kind == ItemKind::Text { Some(words(map, i)?) } else { None };
     let url = text(map, i, "url")?.filter(|url| !url.is_empty());
     let asset = text(map, i, "assetId")?;
     let source = match (url, asset) {
@@ -114,7 +127,14 @@ fn parse_item(i: usize, item: &Value) -> Result<Item, Invalid> {
             return Err(Invalid::new(format!("input[{i}].url"), format!("input[{i}] needs a url or an assetId")));
         }
     };
-    Ok(Item { kind, source, ref_id })
+    Ok(Item { kind, source, words, ref_id })
+}
+
+fn words(map: &Map<String, Value>, i: usize) -> Result<Words, Invalid> {
+    let field = format!("input[{i}].provider");
+    let wanted = || format!("{field} must be an object with name, voiceId and script");
+    let provider = map.get("provider").and_then(Value::as_object);
+    Words::read(provider.ok_or_else(|| Invalid::new(field.clone(), wanted()))?, &field)
 }
 
 fn text(map: &Map<String, Value>, i: usize, key: &str) -> Result<Option<String>, Invalid> {

@@ -40,6 +40,7 @@ pub mod schedule;
 pub mod sent;
 pub mod sniff;
 pub mod space;
+pub mod speech;
 pub mod target;
 pub mod terms;
 pub mod time;

@@ -10,7 +10,7 @@ use postsync_core::asset::{Asset, Described};
 use postsync_core::batch::{Batch, NewBatch};
 use postsync_core::endpoint::{Draft, Endpoint};
 use postsync_core::endpoint_limits::EndpointRules;
-use postsync_core::generation::{Generation, NewGeneration};
+use postsync_core::generation::{Failure, Generation, NewGeneration};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_core::replay::{Filter, Replay};
@@ -18,6 +18,7 @@ use postsync_core::retention::Horizons;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::space::Shortage;
+use postsync_core::speech::Words;
 use postsync_core::time::Timestamp;
 
 use crate::assets::AssetError;
@@ -27,17 +28,18 @@ use crate::endpoints::{EndpointError, NewEndpoint};
 use crate::feed::Feed;
 use crate::ports::{
     Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender,
-    Spawn, Store, StoreError,
+    Spawn, Speech, Store, StoreError, Voice,
 };
 use crate::relay::{Relays, Unheard};
 use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
+use crate::speech::SpeakError;
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
 use crate::{
-    assets, batches, destinations, dispatch, endpoints, generate, probe, replay, retention, secrets, space, submit,
-    sweep,
+    assets, batches, destinations, dispatch, endpoints, generate, probe, replay, retention, secrets, space, speech,
+    submit, sweep,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -62,6 +64,8 @@ pub struct Ports {
     pub fetch: Arc<dyn Fetch>,
     /// Looks into assets.
     pub prober: Arc<dyn Prober>,
+    /// Words to sound.
+    pub speech: Arc<dyn Speech>,
     /// What makes videos, by route.
     pub generators: BTreeMap<Route, Arc<dyn Generator>>,
     /// Has an upstream make them: the generator of [`Route::Sync`], where one is configured.
@@ -136,6 +140,22 @@ impl Engine {
     /// Nothing of it is kept then.
     pub async fn add_asset(&self, asset: Asset, file: Option<&Path>) -> Result<Asset, AssetError> {
         assets::add(&self.world, asset, file).await
+    }
+
+    /// Speaks, and keeps what was spoken as an asset.
+    ///
+    /// # Errors
+    /// Nothing of it is kept then.
+    pub async fn speak(&self, org: OrgId, words: &Words) -> Result<Asset, SpeakError> {
+        speech::speak(&self.world, org, words).await
+    }
+
+    /// Every voice that can be asked to.
+    ///
+    /// # Errors
+    /// Somebody else's list could not be had.
+    pub async fn voices(&self) -> Result<Vec<Voice>, Failure> {
+        self.world.ports.speech.voices().await
     }
 
     /// Says something else of an asset.

@@ -47,7 +47,10 @@ async fn bring(
     match &item.source {
         Some(Source::Url(url)) => fetch(world, i, item.kind, url, &to).await?,
         Some(Source::Asset(id)) => asset(world, generation, (i, item), *id, &to).await?,
-        None => return Err(Failure::of(GENERATION_INPUT_VALIDATION_FAILED)),
+        None => {
+            let words = item.words.as_ref().ok_or_else(|| Failure::of(GENERATION_INPUT_VALIDATION_FAILED))?;
+            world.ports.speech.speak(words, folder, &to).await.map(drop)?;
+        }
     }
     Ok(to)
 }

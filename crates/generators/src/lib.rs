@@ -2,7 +2,7 @@
 //!
 //! [`Builtin`] runs the model `mesh-1` in a limited child process; [`media_child`] is what runs in it. [`Passthrough`]
 //! makes nothing and is at once done: for load tests and for tests of receivers. [`SyncUpstream`] knows the words of Sync's
-//! API, for the engine to hand generations on.
+//! API, for the engine to hand generations on. [`Speakers`] speak.
 //!
 //! Deliberately absent: the store, webhooks, HTTP. The engine fetches inputs before it calls and keeps outputs after.
 #![warn(missing_docs)]
@@ -11,11 +11,13 @@ mod builtin;
 pub mod media_child;
 mod order;
 mod passthrough;
+mod speech;
 mod sync;
 
 pub use builtin::{Builtin, BuiltinSettings, MediaProber, limits_in_force};
 pub use order::ChildLimits;
 pub use passthrough::Passthrough;
+pub use speech::{ElevenLabs, ElevenLabsSettings, Espeak, EspeakSettings, Speakers};
 pub use sync::{SyncSettings, SyncUpstream};
 
 /// The hidden subcommand of the binary that must call [`media_child::main`].

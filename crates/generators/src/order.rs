@@ -34,6 +34,8 @@ pub(crate) enum Work {
     Make(Box<Make>),
     /// Look into a file.
     Look(Look),
+    /// Speak.
+    Speak(Speak),
     /// Try every limit from within and tell which hold.
     Check(Check),
 }
@@ -59,6 +61,18 @@ pub(crate) struct Look {
     pub(crate) thumbnail: String,
     pub(crate) limits: postsync_lipsync::Limits,
     pub(crate) tools: postsync_lipsync::Tools,
+}
+
+/// Words to be spoken.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Speak {
+    pub(crate) script: String,
+    /// One that we have listed.
+    pub(crate) voice: String,
+    /// In the child's folder.
+    pub(crate) output: String,
+    /// Which espeak-ng.
+    pub(crate) tool: PathBuf,
 }
 
 /// One trial of the limits.

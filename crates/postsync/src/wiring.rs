@@ -13,7 +13,10 @@ use postsync_core::relay::DoorKey;
 use postsync_egress::{Egress, EgressSettings};
 use postsync_engine::ports::Generator;
 use postsync_engine::{Door, Engine, Ports, RelayPorts, RelaySettings, Relays};
-use postsync_generators::{Builtin, BuiltinSettings, ChildLimits, MediaProber, Passthrough, SyncUpstream};
+use postsync_generators::{
+    Builtin, BuiltinSettings, ChildLimits, ElevenLabs, ElevenLabsSettings, Espeak, EspeakSettings, MediaProber,
+    Passthrough, Speakers, SyncUpstream,
+};
 use postsync_media::LocalMedia;
 use postsync_store::sqlite::OwnerLock;
 use tokio::net::TcpListener;
@@ -105,6 +108,7 @@ fn ports(settings: &Settings, opened: &data::Opened, public_url: &str) -> anyhow
         Some(sync) => Some(Arc::new(relays(settings, sync, opened, &egress, public_url)?)),
         None => None,
     };
+    let speech = Arc::new(speakers(settings, &egress));
     Ok(Ports {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -114,9 +118,24 @@ fn ports(settings: &Settings, opened: &data::Opened, public_url: &str) -> anyhow
         sender: egress.clone(),
         fetch: egress,
         prober: Arc::new(MediaProber::new(builtin_settings(settings))),
+        speech,
         generators: generators(settings),
         relays,
     })
+}
+
+fn speakers(settings: &Settings, egress: &Arc<Egress>) -> Speakers {
+    let elevenlabs = settings.elevenlabs.as_ref().map(|server| {
+        let server = ElevenLabsSettings { base_url: server.base_url.clone(), api_key: server.api_key.clone() };
+        ElevenLabs::new(server, egress.clone())
+    });
+    Speakers::new(Espeak::new(EspeakSettings::default()), elevenlabs)
+}
+
+/// Where the servers are that the operator has a key for.
+fn configured(settings: &Settings) -> Vec<String> {
+    let servers = settings.sync.iter().map(|sync| &sync.server).chain(&settings.elevenlabs);
+    servers.map(|server| server.base_url.clone()).collect()
 }
 
 /// The upstream can tell us only where the operator has said how it reaches us, and what it signs with.
@@ -127,7 +146,10 @@ fn relays(
     egress: &Arc<Egress>,
     public_url: &str,
 ) -> anyhow::Result<Relays> {
-    let upstream = postsync_generators::SyncSettings { base_url: sync.base_url.clone(), api_key: sync.api_key.clone() };
+    let upstream = postsync_generators::SyncSettings {
+        base_url: sync.server.base_url.clone(),
+        api_key: sync.server.api_key.clone(),
+    };
     let ports = RelayPorts {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -181,7 +203,7 @@ pub(crate) fn egress_settings(settings: &Settings) -> EgressSettings {
         idle_max: settings.idle_max,
         system_resolver: settings.system_resolver,
         fetch_timeout: settings.fetch_timeout,
-        configured: settings.sync.iter().map(|sync| sync.base_url.clone()).collect(),
+        configured: configured(settings),
         ..EgressSettings::default()
     }
 }

@@ -22,7 +22,7 @@ use crate::executor::locked;
 use crate::executor::{Executor, Spawner};
 use crate::facts::Fact;
 use crate::witness::Witness;
-use crate::world::{FaultyStore, Receivers, SimFetch, SimGenerator, SimMedia, SimProber, SimUpstream};
+use crate::world::{FaultyStore, Receivers, SimFetch, SimGenerator, SimMedia, SimProber, SimSpeech, SimUpstream};
 
 /// The model that goes to the instant generator.
 pub const INSTANT_MODEL: &str = "lipsync-2";
@@ -178,6 +178,7 @@ impl Stage {
                 (Route::Passthrough, self.instant.clone() as Arc<dyn Generator>),
                 (Route::Builtin, self.slow.clone() as Arc<dyn Generator>),
             ]),
+            speech: Arc::new(SimSpeech),
             relays: self.relays(),
         }
     }

@@ -18,6 +18,7 @@ use examples::Examples;
         (name = "assets", description = "Uploaded files and registered URLs"),
         (name = "batches", description = "Many lip-sync jobs with one request"),
         (name = "models", description = "What can be asked for"),
+        (name = "voices", description = "Who can be asked to speak, and speech"),
         (name = "deliveries", description = "What became of webhooks"),
         (name = "events", description = "What has happened, to be fetched instead of being told"),
         (name = "endpoints", description = "Receivers that an organization has registered"),

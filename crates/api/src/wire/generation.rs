@@ -59,9 +59,35 @@ pub struct InputItem {
     /// An uploaded file. Wins over `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset_id: Option<String>,
+    /// Of text: who says what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<SpeechProvider>,
     /// The name that segments call it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ref_id: Option<String>,
+}
+
+/// What is to be said, and by whom.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpeechProvider {
+    /// `elevenlabs` or `espeak`.
+    #[schema(example = "elevenlabs")]
+    pub name: String,
+    /// A voice's id.
+    #[schema(example = "en-us", min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
+    pub voice_id: String,
+    /// 1 to 5000 characters.
+    #[schema(example = "Good morning, and welcome.", min_length = 1, max_length = 5000)]
+    pub script: String,
+    /// 0 to 1, default 0.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
+    pub stability: Option<f64>,
+    /// 0 to 1, default 0.75.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
+    pub similarity_boost: Option<f64>,
 }
 
 /// What to make.
@@ -70,7 +96,7 @@ pub struct InputItem {
 pub struct CreateGeneration {
     /// One of the ids of `GET /v2/models`.
     pub model: String,
-    /// Exactly one video or image, and exactly one audio.
+    /// Exactly one video or image, and exactly one audio or text.
     pub input: Vec<InputItem>,
     /// `sync_mode`, `temperature`, `active_speaker_detection` and others; unknown ones are ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ mod event;
 mod generation;
 mod replay;
 mod secret;
+mod voice;
 
 pub use asset::{AssetBody, AssetPageBody, CreateUpload, RegisterAsset, UpdateAsset, UploadTarget};
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
@@ -24,3 +25,4 @@ pub use generation::{
 };
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody};
+pub use voice::{CreateSpeech, SpeechBody, VoiceBody};

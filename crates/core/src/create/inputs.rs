@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{Refusal, Rules, judge_url};
 use crate::error_code;
-use crate::input::{Item, ItemKind, parse_items};
+use crate::input::{Item, parse_items};
 use crate::model::Route;
 
 /// Judges the items, and rewrites their URLs as they are echoed.
@@ -16,7 +16,6 @@ pub(super) fn judge(
     judge_urls(input, rules)?;
     let items = parse_items(input)?;
     one_visual(&items)?;
-    no_text(&items)?;
     one_voice(&items, has_segments)?;
     if route == Route::Builtin {
         no_old_segments(input)?;
@@ -53,30 +52,18 @@ fn one_visual(items: &[Item]) -> Result<(), Refusal> {
     }
 }
 
-fn no_text(items: &[Item]) -> Result<(), Refusal> {
-    match items.iter().position(|item| item.kind == ItemKind::Text) {
-        None => Ok(()),
-        Some(i) => {
-            let message = format!(
-                "input[{i}].type text (text to speech) is not supported by this server: send an item of type audio"
-            );
-            Err(Refusal::new(format!("input[{i}].type"), message))
-        }
-    }
-}
-
 fn one_voice(items: &[Item], has_segments: bool) -> Result<(), Refusal> {
-    match items.iter().filter(|item| item.kind == ItemKind::Audio).count() {
+    match items.iter().filter(|item| !item.kind.is_visual()).count() {
         0 => Err(Refusal::coded(
             error_code::GENERATION_AUDIO_MISSING,
             "input",
-            "input needs one item of type audio; it has none",
+            "input needs one item of type audio or text; it has none",
         )),
         1 => Ok(()),
         _ if has_segments => Ok(()),
         n => Err(Refusal::new(
             "input",
-            format!("input needs exactly one item of type audio unless segments are given; it has {n}"),
+            format!("input needs exactly one item of type audio or text unless segments are given; it has {n}"),
         )),
     }
 }

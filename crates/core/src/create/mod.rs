@@ -69,7 +69,7 @@ impl Refusal {
 
 impl From<Invalid> for Refusal {
     fn from(invalid: Invalid) -> Self {
-        Self::new(invalid.field, invalid.message)
+        Self::coded(invalid.code, invalid.field, invalid.message)
     }
 }
 

@@ -79,13 +79,20 @@ fn one_visual_and_one_voice() {
     let image = json!({"type": "image", "url": "https://media.example.com/in.png"});
     let text = json!({"type": "text", "provider": {"name": "elevenlabs", "voiceId": "v", "script": "hi"}});
     assert!(judged(body(json!({"input": [image, audio()]}))).is_ok());
+    assert!(judged(body(json!({"input": [image, text]}))).is_ok(), "words are a voice");
     for (input, field, code) in [
         (json!([]), "input", "generation_video_missing"),
         (json!([audio()]), "input", "generation_video_missing"),
         (json!([video()]), "input", "generation_audio_missing"),
         (json!([video(), image, audio()]), "input", "generation_input_too_many_visual"),
         (json!([video(), audio(), audio()]), "input", "generation_input_validation_failed"),
-        (json!([video(), text]), "input[1].type", "generation_input_validation_failed"),
+        (json!([video(), audio(), text]), "input", "generation_input_validation_failed"),
+        (json!([video(), {"type": "text"}]), "input[1].provider", "generation_input_validation_failed"),
+        (
+            json!([video(), {"type": "text", "provider": {"name": "elevenlabs", "voiceId": "v", "script": "x".repeat(5_001)}}]),
+            "input[1].provider.script",
+            "generation_text_length_exceeded",
+        ),
         (json!(null), "input", "generation_input_validation_failed"),
         (json!("x"), "input", "generation_input_validation_failed"),
         (json!([video(), {"type": "audio"}]), "input[1].url", "generation_input_validation_failed"),

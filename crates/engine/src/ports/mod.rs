@@ -11,6 +11,7 @@ mod records;
 mod relays;
 mod replays;
 mod sender;
+mod speech;
 mod store;
 mod turns;
 mod world;
@@ -28,6 +29,7 @@ pub use records::{
 pub use relays::{RelayStore, Seen, Submission, Upstream};
 pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
 pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender, Trust};
+pub use speech::{Speech, Spoken, Voice};
 pub use store::{Applied, Store, StoreError};
 pub use turns::{TurnPage, TurnQuery, TurnStore};
 pub use world::{Clock, Entropy, Spawn};

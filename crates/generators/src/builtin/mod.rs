@@ -10,9 +10,9 @@
 mod doctor;
 mod lines;
 mod look;
-mod process;
-mod session;
-mod verdict;
+pub(crate) mod process;
+pub(crate) mod session;
+pub(crate) mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -101,7 +101,7 @@ impl Builtin {
         })?;
         Ok(Make {
             visual: file(ItemKind::is_visual, "The model mesh-1 needs a video or an image.")?,
-            audio: file(|kind| kind == ItemKind::Audio, "The model mesh-1 needs an audio; it does not speak text.")?,
+            audio: file(|kind| !kind.is_visual(), "The model mesh-1 needs an audio or a text.")?,
             output: OUTPUT.into(),
             options,
             limits: self.settings.limits.clone(),
@@ -164,7 +164,7 @@ impl Builtin {
         let longest_s = self.settings.limits.duration_max_s;
         let (from, path) = (folder.join(CHILD_FOLDER).join(OUTPUT), folder.join(OUTPUT));
         let taken = tokio::task::spawn_blocking(move || {
-            verdict::take_output(&from, &path, duration_ms, longest_s).map(|()| {
+            verdict::take_output(&from, &path, "video/mp4", duration_ms, longest_s).map(|()| {
                 let duration_ms = Some(duration_ms);
                 JobOutput::File { path, duration_ms }
             })
@@ -220,7 +220,7 @@ impl Generator for Builtin {
 }
 
 /// An empty folder, also where a try before this one left its own.
-fn fresh(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn fresh(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => std::fs::create_dir(folder),
@@ -243,7 +243,7 @@ fn not_started(error: &std::io::Error) -> String {
 }
 
 /// One line of JSON. Nothing in an order can fail to print; an empty line would be refused by the child.
-fn order_line(limits: ChildLimits, work: Work) -> Vec<u8> {
+pub(crate) fn order_line(limits: ChildLimits, work: Work) -> Vec<u8> {
     let mut line = serde_json::to_vec(&Order { limits, work }).unwrap_or_default();
     line.push(b'\n');
     line

@@ -52,11 +52,17 @@ pub(crate) enum Unfit {
     Storage,
 }
 
-/// Copies what a child left at `from` to `to`, and judges the copy: a regular file with an mp4 in it, of a believable length.
+/// Copies what a child left at `from` to `to`, and judges the copy: a regular file of the kind that is wanted, of a believable length.
 ///
 /// Not moved: who has left the child's process group may still hold the original open, and would write into a video that was
 /// judged, stored and served. `to` must lie where no child can write.
-pub(crate) fn take_output(from: &Path, to: &Path, duration_ms: u64, duration_max_s: f64) -> Result<(), Unfit> {
+pub(crate) fn take_output(
+    from: &Path,
+    to: &Path,
+    wanted: &str,
+    duration_ms: u64,
+    duration_max_s: f64,
+) -> Result<(), Unfit> {
     let longest_ms = (duration_max_s.clamp(0.0, 1e9) * 1_000.0) as u64 + DURATION_SLACK_MS;
     if duration_ms == 0 || duration_ms > longest_ms {
         return Err(Unfit::Child("The media process reported an impossible duration."));
@@ -73,8 +79,8 @@ pub(crate) fn take_output(from: &Path, to: &Path, duration_ms: u64, duration_max
         _ => Unfit::Child("The output could not be copied."),
     });
     let judged = copied.and_then(|head| match sniff(&head).content_type {
-        "video/mp4" => Ok(()),
-        _ => Err(Unfit::Child("The media process left an output that is not an mp4.")),
+        found if found == wanted => Ok(()),
+        _ => Err(Unfit::Child("The media process left an output of another kind.")),
     });
     if judged.is_err() {
         // Whatever it is, nobody is to take it for a video; the folder is removed soon.
@@ -131,7 +137,7 @@ mod tests {
         fs::write(at("empty"), b"").unwrap();
         fs::create_dir(at("folder")).unwrap();
         symlink(at("good"), at("symlink")).unwrap();
-        let take = |name: &str, duration_ms| take_output(&at(name), &at("taken"), duration_ms, 60.0);
+        let take = |name: &str, duration_ms| take_output(&at(name), &at("taken"), "video/mp4", duration_ms, 60.0);
         assert_eq!(take("good", 1_000), Ok(()));
         assert_eq!(fs::read(at("taken")).unwrap(), MP4);
         for name in ["text", "empty", "folder", "symlink", "missing"] {
@@ -150,7 +156,7 @@ mod tests {
         let (original, taken) = (folder.path().join("original"), folder.path().join("taken"));
         fs::write(&original, MP4).unwrap();
         let mut held = OpenOptions::new().append(true).open(&original).unwrap();
-        assert_eq!(take_output(&original, &taken, 1_000, 60.0), Ok(()));
+        assert_eq!(take_output(&original, &taken, "video/mp4", 1_000, 60.0), Ok(()));
         io::Write::write_all(&mut held, b"more").unwrap();
         assert_eq!(fs::read(&taken).unwrap(), MP4);
     }

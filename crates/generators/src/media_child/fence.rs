@@ -11,7 +11,6 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
     Scope, path_beneath_rules,
 };
-use postsync_lipsync::Tools;
 
 use crate::order::ChildLimits;
 
@@ -76,8 +75,8 @@ fn in_folder() -> BitFlags<AccessFs> {
 }
 
 /// What may be read and run beside the system: what the limits name, and the tools themselves wherever they are.
-pub(super) fn readable(limits: &ChildLimits, tools: &Tools) -> Vec<PathBuf> {
-    let tools = [&tools.ffmpeg, &tools.ffprobe].into_iter().filter_map(|tool| find(tool));
+pub(super) fn readable(limits: &ChildLimits, tools: &[PathBuf]) -> Vec<PathBuf> {
+    let tools = tools.iter().filter_map(|tool| find(tool));
     limits.readable.iter().cloned().chain(tools).collect()
 }
 

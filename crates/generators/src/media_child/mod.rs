@@ -10,14 +10,16 @@ mod check;
 mod fence;
 mod limits;
 mod report;
+mod speak;
 
 pub use check::NEEDED;
 
 use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use postsync_lipsync::Job;
+use postsync_lipsync::{Job, Tools};
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, setpgid};
 
 use crate::order::{Look, Looked, Make, ORDER_BYTES_MAX, Order, Said, Work};
@@ -46,17 +48,18 @@ fn run() -> io::Result<()> {
     let order = take_order()?;
     let folder = std::env::current_dir()?;
     let tools = match &order.work {
-        Work::Make(make) => &make.tools,
-        Work::Check(check) => &check.tools,
-        Work::Look(look) => &look.tools,
+        Work::Make(make) => both(&make.tools),
+        Work::Check(check) => both(&check.tools),
+        Work::Look(look) => both(&look.tools),
+        Work::Speak(speak) => vec![speak.tool.clone()],
     };
     limits::put_on(&order.limits)?;
     let inputs = match &order.work {
         Work::Make(make) => vec![folder.join(&make.visual), folder.join(&make.audio)],
         Work::Look(look) => vec![look.file.clone()],
-        Work::Check(_) => Vec::new(),
+        Work::Check(_) | Work::Speak(_) => Vec::new(),
     };
-    fence::put_on(&folder, &inputs, &fence::readable(&order.limits, tools))?;
+    fence::put_on(&folder, &inputs, &fence::readable(&order.limits, &tools))?;
     if let Err(error) = calls::put_on() {
         report::complain(&format!("system calls are not limited: {error}"));
     }
@@ -64,8 +67,13 @@ fn run() -> io::Result<()> {
     match order.work {
         Work::Make(make) => say(&make_video(*make, &folder)),
         Work::Look(look) => say(&look_into(&look, &folder)),
+        Work::Speak(words) => say(&speak::speak(&words, &folder)),
         Work::Check(check) => say(&Said::Checked(check::try_all(&order.limits, &check))),
     }
+}
+
+fn both(tools: &Tools) -> Vec<PathBuf> {
+    vec![tools.ffmpeg.clone(), tools.ffprobe.clone()]
 }
 
 /// The server starts us as the leader of a group. Started by hand we may be in a shell's, which must not die with us.

@@ -52,7 +52,7 @@ impl World {
 
     pub(crate) fn job(&self) -> Job {
         let input = |kind, name: &str| JobInput {
-            item: Item { kind, source: None, ref_id: None },
+            item: Item { kind, source: None, words: None, ref_id: None },
             file: Some(self.folder.join(name)),
         };
         Job {

@@ -52,6 +52,7 @@ pub(crate) fn run(args: &StoreArgs) -> anyhow::Result<ExitCode> {
 async fn look(settings: &Settings) -> Vec<Finding> {
     let mut findings: Vec<Finding> = TOOLS.into_iter().map(tool).collect();
     findings.push(encoder());
+    findings.push(speaker());
     findings.push(database(settings).await);
     findings.extend(privacy::look(&settings.data_dir));
     findings.push(disk(settings));
@@ -99,6 +100,21 @@ fn encoder() -> Finding {
             "ffmpeg lacks libx264 or aac: install Debian's ffmpeg".to_owned()
         },
     )
+}
+
+/// Only text input needs it.
+fn speaker() -> Finding {
+    match Command::new("espeak-ng").arg("--version").output() {
+        Ok(output) if output.status.success() => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let line = text.lines().next().unwrap_or("espeak-ng");
+            (Some(true), line.split("  ").next().unwrap_or(line).to_owned())
+        }
+        _ => (
+            None,
+            "espeak-ng is not there, so inputs of type text can't be spoken: apt-get install espeak-ng".to_owned(),
+        ),
+    }
 }
 
 async fn database(settings: &Settings) -> Finding {

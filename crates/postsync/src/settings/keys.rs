@@ -121,6 +121,15 @@ pub(crate) const KEYS: &[Key] = &[
          without, this server only asks.",
     ),
     key("sync.concurrency", "32", "Generations at the upstream at once. 1 to 1000."),
+    key(
+        "elevenlabs.base_url",
+        "https://api.elevenlabs.io",
+        "Where ElevenLabs is reached. Its host and port may be private.",
+    ),
+    secret(
+        "elevenlabs.api_key",
+        "The operator's key at ElevenLabs: voices that are not built in are spoken there. Without one the built-in ones stand in.",
+    ),
     key("metrics.open", "false", "Whether GET /metrics needs no key."),
     key("shutdown.grace", "20s", "How long work under way may go on after SIGTERM."),
     key(

@@ -23,7 +23,7 @@ use postsync_core::space::Budget;
 use postsync_store::MasterKey;
 
 pub(crate) use sources::{MASTER_KEY_NEW_VARIABLE, Origin, UNKNOWN_VARIABLE, Values};
-pub(crate) use sync::SyncSettings;
+pub(crate) use sync::{Configured, SyncSettings};
 
 /// What whoever looks at settings should know of them.
 pub(crate) const OF_THIS_SHELL: &str =
@@ -77,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) routing: Routing,
     /// `None` where no key of an upstream is set.
     pub(crate) sync: Option<SyncSettings>,
+    /// `None` where no key of ElevenLabs is set.
+    pub(crate) elevenlabs: Option<Configured>,
 }
 
 /// Reads every source. Flags are `(name, value)` pairs.
@@ -165,6 +167,7 @@ impl Judge<'_> {
                 self.routing()
             },
             sync: self.sync(),
+            elevenlabs: self.elevenlabs(),
         }
     }
 

@@ -20,6 +20,7 @@ mod replay;
 mod retry;
 mod rotation;
 mod sdk;
+mod speech;
 mod start;
 mod stop;
 mod wire;

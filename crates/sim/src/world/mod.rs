@@ -7,7 +7,7 @@ mod store;
 mod upstream;
 
 pub use generators::{Pace, SimGenerator, Work, WorkResult};
-pub use media::{DRIPPING_HOST, SimFetch, SimMedia, SimProber};
+pub use media::{DRIPPING_HOST, SimFetch, SimMedia, SimProber, SimSpeech};
 pub use receivers::{Mood, Receivers, Reply};
 pub use store::FaultyStore;
 pub use upstream::SimUpstream;

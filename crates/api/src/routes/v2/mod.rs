@@ -9,3 +9,5 @@ pub(super) mod models;
 mod range;
 pub(super) mod result;
 mod serve;
+pub(super) mod tts;
+pub(super) mod voices;

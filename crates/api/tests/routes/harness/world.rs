@@ -7,13 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use postsync_core::error_code::GENERATION_TIMEOUT;
+use postsync_core::error_code::{self, GENERATION_TIMEOUT};
 use postsync_core::generation::Failure;
 use postsync_core::outcome::{Outcome, SendReport};
+use postsync_core::speech::{Provider, Words};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Cancel, Clock, Contents, Entropy, Fetch, FetchError, FetchRequest, Fetched, Generator, GeneratorError, Inputs, Job,
-    JobOutput, Post, ProbeError, Prober, Progress, Sender, Spawn,
+    JobOutput, Post, ProbeError, Prober, Progress, Sender, Spawn, Speech, Spoken, Voice,
 };
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -125,6 +126,26 @@ pub(crate) struct NoFetch;
 impl Fetch for NoFetch {
     async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError> {
         panic!("nothing is fetched here: {}", request.url)
+    }
+}
+
+/// Says everything in a second, and has one voice.
+pub(crate) struct Speaker;
+
+#[async_trait]
+impl Speech for Speaker {
+    async fn speak(&self, words: &Words, _: &Path, to: &Path) -> Result<Spoken, Failure> {
+        if words.script == "unspeakable" {
+            return Err(Failure::new(error_code::ELEVENLABS_QUOTA_EXCEEDED, "There is no more to be said."));
+        }
+        let file = b"RIFF\x10\0\0\0WAVEfmt speech";
+        tokio::fs::write(to, file).await.unwrap();
+        Ok(Spoken { bytes: file.len() as u64, format: "wav", duration_ms: Some(1_250) })
+    }
+
+    async fn voices(&self) -> Result<Vec<Voice>, Failure> {
+        let voice = |provider, id: &str| Voice { provider, id: id.into(), name: "Ada".into(), preview_url: None };
+        Ok(vec![voice(Provider::Espeak, "en-us"), voice(Provider::ElevenLabs, "v1")])
     }
 }
 

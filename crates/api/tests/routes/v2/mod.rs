@@ -6,3 +6,4 @@ mod generate;
 mod generations;
 mod models;
 mod result;
+mod voices;

@@ -17,6 +17,8 @@ pub(crate) enum Reply {
     Status(u16),
     /// These bytes, then the connection is closed.
     Raw(String),
+    /// The same of bytes that are no text.
+    Bytes(Vec<u8>),
     /// 200, but not before [`Receiver::release`].
     Hold,
     /// Nothing: the connection is closed.
@@ -128,6 +130,10 @@ impl Receiver {
                 }
                 Reply::Raw(text) => {
                     stream.write_all(text.as_bytes()).await?;
+                    return stream.shutdown().await;
+                }
+                Reply::Bytes(bytes) => {
+                    stream.write_all(&bytes).await?;
                     return stream.shutdown().await;
                 }
                 Reply::Cut => return Ok(()),

@@ -50,7 +50,7 @@ async fn refusals_name_the_field() {
         json!({"input": [video]}),
         json!({"input": [video, video, audio]}),
         json!({"input": [video, audio, audio]}),
-        json!({"input": [video, {"type": "text", "provider": {"name": "elevenlabs", "voiceId": "v", "script": "hi"}}]}),
+        json!({"input": [video, {"type": "text", "provider": {"name": "elevenlabs", "voiceId": "v", "script": ""}}]}),
         json!({"input": [video, {"type": "audio", "url": "https://10.0.0.1/x"}]}),
         json!({"input": [video, {"type": "audio", "assetId": id}]}),
         json!({"segments": [{"startTime": 0, "endTime": 1, "audioInput": {"refId": "a"}}]}),
@@ -72,7 +72,7 @@ async fn refusals_name_the_field() {
     400 generation_audio_missing input
     400 generation_input_too_many_visual input
     400 generation_input_validation_failed input
-    400 generation_input_validation_failed input[1].type
+    400 generation_input_validation_failed input[1].provider.script
     400 generation_input_validation_failed input[1].url
     400 asset_not_found input[1].assetId
     400 generation_input_segments_invalid segments

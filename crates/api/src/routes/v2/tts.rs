@@ -1,0 +1,63 @@
+//! `POST /v2/tts`: words become an audio asset.
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use postsync_core::create::Refusal;
+use postsync_core::generation::Failure;
+use postsync_core::speech::{Provider, Words};
+use postsync_engine::SpeakError;
+
+use crate::asset_urls;
+use crate::auth::Creator;
+use crate::error::ApiError;
+use crate::json;
+use crate::json_body::JsonBody;
+use crate::state::ApiState;
+use crate::wire::{CreateSpeech, ErrorBody, SpeechBody, UnauthorizedBody};
+
+/// Speak a text
+///
+/// What was spoken becomes an asset, which an audio input can name.
+#[utoipa::path(
+    post,
+    path = "/v2/tts",
+    operation_id = "createSpeech",
+    tag = "voices",
+    request_body = CreateSpeech,
+    responses(
+        (status = 200, description = "It was spoken", body = SpeechBody),
+        (status = 400, description = "Something is wrong with the body; the message names the member", body = ErrorBody),
+        (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
+        (status = 402, description = "ElevenLabs wants payment from this server's operator", body = ErrorBody),
+        (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
+        (status = 404, description = "ElevenLabs has no such voice", body = ErrorBody),
+        (status = 408, description = "The body stopped coming", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 415, description = "Not JSON", body = ErrorBody),
+    )
+)]
+pub(crate) async fn create_speech(
+    State(state): State<ApiState>,
+    Creator(org): Creator,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let fields = body.into_fields();
+    let provider = match fields.get("provider") {
+        None | Some(serde_json::Value::Null) => Some(Provider::ElevenLabs),
+        Some(value) => value.as_str().and_then(Provider::parse),
+    };
+    let provider = provider.ok_or_else(|| ApiError::invalid("provider", "provider must be elevenlabs or espeak"))?;
+    let words = Words::read_as(provider, &fields, "").map_err(|invalid| ApiError::from(Refusal::from(invalid)))?;
+    let asset = state.engine.speak(org, &words).await?;
+    let url = asset_urls::url_of(&state, &asset);
+    Ok(json::answer(StatusCode::OK, json::text(&SpeechBody::of(&asset, url))))
+}
+
+impl From<SpeakError> for ApiError {
+    fn from(error: SpeakError) -> Self {
+        match error {
+            SpeakError::Failed(Failure { code, error }) => Self::new(code, error),
+            SpeakError::Asset(error) => error.into(),
+        }
+    }
+}

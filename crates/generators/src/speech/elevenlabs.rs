@@ -1,0 +1,221 @@
+//! ElevenLabs, with the operator's own key. Asked through the Exchange port; its words are read without trust.
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use postsync_core::error_code::{
+    ELEVENLABS_API_KEY_INVALID, ELEVENLABS_QUOTA_EXCEEDED, ELEVENLABS_SERVICE_UNAVAILABLE,
+    GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, VOICE_NOT_FOUND,
+};
+use postsync_core::generation::Failure;
+use postsync_core::sniff::sniff;
+use postsync_core::speech::{Provider, Words};
+use postsync_engine::ports::{Exchange, ExchangeAnswer, ExchangeRequest, Method, Piece, Spoken, Voice};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+/// For a whole answer: a script of 5,000 characters is five minutes of speech.
+const SPEECH_MAX: Duration = Duration::from_secs(180);
+
+/// For the list of voices.
+const LIST_MAX: Duration = Duration::from_secs(15);
+
+/// Ten times what five minutes of mp3 take at 128 kbit/s.
+const SPEECH_BYTES_MAX: usize = 48 * 1024 * 1024;
+
+/// Of the list of voices.
+const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Answers that are in memory at once: each may be as large as [`SPEECH_BYTES_MAX`].
+const AT_ONCE: usize = 2;
+
+/// Voices that are listed.
+const VOICES_MAX: usize = 1_000;
+
+/// Speaks every language that it knows.
+const MODEL: &str = "eleven_multilingual_v2";
+
+/// How to reach it.
+#[derive(Clone)]
+pub struct ElevenLabsSettings {
+    /// `https://api.elevenlabs.io`
+    pub base_url: String,
+    /// Goes out as `xi-api-key`.
+    pub api_key: String,
+}
+
+/// ElevenLabs.
+pub struct ElevenLabs {
+    settings: ElevenLabsSettings,
+    exchange: Arc<dyn Exchange>,
+    places: Semaphore,
+}
+
+impl ElevenLabs {
+    /// Spoken to through `exchange`.
+    #[must_use]
+    pub fn new(settings: ElevenLabsSettings, exchange: Arc<dyn Exchange>) -> Self {
+        Self { settings, exchange, places: Semaphore::new(AT_ONCE) }
+    }
+
+    pub(super) async fn speak(&self, words: &Words, to: &Path) -> Result<Spoken, Failure> {
+        let share = |permille: u16| f64::from(permille) / 1_000.0;
+        let body = json!({
+            "text": words.script,
+            "model_id": MODEL,
+            "voice_settings": {
+                "stability": share(words.stability_permille),
+                "similarity_boost": share(words.similarity_permille),
+            },
+        });
+        // Never closed, so never an error.
+        let _place = self.places.acquire().await.ok();
+        // A voice's id has letters, digits, `_` and `-` only.
+        let path = format!("/v1/text-to-speech/{}?output_format=mp3_44100_128", words.voice);
+        let body = vec![Piece::Bytes(body.to_string().into())];
+        let answer = self.ask(Method::Post, &path, body, SPEECH_MAX, SPEECH_BYTES_MAX).await?;
+        if !sniff(&answer).content_type.starts_with("audio/") {
+            return Err(unavailable("its answer is no audio"));
+        }
+        tokio::fs::write(to, &answer).await.map_err(|error| {
+            tracing::error!(%error, "speech could not be stored");
+            Failure::of(GENERATION_INFRA_STORAGE_ERROR)
+        })?;
+        Ok(Spoken { bytes: answer.len() as u64, format: "mp3", duration_ms: None })
+    }
+
+    pub(super) async fn voices(&self) -> Result<Vec<Voice>, Failure> {
+        let answer = self.ask(Method::Get, "/v1/voices", Vec::new(), LIST_MAX, LIST_BYTES_MAX).await?;
+        let list: Value = serde_json::from_slice(&answer).map_err(|_| unavailable("its list of voices is no JSON"))?;
+        let text = |voice: &Value, key: &str| voice[key].as_str().map(str::to_owned);
+        let voice = |voice: &Value| {
+            let id = text(voice, "voice_id")?;
+            let name = text(voice, "name").unwrap_or_else(|| id.clone());
+            Some(Voice { provider: Provider::ElevenLabs, id, name, preview_url: text(voice, "preview_url") })
+        };
+        let voices = list["voices"].as_array().ok_or_else(|| unavailable("its list of voices has none"))?;
+        Ok(voices.iter().filter_map(voice).take(VOICES_MAX).collect())
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<Piece>,
+        timeout: Duration,
+        answer_bytes_max: usize,
+    ) -> Result<Bytes, Failure> {
+        let mut headers = vec![("xi-api-key", self.settings.api_key.clone())];
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        let url = format!("{}{path}", self.settings.base_url);
+        let request = ExchangeRequest { method, url, headers, body, timeout, answer_bytes_max };
+        let answer = self.exchange.exchange(request).await.map_err(|error| unavailable(&error.message))?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(refused(&answer)) }
+    }
+}
+
+fn unavailable(why: &str) -> Failure {
+    let why = format!("ElevenLabs could not be asked: {}.", why.trim_end_matches('.'));
+    Failure::new(ELEVENLABS_SERVICE_UNAVAILABLE, &why)
+}
+
+/// `{"detail":{"status":"quota_exceeded","message":"..."}}`
+fn refused(answer: &ExchangeAnswer) -> Failure {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let detail = &body["detail"];
+    let status = answer.status;
+    let said = detail["message"].as_str().or(detail.as_str()).map_or(String::new(), |text| format!(": {text}"));
+    let code = match (status, detail["status"].as_str()) {
+        (_, Some("quota_exceeded")) | (402, _) => ELEVENLABS_QUOTA_EXCEEDED,
+        (401 | 403, _) => ELEVENLABS_API_KEY_INVALID,
+        (404, _) | (_, Some("voice_not_found")) => VOICE_NOT_FOUND,
+        (400 | 422, _) => GENERATION_INPUT_VALIDATION_FAILED,
+        _ => ELEVENLABS_SERVICE_UNAVAILABLE,
+    };
+    Failure::new(code, &format!("ElevenLabs refused to speak ({status}){}.", said.trim_end_matches('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use postsync_core::outcome::SendError;
+    use postsync_engine::ports::{ExchangeError, ExchangeFailure};
+
+    use super::*;
+
+    struct Canned(Mutex<Vec<ExchangeRequest>>, Result<ExchangeAnswer, ExchangeError>);
+
+    #[async_trait]
+    impl Exchange for Canned {
+        async fn exchange(&self, request: ExchangeRequest) -> Result<ExchangeAnswer, ExchangeError> {
+            self.0.lock().unwrap().push(request);
+            self.1.clone()
+        }
+    }
+
+    fn elevenlabs(answer: Result<ExchangeAnswer, ExchangeError>) -> (ElevenLabs, Arc<Canned>) {
+        let canned = Arc::new(Canned(Mutex::default(), answer));
+        let settings = ElevenLabsSettings { base_url: "https://el.example".into(), api_key: "xi-1".into() };
+        (ElevenLabs::new(settings, canned.clone()), canned)
+    }
+
+    fn says(status: u16, body: impl Into<Bytes>) -> Result<ExchangeAnswer, ExchangeError> {
+        Ok(ExchangeAnswer { status, retry_after: None, body: body.into() })
+    }
+
+    fn words() -> Words {
+        let provider = json!({"name": "elevenlabs", "voiceId": "v_1", "script": "Hi \u{e9}.", "stability": 0.25});
+        Words::read(provider.as_object().unwrap(), "provider").unwrap()
+    }
+
+    #[tokio::test]
+    async fn words_go_out_and_speech_comes_back() {
+        let (elevenlabs, canned) = elevenlabs(says(200, &b"ID3\x04\0\0\0\0\0\0speech"[..]));
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("speech");
+        assert_eq!(elevenlabs.speak(&words(), &to).await, Ok(Spoken { bytes: 16, format: "mp3", duration_ms: None }));
+        assert!(std::fs::read(&to).unwrap().ends_with(b"speech"));
+        let asked = canned.0.lock().unwrap();
+        assert_eq!(asked[0].url, "https://el.example/v1/text-to-speech/v_1?output_format=mp3_44100_128");
+        assert!(asked[0].headers.contains(&("xi-api-key", "xi-1".to_owned())));
+        let Piece::Bytes(body) = &asked[0].body[0] else { panic!("bytes") };
+        let body: Value = serde_json::from_slice(body).unwrap();
+        assert_eq!(body["text"], "Hi \u{e9}.");
+        assert_eq!(body["voice_settings"], json!({"stability": 0.25, "similarity_boost": 0.75}));
+    }
+
+    #[tokio::test]
+    async fn refusals_have_our_codes_and_leave_no_file() {
+        let down = ExchangeError { failure: ExchangeFailure::Remote(SendError::ConnectRefused), message: "no".into() };
+        for (answer, code) in [
+            (says(401, "{}"), "elevenlabs_api_key_invalid"),
+            (says(401, r#"{"detail":{"status":"quota_exceeded","message":"No more."}}"#), "elevenlabs_quota_exceeded"),
+            (says(404, r#"{"detail":{"status":"voice_not_found","message":"x"}}"#), "voice_not_found"),
+            (says(422, r#"{"detail":[{"msg":"x"}]}"#), "generation_input_validation_failed"),
+            (says(503, "<html>"), "elevenlabs_service_unavailable"),
+            (says(200, "<html>"), "elevenlabs_service_unavailable"),
+            (Err(down), "elevenlabs_service_unavailable"),
+        ] {
+            let (elevenlabs, _) = elevenlabs(answer);
+            let folder = tempfile::tempdir().unwrap();
+            let to = folder.path().join("speech");
+            let failure = elevenlabs.speak(&words(), &to).await.unwrap_err();
+            assert!(failure.code.as_str() == code && failure.error.ends_with('.'), "{failure:?}");
+            assert!(!to.exists() && !failure.error.contains("xi-1"));
+        }
+    }
+
+    #[tokio::test]
+    async fn voices_are_listed() {
+        let list = r#"{"voices":[{"voice_id":"v1","name":"Ada","preview_url":"https://p.example/1"},{"name":"none"},{"voice_id":"v2"}]}"#;
+        let (elevenlabs, _) = elevenlabs(says(200, list));
+        let voices = elevenlabs.voices().await.unwrap();
+        let told: Vec<_> = voices.iter().map(|v| (v.id.as_str(), v.name.as_str(), v.preview_url.as_deref())).collect();
+        assert_eq!(told, [("v1", "Ada", Some("https://p.example/1")), ("v2", "v2", None)]);
+    }
+}

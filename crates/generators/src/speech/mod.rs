@@ -1,0 +1,58 @@
+//! Adapters behind the Speech port: espeak-ng in a limited child process, and ElevenLabs where the operator has a key there.
+//!
+//! Promise: a voice that is built in is always spoken here. Any other is ElevenLabs' where there is a key, and else the first of
+//! the built-in ones stands in for it, so that a client that names somebody's voice gets speech all the same.
+mod elevenlabs;
+mod espeak;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use postsync_core::generation::Failure;
+use postsync_core::speech::{BUILT_IN, Provider, Words, built_in};
+use postsync_engine::ports::{Speech, Spoken, Voice};
+
+pub use elevenlabs::{ElevenLabs, ElevenLabsSettings};
+pub use espeak::{Espeak, EspeakSettings};
+
+/// Everybody who speaks here.
+pub struct Speakers {
+    espeak: Espeak,
+    elevenlabs: Option<ElevenLabs>,
+}
+
+impl Speakers {
+    /// These. Starts and asks nothing yet.
+    #[must_use]
+    pub fn new(espeak: Espeak, elevenlabs: Option<ElevenLabs>) -> Self {
+        Self { espeak, elevenlabs }
+    }
+}
+
+#[async_trait]
+impl Speech for Speakers {
+    async fn speak(&self, words: &Words, folder: &Path, to: &Path) -> Result<Spoken, Failure> {
+        match &self.elevenlabs {
+            Some(elevenlabs) if words.provider == Provider::ElevenLabs && built_in(&words.voice).is_none() => {
+                elevenlabs.speak(words, to).await
+            }
+            _ => self.espeak.speak(words, folder, to).await,
+        }
+    }
+
+    async fn voices(&self) -> Result<Vec<Voice>, Failure> {
+        let mut voices: Vec<Voice> = BUILT_IN
+            .iter()
+            .map(|voice| Voice {
+                provider: Provider::Espeak,
+                id: voice.id.to_owned(),
+                name: voice.name.to_owned(),
+                preview_url: None,
+            })
+            .collect();
+        if let Some(elevenlabs) = &self.elevenlabs {
+            voices.extend(elevenlabs.voices().await?);
+        }
+        Ok(voices)
+    }
+}

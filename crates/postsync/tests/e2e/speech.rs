@@ -1,0 +1,86 @@
+//! Words as input: spoken by espeak-ng in its limited child, or by ElevenLabs, which a receiver stands in for here.
+use serde_json::{Value, json};
+
+use crate::footage::Footage;
+use crate::harness::api::id_of;
+use crate::harness::{Receiver, Reply, Server, Setup};
+
+fn text(script: &str, voice: &str) -> Value {
+    json!({"type": "text", "provider": {"name": "elevenlabs", "voiceId": voice, "script": script}})
+}
+
+/// The portrait, where it can be fetched.
+async fn portrait(setup: &Setup) -> Receiver {
+    let file = std::fs::read(Footage::new(setup.home()).portrait()).unwrap();
+    let length = file.len();
+    Receiver::start(None, move |_| {
+        Reply::Bytes(
+            [format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes(), file.clone()].concat(),
+        )
+    })
+    .await
+}
+
+async fn made(server: &Server, portrait: &Receiver, voice: &str) -> Value {
+    let body = json!({
+        "model": "mesh-1",
+        "input": [{"type": "video", "url": portrait.url("/p.mp4")}, text("One, two, three. \u{e4}!", voice)],
+        "options": {"sync_mode": "cut_off"},
+    });
+    let id = server.api().create(&body).await;
+    server.api().ended(&id).await
+}
+
+#[tokio::test]
+async fn words_are_spoken_here_and_lips_follow_them() {
+    let setup = Setup::new();
+    let portrait = portrait(&setup).await;
+    let server = setup.start().await;
+    let ended = made(&server, &portrait, "21m00Tcm4TlvDq8ikWAM").await;
+    assert_eq!(ended["status"], "COMPLETED", "{ended}");
+    let spoken =
+        server.api().post("/v2/tts", &json!({"script": "Good morning.", "voiceId": "en-gb"})).await.expect(200);
+    let seconds = spoken["duration"].as_f64().unwrap();
+    assert!((0.3..5.0).contains(&seconds), "{spoken}");
+    let asset = server.api().get(&format!("/v2/assets/{}", id_of(&spoken))).await.expect(200);
+    assert_eq!((&asset["inputType"], &asset["format"]), (&"TTS".into(), &"wav".into()));
+    assert_eq!(std::fs::read_dir(setup.data().join("jobs")).unwrap().count(), 0, "no folder is left");
+    let voices = server.api().get("/v2/voices").await.expect(200);
+    assert!(voices.as_array().unwrap().iter().all(|voice| voice["provider"] == "espeak"), "{voices}");
+}
+
+#[tokio::test]
+async fn a_server_without_espeak_says_so() {
+    let setup = Setup::new().with("PATH", "/nowhere");
+    let server = setup.start().await;
+    let answer = server.api().post("/v2/tts", &json!({"script": "Good morning.", "voiceId": "en-us"})).await;
+    let refused = answer.expect(503);
+    assert!(refused["message"].as_str().unwrap().contains("espeak-ng is not installed"), "{refused}");
+}
+
+#[tokio::test]
+async fn with_a_key_other_voices_are_those_of_elevenlabs() {
+    let setup = Setup::new();
+    let portrait = portrait(&setup).await;
+    let speech = std::fs::read(Footage::new(setup.home()).speech()).unwrap();
+    let elevenlabs = Receiver::start(None, move |request| {
+        let body = match request.line() {
+            "GET /v1/voices HTTP/1.1" => br#"{"voices":[{"voice_id":"v1","name":"Ada"}]}"#.to_vec(),
+            _ => speech.clone(),
+        };
+        Reply::Bytes([format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes(), body].concat())
+    })
+    .await;
+    let server = setup
+        .with("POSTSYNC_ELEVENLABS_BASE_URL", &elevenlabs.url(""))
+        .with("POSTSYNC_ELEVENLABS_API_KEY", "xi-0123")
+        .start()
+        .await;
+    let ended = made(&server, &portrait, "v1").await;
+    assert_eq!(ended["status"], "COMPLETED", "{ended}");
+    let asked = elevenlabs.requests.count("a request to speak", 1).await.remove(0);
+    assert_eq!(asked.line(), "POST /v1/text-to-speech/v1?output_format=mp3_44100_128 HTTP/1.1");
+    assert_eq!((asked.header("xi-api-key"), &asked.json()["text"]), ("xi-0123", &"One, two, three. \u{e4}!".into()));
+    let voice = server.api().get("/v2/voices/v1?provider=elevenlabs").await.expect(200);
+    assert_eq!(voice["name"], "Ada");
+}
