@@ -3,6 +3,7 @@
 
 mod backup;
 mod bad_input;
+mod batch;
 mod commands;
 mod contract;
 mod crash;
@@ -20,6 +21,7 @@ mod replay;
 mod retry;
 mod rotation;
 mod sdk;
+mod sdk_batch;
 mod speech;
 mod start;
 mod stop;
