@@ -81,14 +81,19 @@ enum Written {
 /// Writes the end with all that goes with it. Of rows that end at the same time only one is the last: who has counted wrong
 /// looks once more.
 async fn write(world: &Arc<World>, generation: &Generation, finished: Finished, around: Surroundings<'_>) -> Written {
-    let Finished { changes: own, event, deliveries } = finished;
-    let own_due: Vec<DueDelivery> = with_event(deliveries, &event);
+    let Finished { changes: mut own, event, deliveries } = finished;
+    let mut own_due: Vec<DueDelivery> = with_event(deliveries, &event);
     loop {
         let what = || format!("the batch of generation {}", generation.id);
         let Some(row) = reading(world, what, || batches::row_end(world, generation, around)).await else {
             return Written::Cut;
         };
-        let (mut changes, mut due, mut has_ended) = (own.clone(), own_due.clone(), None);
+        // Only the end of a row is ever written twice.
+        let (mut changes, mut due) = match generation.row {
+            Some(_) => (own.clone(), own_due.clone()),
+            None => (std::mem::take(&mut own), std::mem::take(&mut own_due)),
+        };
+        let mut has_ended = None;
         if let Some(RowEnd { changes: of_row, event, deliveries }) = row {
             changes.extend(of_row);
             has_ended = event.as_ref().map(|event| event.kind);

@@ -5,7 +5,6 @@ use std::ops::Bound;
 
 use postsync_core::generation::Generation;
 use postsync_core::ids::{BatchId, OrgId};
-use postsync_core::rule;
 
 /// What is of no batch, or one batch. The former comes first.
 type LaneId = Option<BatchId>;
@@ -34,8 +33,7 @@ impl Turns {
     pub(crate) fn push(&mut self, generation: Generation) {
         self.count += 1;
         self.bytes += generation.request.bytes();
-        // All in one lane: the order in which they came.
-        let lane = if rule::holds("batches_take_turns") { lane_of(&generation) } else { None };
+        let lane = lane_of(&generation);
         let org = self.orgs.entry(generation.org.clone()).or_default();
         org.lanes.entry(lane).or_default().push_back(generation);
     }

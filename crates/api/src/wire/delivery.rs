@@ -15,7 +15,7 @@ pub struct DeliveryItem {
     pub id: String,
     /// `evt_...`; sent as `webhook-id`.
     pub event_id: String,
-    /// `generation.completed` or `generation.failed`.
+    /// `generation.completed`, `generation.failed`, `batch.completed`, `batch.failed`, or an operational one.
     pub event: String,
     /// The generation that the event is about; null where it is about none.
     pub generation_id: Option<String>,

@@ -13,7 +13,7 @@ pub struct EventItem {
     pub id: String,
     /// Its place in the feed of the organization: from 1, without gaps.
     pub seq: i64,
-    /// `generation.completed` or `generation.failed`.
+    /// `generation.completed`, `generation.failed`, `batch.completed` or `batch.failed`.
     #[serde(rename = "type")]
     pub kind: String,
     /// When it happened.
