@@ -13,7 +13,7 @@ use postsync_core::create::Refusal;
 use postsync_core::error_code::{self, ErrorCode};
 use postsync_core::limits::CONSUMERS_MAX;
 use postsync_engine::ports::{MediaError, StoreError};
-use postsync_engine::{AssetError, EndpointError, ReplayError, SubmitError};
+use postsync_engine::{AssetError, CancelError, EndpointError, RemoveError, ReplayError, SubmitError};
 
 use crate::wire::ErrorBody;
 
@@ -248,6 +248,28 @@ impl From<ReplayError> for ApiError {
             }
             ReplayError::EventGone => Self::of(error_code::DELIVERY_EXPIRED),
             ReplayError::TooMany => Self::of(error_code::REPLAY_LIMIT_REACHED).retry_after(RETRY_AFTER_FULL_S),
+        }
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::Unknown => Self::of(error_code::GENERATION_NOT_FOUND),
+            CancelError::Stopping => Self::stopping(),
+            CancelError::Ended => Self::new(error_code::GENERATION_CONFLICT, "The generation has ended."),
+            CancelError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RemoveError> for ApiError {
+    fn from(error: RemoveError) -> Self {
+        match error {
+            RemoveError::Unknown => Self::of(error_code::GENERATION_NOT_FOUND),
+            RemoveError::NotEnded => Self::of(error_code::GENERATION_NOT_DELETABLE_WHILE_PROCESSING),
+            RemoveError::Store(error) => error.into(),
+            RemoveError::Media(error) => Self::not_taken(error),
         }
     }
 }

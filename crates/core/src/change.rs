@@ -55,6 +55,14 @@ pub enum Change {
     Relay(RelayChange),
     /// Of a batch; see there.
     Batch(BatchChange),
+    /// A generation goes; its video is gone already, and its events and deliveries stay. Fence: it is there, the organization's,
+    /// and has ended.
+    RemoveGeneration {
+        /// Whose.
+        org: OrgId,
+        /// Which.
+        id: GenerationId,
+    },
     /// Something happened. The store gives it its place in the feed inside the commit.
     AddEvent(Box<Event>),
     /// An event is to be delivered; it becomes due with it.

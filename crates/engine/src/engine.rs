@@ -23,6 +23,7 @@ use postsync_core::time::Timestamp;
 
 use crate::assets::AssetError;
 use crate::backlog::Backlog;
+use crate::cancel::CancelError;
 use crate::destinations::DestinationView;
 use crate::endpoints::{EndpointError, NewEndpoint};
 use crate::feed::Feed;
@@ -31,6 +32,7 @@ use crate::ports::{
     Spawn, Speech, Store, StoreError, Voice,
 };
 use crate::relay::{Relays, Unheard};
+use crate::remove::RemoveError;
 use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
@@ -38,8 +40,8 @@ use crate::speech::SpeakError;
 use crate::submit::SubmitError;
 use crate::world::{World, locked};
 use crate::{
-    assets, batches, destinations, dispatch, endpoints, generate, probe, replay, retention, secrets, space, speech,
-    submit, sweep,
+    assets, batches, cancel, destinations, dispatch, endpoints, generate, probe, remove, replay, retention, secrets,
+    space, speech, submit, sweep,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -210,6 +212,23 @@ impl Engine {
             _ = self.world.stopping.cancelled() => {}
         }
         self.store().generation(org, id).await
+    }
+
+    /// Ends a generation that has not ended: when this answers, its end and its webhook are on disk, and its work is told to
+    /// stop. Not to be dropped on its way.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn cancel(&self, org: &OrgId, id: GenerationId) -> Result<Generation, CancelError> {
+        cancel::cancel(&self.world, org, id).await
+    }
+
+    /// Removes a generation that has ended, with its video. Its events stay, and are delivered.
+    ///
+    /// # Errors
+    /// Its video may be gone then, and the row still there: it can be asked for again.
+    pub async fn remove_generation(&self, org: &OrgId, id: GenerationId) -> Result<(), RemoveError> {
+        remove::remove(&self.world, org, id).await
     }
 
     /// Takes on a replay of many deliveries: when this answers, it is on disk.

@@ -44,13 +44,23 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
             return;
         }
     };
-    log(&generation);
+    told(world, &generation, ticketed, has_ended);
+}
+
+/// What follows from an end that is on disk.
+pub(crate) fn told(
+    world: &Arc<World>,
+    generation: &Generation,
+    ticketed: Vec<Ticketed>,
+    batch_has_ended: Option<EventType>,
+) {
+    log(generation);
     metrics::counter!("postsync_generations_ended_total", "status" => generation.status().as_str()).increment(1);
-    if let Some(kind) = has_ended {
+    if let Some(kind) = batch_has_ended {
         metrics::counter!("postsync_batches_ended_total", "event" => kind.as_str()).increment(1);
     }
     if rule::holds("waits_are_told") {
-        world.waiters.tell(&id);
+        world.waiters.tell(&generation.id);
     }
     if rule::holds("feeds_are_told") {
         world.feeds.bells.tell(&generation.org);
@@ -64,10 +74,10 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
 }
 
 /// A delivery that was just made, and the slot that its first attempt has.
-type Ticketed = (DueDelivery, Option<Ticket>);
+pub(crate) type Ticketed = (DueDelivery, Option<Ticket>);
 
 /// What became of an end on its way to disk.
-enum Written {
+pub(crate) enum Written {
     /// It is there, with these deliveries; and with it the end of the batch that it was the last row of.
     Done(Vec<Ticketed>, Option<EventType>),
     /// The generation was taken up or ended otherwise meanwhile.
@@ -80,7 +90,12 @@ enum Written {
 
 /// Writes the end with all that goes with it. Of rows that end at the same time only one is the last: who has counted wrong
 /// looks once more.
-async fn write(world: &Arc<World>, generation: &Generation, finished: Finished, around: Surroundings<'_>) -> Written {
+pub(crate) async fn write(
+    world: &Arc<World>,
+    generation: &Generation,
+    finished: Finished,
+    around: Surroundings<'_>,
+) -> Written {
     let Finished { changes: mut own, event, deliveries } = finished;
     let mut own_due: Vec<DueDelivery> = with_event(deliveries, &event);
     loop {

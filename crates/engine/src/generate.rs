@@ -65,6 +65,7 @@ async fn work(
     if let Some(backlog) = world.backlogs.get(&route) {
         backlog.forget(id);
     }
+    world.canceled.forget(id);
 }
 
 /// Tries until there is an ending. `None` where there is none to write: handed back, or somebody else was first.
@@ -124,6 +125,15 @@ enum Tried {
 }
 
 impl Tried {
+    /// Its end is on disk already: nothing is handed back, and nothing is tried again. A video that is done all the same is
+    /// dropped by `finish`.
+    fn canceled(self) -> Self {
+        match self {
+            Self::Cut | Self::Died(_) => Self::NotStarted,
+            other => other,
+        }
+    }
+
     fn of(made: Result<Output, GeneratorError>, started: bool) -> Self {
         match made {
             Ok(output) => Self::Made(output),
@@ -146,10 +156,15 @@ async fn attempt(
 ) -> Tried {
     let (id, at_work) = (generation.id, AtWork::default());
     locked(&world.at_work).insert(id, at_work.clone());
-    let tried = match make::fetched(world, generator, generation, limits).await {
+    // Looked for once it can be found: a cancel that came before has told nobody.
+    if world.canceled.holds(id) {
+        at_work.cancel.cancel();
+    }
+    let tried = match make::fetched(world, generator, generation, &at_work, limits).await {
         Ok(job) => in_its_place(world, generator, places, generation, (job, &at_work), limits).await,
         Err(error) => Tried::of(Err(error), false),
     };
+    let tried = if world.canceled.holds(id) { tried.canceled() } else { tried };
     if rule::holds("work_shown_is_work_under_way") {
         locked(&world.at_work).remove(&id);
     }
@@ -172,7 +187,7 @@ async fn in_its_place(
     (job, at_work): (Job, &AtWork),
     limits: &mut Limits,
 ) -> Tried {
-    let Some(_place) = places.wait(world).await else { return Tried::NotStarted };
+    let Some(_place) = places.wait(world, at_work).await else { return Tried::NotStarted };
     if !generator.instant() {
         match generation::take(generation, world.now(), says_of_death(generator)) {
             Take::GiveUp(failure) => return Tried::Failed(failure, Ended::Otherwise),

@@ -21,6 +21,9 @@ const FETCHED_AHEAD: usize = 8;
 /// For work that was told to end. What has not by then is dropped, which ends it too.
 const END_WAIT: Duration = Duration::from_secs(3);
 
+/// The same for what a client has canceled: all of it is over within a second.
+const CANCEL_WAIT: Duration = Duration::from_millis(500);
+
 /// How many of a generator's generations are under way.
 pub(crate) struct Places {
     /// Begun, whatever they are at.
@@ -37,11 +40,12 @@ impl Places {
         Self { begun: Arc::new(Semaphore::new(making + ahead)), making: Semaphore::new(making) }
     }
 
-    /// A place among those that are made. `None` where a stop comes first.
-    pub(crate) async fn wait(&self, world: &World) -> Option<SemaphorePermit<'_>> {
+    /// A place among those that are made. `None` where a stop or a cancel comes first.
+    pub(crate) async fn wait(&self, world: &World, at_work: &AtWork) -> Option<SemaphorePermit<'_>> {
         tokio::select! {
             biased;
             _ = world.cut.cancelled() => None,
+            _ = at_work.cancel.cancelled() => None,
             place = self.making.acquire() => place.ok(),
         }
     }
@@ -65,10 +69,12 @@ pub(crate) async fn fetched(
     world: &World,
     generator: &dyn Generator,
     generation: &Generation,
+    at_work: &AtWork,
     limits: &mut Limits,
 ) -> Result<Job, GeneratorError> {
     tokio::select! {
         biased;
+        _ = at_work.cancel.cancelled() => Err(GeneratorError::Cancelled),
         job = inputs::prepare(world, generator.inputs(), generation) => job.map_err(GeneratorError::Failed),
         why = must_end(world, &mut limits.fetching) => Err(why),
     }
@@ -102,6 +108,8 @@ async fn in_time(
         made = &mut making => made,
         // What goes on elsewhere is handed back at once: waiting would end nothing, and keep a stop from ending.
         _ = world.stopping.cancelled(), if generator.hands_on() => Err(GeneratorError::Cancelled),
+        // The generator was told by the same word. What is deaf to it is dropped, which ends it too.
+        () = canceled(world, at_work) => Err(GeneratorError::Cancelled),
         why = must_end(world, time_is_over) => {
             // Told, not dropped: so it can end what it has begun.
             at_work.cancel.cancel();
@@ -117,6 +125,12 @@ async fn in_time(
             }
         }
     }
+}
+
+/// Resolves when a cancel has been told for so long that who listens has ended.
+async fn canceled(world: &World, at_work: &AtWork) {
+    let _ = at_work.cancel.cancelled().await;
+    world.ports.clock.sleep(CANCEL_WAIT).await;
 }
 
 /// Resolves when the work must end: the grace of a stop is over, or its time is.

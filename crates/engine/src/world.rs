@@ -13,6 +13,7 @@ use postsync_core::time::Timestamp;
 use tokio::sync::Notify;
 
 use crate::backlog::Backlog;
+use crate::cancel::Canceled;
 use crate::dispatch::Dispatcher;
 use crate::endpoints::Endpoints;
 use crate::engine::Ports;
@@ -46,6 +47,8 @@ pub(crate) struct World {
     pub(crate) replays: Notify,
     pub(crate) backlogs: BTreeMap<Route, Backlog>,
     pub(crate) at_work: Mutex<BTreeMap<GenerationId, AtWork>>,
+    /// Those that were canceled, and may still come up.
+    pub(crate) canceled: Canceled,
     /// Told first: no new work is taken up.
     pub(crate) stopping: Cancel,
     /// Told when the grace is over: what is under way is cut and handed back.
@@ -79,6 +82,7 @@ impl World {
             feeds: Feeds::default(),
             backlogs,
             at_work: Mutex::default(),
+            canceled: Canceled::default(),
             stopping: Cancel::default(),
             cut: Cancel::default(),
             under_way: Tally::default(),

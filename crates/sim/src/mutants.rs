@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 54] = [
+pub const MUTANTS: [Mutant; 55] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
@@ -30,6 +30,7 @@ pub const MUTANTS: [Mutant; 54] = [
     mutant("the_last_row_is_fenced", "batches_end_once"),
     mutant("the_first_point_counts", "schedule_respected"),
     mutant("the_end_is_fenced", "final_stays_final"),
+    mutant("a_cancel_stops_the_work", "cancels_stop_work"),
     mutant("waits_are_told", "waits_are_told"),
     mutant("feeds_are_told", "feeds_are_told"),
     mutant("cursors_never_move_back", "cursors_never_fall"),

@@ -2,12 +2,14 @@
 //! life without faults, in which everything must end.
 mod endpoints;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postsync_core::batch::NewBatch;
-use postsync_core::ids::{ConsumerName, OrgId};
+use postsync_core::generation::NewGeneration;
+use postsync_core::ids::{ConsumerName, GenerationId, OrgId};
 use postsync_core::replay::{EndedAs, Filter};
 use postsync_core::rotation::{SecretOwner, Step};
 use postsync_core::schedule::Schedule;
@@ -18,6 +20,7 @@ use postsync_store::sqlite::{Options, Sqlite};
 
 use crate::clock::VirtualClock;
 use crate::dice::Dice;
+use crate::executor::locked;
 use crate::facts::{Fact, FeedFact};
 use crate::stage::{INSTANT_MODEL, SLOW_MODEL, Stage};
 use crate::witness::{Violation, Witness};
@@ -59,6 +62,9 @@ const BATCH_ROWS_MAX: usize = 6;
 
 /// How far back a replay goes.
 const REPLAYED_MS_MAX: i64 = 1_200_000;
+
+/// Of so many of the newest generations one may be canceled.
+const CANCELABLE_MAX: usize = 8;
 
 /// Reads of a consumer, and how long it waits for each.
 const READS_MAX: usize = 6;
@@ -111,8 +117,14 @@ pub fn run_on_sqlite(plan: Plan) -> Report {
 /// Runs a plan on another store, which must complete every call at its first poll.
 #[must_use]
 pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
-    let mut run =
-        Run { stage: stage(plan.seed, store), stopping: Arc::default(), stopped: Arc::default(), polls: 0, lives: 0 };
+    let mut run = Run {
+        stage: stage(plan.seed, store),
+        stopping: Arc::default(),
+        stopped: Arc::default(),
+        polls: 0,
+        lives: 0,
+        accepted: Arc::default(),
+    };
     run.set_faulty(true);
     for _ in 0..plan.crashes {
         run.life();
@@ -148,7 +160,11 @@ struct Run {
     stopped: Arc<AtomicBool>,
     polls: u64,
     lives: usize,
+    accepted: Arc<Accepted>,
 }
+
+/// The newest generations that clients were told of.
+type Accepted = Mutex<VecDeque<(OrgId, GenerationId)>>;
 
 impl Run {
     fn set_faulty(&self, faulty: bool) {
@@ -238,6 +254,7 @@ impl Run {
             51 | 52 => self.register(),
             57 => self.submit_batch(),
             53..=56 => self.change_an_endpoint(),
+            58..=61 => self.cancel(),
             _ => {}
         }
     }
@@ -291,7 +308,16 @@ impl Run {
         let schedule = SCHEDULES[dice.below(SCHEDULES.len())].and_then(|text| Schedule::parse(text).ok());
         request.request.terms.schedule = schedule.map(Arc::new);
         let waits = dice.below(4) == 0;
-        self.stage.spawner().spawn(Box::pin(client(engine, request, waits, self.stage.witness.clone())));
+        let client = client(engine, request, waits, self.stage.witness.clone(), self.accepted.clone());
+        self.stage.spawner().spawn(Box::pin(client));
+    }
+
+    /// A client cancels one of the newest generations, whatever it is at.
+    fn cancel(&self) {
+        let Some(engine) = self.stage.engine() else { return };
+        let accepted = locked(&self.accepted);
+        let Some((org, id)) = accepted.get(self.stage.dice.below(accepted.len().max(1))).cloned() else { return };
+        self.stage.spawner().spawn(Box::pin(async move { drop(engine.cancel(&org, id).await) }));
     }
 
     /// A client creates a batch. Small ones: that rows end at the same time is what matters.
@@ -438,9 +464,16 @@ async fn read_feed(engine: Arc<Engine>, org: OrgId, reads_max: usize, clock: Vir
     }
 }
 
-async fn client(engine: Arc<Engine>, new: postsync_core::generation::NewGeneration, waits: bool, witness: Witness) {
+async fn client(engine: Arc<Engine>, new: NewGeneration, waits: bool, witness: Witness, accepted: Arc<Accepted>) {
     let Ok(generation) = engine.submit(new, Vec::new()).await else { return };
     witness.tell(&Fact::Acknowledged(&generation));
+    {
+        let mut accepted = locked(&accepted);
+        accepted.push_back((generation.org.clone(), generation.id));
+        if accepted.len() > CANCELABLE_MAX {
+            accepted.pop_front();
+        }
+    }
     if waits {
         let _ = engine.wait_for_end(&generation.org, generation.id, Duration::from_secs(30)).await;
         witness.tell(&Fact::WaitEnded { generation: generation.id, org: &generation.org });

@@ -154,6 +154,14 @@ pub struct CreateGenerationForm {
     pub postsync: Option<String>,
 }
 
+/// How many generations there are.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GenerationCount {
+    /// In the states that were asked for.
+    #[schema(example = 12)]
+    pub count: u64,
+}
+
 /// A model that a create may name.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -20,8 +20,8 @@ pub use endpoint::{CreateEndpoint, EndpointItem, EndpointPage, NewEndpointItem, 
 pub(crate) use event::message;
 pub use event::{ConsumerCursor, EventBatch, EventItem, EventPage};
 pub use generation::{
-    CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, InputItem, ModelInfo, Readiness,
-    UnauthorizedBody,
+    CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, GenerationCount, InputItem,
+    ModelInfo, Readiness, UnauthorizedBody,
 };
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody};

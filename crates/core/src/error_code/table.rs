@@ -42,6 +42,8 @@ codes! {
         "The script is longer than 5000 characters.", "Shorten the script or split it over several generations.";
     GENERATION_CONFLICT = "generation_conflict", 409,
         "The generation is not in a state that allows this.", "Read the generation again and decide by its status.";
+    GENERATION_CANCELED = "generation_canceled", 409,
+        "The generation was canceled.", "Create it again if it is wanted after all.";
     GENERATION_NOT_DELETABLE_WHILE_PROCESSING = "generation_not_deletable_while_processing", 409,
         "A generation can not be deleted before it has ended.", "Wait until its status is COMPLETED or FAILED.";
 

@@ -194,14 +194,16 @@ impl Status {
 
 /// Every way from one status to another, with what takes it. Rendered into `docs/STATES.md`; a test tries every input in
 /// every state and finds these and no others.
-pub const TRANSITIONS: [(Status, &str, Status); 8] = [
+pub const TRANSITIONS: [(Status, &str, Status); 10] = [
     (Status::Pending, "start", Status::Processing),
     (Status::Processing, "start again (the child or the server died)", Status::Processing),
     (Status::Processing, "release (the server stops)", Status::Pending),
     (Status::Pending, "complete (a generator that needs no start)", Status::Completed),
     (Status::Pending, "fail (a generator that needs no start)", Status::Failed),
+    (Status::Pending, "cancel", Status::Failed),
     (Status::Processing, "complete", Status::Completed),
     (Status::Processing, "fail", Status::Failed),
+    (Status::Processing, "cancel", Status::Failed),
     (Status::Processing, "died three times", Status::Failed),
 ];
 

@@ -131,6 +131,7 @@ fn put_through(g: &mut Generation, input: &'static str) -> (&'static str, bool) 
         "release" => ("release", release(g, now).is_some()),
         "complete" => ("complete", end(g, completed())),
         "fail" => ("fail", end(g, Ending::Failed(Failure::of(error_code::GENERATION_TIMEOUT)))),
+        "cancel" => ("cancel", end(g, Ending::Failed(Failure::of(error_code::GENERATION_CANCELED)))),
         other => unreachable!("{other}"),
     }
 }
@@ -159,7 +160,7 @@ fn states() -> Vec<Generation> {
 fn the_table_has_every_transition_and_no_other() {
     let mut found = std::collections::BTreeSet::new();
     for before in states() {
-        for input in ["start", "release", "complete", "fail"] {
+        for input in ["start", "release", "complete", "fail", "cancel"] {
             let mut g = before.clone();
             let (name, written) = put_through(&mut g, input);
             assert_eq!(written, g != before, "{input} from {:?}", before.status());
@@ -179,7 +180,7 @@ fn what_has_ended_stays_as_it_is() {
     let mut g = generation(request());
     end(&mut g, completed());
     let before = g.clone();
-    for input in ["start", "release", "complete", "fail"] {
+    for input in ["start", "release", "complete", "fail", "cancel"] {
         assert!(!put_through(&mut g, input).1, "{input}");
         assert_eq!(g, before, "{input}");
     }

@@ -3,6 +3,7 @@
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
 mod assets;
 mod batches;
+mod counts;
 mod exchange;
 mod generator;
 mod media;
@@ -18,6 +19,7 @@ mod world;
 
 pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane};
 pub use batches::{BatchQuery, BatchStore};
+pub use counts::CountStore;
 pub use exchange::{Exchange, ExchangeAnswer, ExchangeError, ExchangeFailure, ExchangeRequest, Method, Piece};
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};

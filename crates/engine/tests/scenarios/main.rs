@@ -1,6 +1,7 @@
 //! The engine on a manual clock, one story per test. The world and its checkers are the simulation's: a story that ends
 //! as it should fails all the same where it broke an invariant on the way.
 mod batches;
+mod cancels;
 mod circuits;
 mod counted;
 mod crashes;

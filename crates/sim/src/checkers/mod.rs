@@ -4,6 +4,7 @@
 //! written down here a second time.
 mod attempts;
 mod batches;
+mod cancels;
 mod endings;
 mod feeds;
 mod levels;
@@ -103,6 +104,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<owners::RatesKept>::default(),
         Box::<work::DiesThreeTimesEndsFailed>::default(),
         Box::<work::WorkEndsBeforeItsFolder>::default(),
+        Box::<cancels::CancelsStopWork>::default(),
         Box::<stops::StopHandsBack>::default(),
         Box::<stops::WaitsAreTold>::default(),
         Box::<replays::ReplaysAreWhole>::default(),

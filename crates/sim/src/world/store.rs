@@ -16,7 +16,7 @@ use postsync_core::change::Change;
 use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
-use postsync_core::generation::Generation;
+use postsync_core::generation::{Generation, Status};
 use postsync_core::ids::{
     AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
 };
@@ -27,9 +27,9 @@ use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
-    BatchQuery, BatchStore, Clock as _, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage, FeedQuery,
-    GenerationQuery, ProbeLane, RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError, TurnPage,
-    TurnQuery, TurnStore,
+    BatchQuery, BatchStore, Clock as _, CountStore, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
+    FeedQuery, GenerationQuery, ProbeLane, RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
+    TurnPage, TurnQuery, TurnStore,
 };
 
 use super::Yield;
@@ -224,6 +224,10 @@ reads_of! { AssetStore:
     asset_of_any(id: AssetId) -> Option<Asset>;
     count_assets(org: &OrgId, kinds: Vec<AssetKind>) -> u64;
     assets_to_probe(lane: ProbeLane, limit: usize) -> Vec<Asset>;
+}
+
+reads_of! { CountStore:
+    count_generations(org: &OrgId, statuses: Vec<Status>) -> u64;
 }
 
 macro_rules! reads {

@@ -8,6 +8,7 @@
 mod aged;
 mod assets;
 mod batches;
+mod counts;
 mod endpoints;
 mod feed;
 mod read;

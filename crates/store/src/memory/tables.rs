@@ -116,6 +116,7 @@ impl Tables {
             }
             Change::Relay(change) => self.change_relay(change),
             Change::Batch(change) => self.batch(change),
+            Change::RemoveGeneration { org, id } => self.remove_generation(&org, id),
             Change::AddEvent(event) => self.add_event(*event),
             Change::AddDelivery(delivery) => self.add_delivery(*delivery),
             Change::Park(parking) => self.park(*parking),

@@ -15,6 +15,7 @@ mod batch;
 mod batches;
 mod commit;
 mod connect;
+mod counts;
 mod failure;
 mod owner;
 mod port;

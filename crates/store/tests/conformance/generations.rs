@@ -1,5 +1,6 @@
 //! The life of a generation, fence by fence.
-use postsync_core::generation::{Generation, State};
+use postsync_core::change::Change;
+use postsync_core::generation::{Generation, State, Status};
 use postsync_engine::ports::{Store, StoreError};
 
 use super::world::*;
@@ -99,4 +100,51 @@ pub(crate) async fn an_id_is_given_once(store: &dyn Store) {
     let other = generation(1, "acme", "react-1");
     assert!(matches!(store.apply(vec![add(&other)]).await, Err(StoreError::Failed(_))));
     assert_eq!(read(store, 1).await.org, org("default"));
+}
+
+pub(crate) async fn they_are_counted_as_they_move(store: &dyn Store) {
+    let count =
+        async |whose: &str, statuses: &[Status]| store.count_generations(&org(whose), statuses.to_vec()).await.unwrap();
+    assert_eq!(count("default", &[]).await, 0);
+    for number in 1..=4 {
+        done(store, vec![add(&generation(number, "default", "mesh-1"))]).await;
+    }
+    done(store, vec![add(&generation(9, "acme", "mesh-1"))]).await;
+    assert_eq!((count("default", &[Status::Pending]).await, count("acme", &[]).await), (4, 1));
+    done(store, vec![start(1, 1)]).await;
+    done(store, vec![start(1, 2)]).await;
+    done(store, vec![start(2, 1)]).await;
+    done(store, vec![release(2, 1)]).await;
+    done(store, vec![end(3, 0, completed())]).await;
+    done(store, vec![end(4, 0, failed())]).await;
+    stale(store, vec![end(4, 0, completed())]).await;
+    // What is taken back with its list is not counted.
+    stale(store, vec![start(2, 1), end(3, 0, failed())]).await;
+    let each = [Status::Pending, Status::Processing, Status::Completed, Status::Failed, Status::Rejected];
+    let mut counts = vec![];
+    for status in each {
+        counts.push(count("default", &[status]).await);
+    }
+    assert_eq!(counts, [1, 1, 1, 1, 0]);
+    assert_eq!(count("default", &[Status::Completed, Status::Failed]).await, 2);
+    assert_eq!(count("default", &[]).await, 4);
+}
+
+pub(crate) async fn one_that_has_ended_may_go_and_its_event_stays(store: &dyn Store) {
+    let remove = |number, whose: &str| Change::RemoveGeneration { org: org(whose), id: gen_id(number) };
+    done(store, vec![add(&generation(1, "default", "mesh-1"))]).await;
+    stale(store, vec![remove(1, "default")]).await;
+    done(store, vec![start(1, 1)]).await;
+    stale(store, vec![remove(1, "default")]).await;
+    let (event, due) = (event(10, 1, "default"), at(5));
+    let delivery = delivery(20, &event, "app", 5);
+    done(store, vec![end(1, 1, completed()), add_event(&event), Change::AddDelivery(Box::new(delivery))]).await;
+    stale(store, vec![remove(1, "acme")]).await;
+    done(store, vec![remove(1, "default")]).await;
+    stale(store, vec![remove(1, "default")]).await;
+    assert_eq!(store.generation_of_any(gen_id(1)).await, Ok(None));
+    assert_eq!(store.count_generations(&org("default"), vec![]).await, Ok(0));
+    let left = store.due(due, None, 9).await.unwrap();
+    assert_eq!(left.len(), 1, "its webhook is still to be delivered");
+    assert_eq!(left[0].event.body, event.body);
 }

@@ -61,7 +61,8 @@ suite! {
     atomic: a_stale_fence_takes_its_whole_list_with_it, a_failed_list_writes_nothing, a_list_sees_its_own_changes,
         an_empty_list_is_done, a_check_writes, of_two_who_want_the_same_one_is_stale, a_delivery_needs_its_event;
     generations: a_generation_reads_back_whole, starts_are_fenced, releases_are_fenced, ends_are_fenced, final_stays_final,
-        open_ones_come_in_id_order_by_model, an_id_is_given_once;
+        open_ones_come_in_id_order_by_model, an_id_is_given_once,
+        they_are_counted_as_they_move, one_that_has_ended_may_go_and_its_event_stays;
     batches: a_batch_reads_back_whole_with_its_rows, a_batch_moves_as_the_machine_says,
         a_row_is_counted_in_one_list_with_its_end, batches_are_listed_by_time_and_status,
         results_come_in_the_order_of_the_rows, what_waits_is_shared_out_by_turns, every_turn_comes;

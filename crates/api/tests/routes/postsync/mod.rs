@@ -2,6 +2,7 @@ mod deliveries;
 mod destinations;
 mod endpoints;
 mod events;
+mod generations;
 mod replays;
 mod secret;
 mod upstream;

@@ -2,7 +2,7 @@
 use postsync_core::event::Event;
 use postsync_core::feed::has_place;
 use postsync_core::generation::{Ending, Failure, Generation, Output, State, Status};
-use postsync_core::ids::GenerationId;
+use postsync_core::ids::{GenerationId, OrgId};
 use postsync_core::time::Timestamp;
 use rusqlite::params;
 
@@ -28,6 +28,8 @@ const ADD: &str =
 const END: &str = "UPDATE generations SET status = ?4, updated_at = ?3, ended_at = ?3, output_url = ?5,
     output_media = ?6, duration_ms = ?7, error_code = ?8, error = ?9
     WHERE id = ?1 AND tries = ?2 AND status IN ('PENDING', 'PROCESSING')";
+
+const REMOVE: &str = "DELETE FROM generations WHERE id = ?1 AND org = ?2 AND status IN ('COMPLETED', 'FAILED')";
 
 impl Unit<'_> {
     pub(super) fn add_generation(&mut self, g: &Generation) -> Result<(), Refusal> {
@@ -102,6 +104,10 @@ impl Unit<'_> {
         )?;
         self.run("DELETE FROM work WHERE model = (SELECT model FROM generations WHERE id = ?1) AND id = ?1", [id])?;
         Ok(())
+    }
+
+    pub(super) fn remove_generation(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
+        self.fenced(REMOVE, params![id.0.as_bytes(), org.as_str()])
     }
 
     pub(super) fn add_event(&mut self, event: &Event) -> Result<(), Refusal> {

@@ -88,6 +88,7 @@ impl<'c> Unit<'c> {
             Change::EndGeneration { id, tries, at, ending } => self.end_generation(*id, *tries, *at, ending),
             Change::Relay(change) => self.relay(change),
             Change::Batch(change) => self.batch(change),
+            Change::RemoveGeneration { org, id } => self.remove_generation(org, *id),
             Change::AddEvent(event) => self.add_event(event),
             Change::AddDelivery(delivery) => self.add_delivery(delivery, None),
             Change::Park(parking) => self.park(parking),

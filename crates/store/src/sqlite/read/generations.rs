@@ -1,6 +1,6 @@
 //! Generations: what is open, one, a page.
 use postsync_core::generation::{Generation, Status};
-use postsync_core::ids::GenerationId;
+use postsync_core::ids::{GenerationId, OrgId};
 use postsync_engine::ports::{GenerationOrder, GenerationQuery};
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
@@ -11,6 +11,8 @@ use crate::page::cut;
 const BY_ID: &str = concat!("SELECT ", generation_columns!(), " FROM generations WHERE id = ?1");
 
 const STATUS_OF: &str = "SELECT status FROM generations WHERE id = ?1 AND org = ?2";
+
+const COUNT: &str = "SELECT count FROM generation_counts WHERE org = ?1 AND status = ?2";
 
 const OPEN_OF_MODEL: &str = "SELECT id FROM work WHERE model = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 
@@ -26,10 +28,20 @@ const ABOVE_ALL: &[u8] = &[0xFF; 17];
 
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[BY_ID, STATUS_OF, OPEN_OF_MODEL, OLDEST_FIRST, NEWEST_FIRST];
+pub(super) const STATEMENTS: &[&str] = &[BY_ID, STATUS_OF, COUNT, OPEN_OF_MODEL, OLDEST_FIRST, NEWEST_FIRST];
 
 pub(in crate::sqlite) fn one(conn: &Connection, id: GenerationId) -> Result<Option<Generation>> {
     by_id(conn, id.0.as_bytes())
+}
+
+pub(in crate::sqlite) fn count(conn: &Connection, org: &OrgId, statuses: &[Status]) -> Result<u64> {
+    let mut statement = conn.prepare_cached(COUNT)?;
+    let mut sum = 0;
+    for status in Status::ALL.into_iter().filter(|status| statuses.is_empty() || statuses.contains(status)) {
+        let count: Option<i64> = statement.query_row([org.as_str(), status.as_str()], |row| row.get(0)).optional()?;
+        sum += count.map_or(0, i64::cast_unsigned);
+    }
+    Ok(sum)
 }
 
 /// Only `work` is searched, model by model: a model whose generator is slow can have any backlog, and costs the others nothing.

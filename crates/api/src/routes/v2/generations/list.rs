@@ -58,7 +58,7 @@ pub(crate) async fn list_generations(
     Ok(json::answer(StatusCode::OK, room.hold(array(found))))
 }
 
-fn statuses(query: &Query) -> Result<Option<Vec<Status>>, ApiError> {
+pub(super) fn statuses(query: &Query) -> Result<Option<Vec<Status>>, ApiError> {
     let Some(names) = query.list("status")? else { return Ok(None) };
     let statuses = names.iter().map(|name| Status::parse(name)).collect::<Option<Vec<_>>>();
     match statuses {

@@ -1,0 +1,4 @@
+//! `/v2/generations`
+mod count;
+mod list;
+mod one;
