@@ -82,6 +82,23 @@ fn rows_that_end_at_the_same_time_agree_which_is_the_last() {
 }
 
 #[test]
+fn a_canceled_row_is_counted_and_may_be_the_last() {
+    let mut play = Play::new("0s");
+    play.stage.slow.script([takes(1_000), takes(60_000)]);
+    let batch = submit(&mut play, &[SLOW_MODEL; 2], None);
+    play.stage.advance(2_000);
+    let rows = play.stage.generations(&OrgId::new(ORG));
+    let id = rows.iter().find(|row| !row.is_final()).expect("a row at work").id;
+    let engine = play.engine();
+    let answer = play.stage.run(60_000, async move { engine.cancel(&OrgId::new(ORG), id).await });
+    assert_eq!(answer.expect("an answer").expect("canceled").status(), RowStatus::Failed);
+    play.stage.run_ready();
+    let found = read(&play, &batch);
+    assert_eq!((found.status(), found.counts.succeeded, found.counts.failed), (Status::Completed, 1, 1));
+    assert_eq!(posts_to(&play, BATCH_URL).len(), 1);
+}
+
+#[test]
 fn a_batch_survives_crashes() {
     let mut play = Play::new("0s");
     play.stage.slow.script([takes(1_000); 20]);
