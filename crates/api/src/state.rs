@@ -6,6 +6,7 @@ use postsync_core::batch::RowLimits;
 use postsync_core::egress_rules::EgressRules;
 use postsync_core::limits;
 use postsync_core::model::Routing;
+use postsync_core::price::Prices;
 use postsync_engine::Engine;
 
 use crate::auth::KeyCache;
@@ -27,6 +28,8 @@ pub struct ApiSettings {
     pub batch_rows: RowLimits,
     /// Which generator each model goes to.
     pub routing: Routing,
+    /// `prices`: what a second of each model's video costs.
+    pub prices: Prices,
     /// Where webhooks and fetches may go.
     pub rules: EgressRules,
     /// `metrics.open`: whether `GET /metrics` needs no key.
@@ -41,6 +44,7 @@ impl Default for ApiSettings {
             input_bytes_max: limits::INPUT_BYTES_MAX,
             batch_rows: RowLimits::default(),
             routing: Routing::default(),
+            prices: Prices::default(),
             rules: EgressRules::default(),
             metrics_open: false,
         }

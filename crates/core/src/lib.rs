@@ -31,6 +31,7 @@ pub mod model;
 pub mod moment;
 pub mod outcome;
 pub mod parking;
+pub mod price;
 pub mod relay;
 pub mod replay;
 pub mod retention;

@@ -47,6 +47,9 @@ pub(crate) struct Make {
     pub(crate) visual: String,
     pub(crate) audio: String,
     pub(crate) output: String,
+    /// Stands in the video's metadata.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
     pub(crate) options: postsync_lipsync::Options,
     pub(crate) limits: postsync_lipsync::Limits,
     pub(crate) tools: postsync_lipsync::Tools,

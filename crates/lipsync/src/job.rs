@@ -23,7 +23,12 @@ pub struct Job {
     pub limits: Limits,
     /// Which programs to use.
     pub tools: Tools,
+    /// Whose result it is: stands behind [`crate::PROVENANCE`] in the file's metadata. Cut to [`NAME_CHARS_MAX`] plain characters.
+    pub name: Option<String>,
 }
+
+/// Of [`Job::name`].
+const NAME_CHARS_MAX: usize = 100;
 
 impl Job {
     /// A job with default options, limits and tools.
@@ -41,6 +46,19 @@ impl Job {
             options: Options::default(),
             limits: Limits::default(),
             tools: Tools::default(),
+            name: None,
+        }
+    }
+
+    /// What the result says of itself in its metadata.
+    pub(crate) fn tag(&self) -> String {
+        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ' ' | '.');
+        match &self.name {
+            Some(name) => {
+                let name: String = name.chars().filter(plain).take(NAME_CHARS_MAX).collect();
+                format!("{}; {name}", crate::PROVENANCE)
+            }
+            None => crate::PROVENANCE.to_owned(),
         }
     }
 }

@@ -133,7 +133,8 @@ impl Work<'_> {
         let file = self.scratch.file("result.mp4");
         let aspect = visual.pixel_aspect.as_deref();
         let (frames, colour) = (plan.total, &visual.colour);
-        let target = Target { picture: &picture, rate, frames, pixel_aspect: aspect, colour, file: &file };
+        let tag = self.job.tag();
+        let target = Target { picture: &picture, rate, frames, pixel_aspect: aspect, colour, file: &file, tag: &tag };
         self.render(input, plan, performance, &target, &speech)?;
         deliver(&file, &self.job.output)?;
         Ok(Report {

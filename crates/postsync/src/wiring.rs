@@ -230,6 +230,7 @@ fn api_settings(settings: &Settings, public_url: &str) -> ApiSettings {
         input_bytes_max: settings.input_bytes_max,
         batch_rows: settings.batch_rows,
         routing: settings.routing.clone(),
+        prices: settings.prices.clone(),
         rules: settings.rules.clone(),
         metrics_open: settings.metrics_open,
     }

@@ -17,6 +17,7 @@ use examples::Examples;
         (name = "generations", description = "Lip-sync jobs, as in Sync's v2 API"),
         (name = "assets", description = "Uploaded files and registered URLs"),
         (name = "batches", description = "Many lip-sync jobs with one request"),
+        (name = "costs", description = "What a generation will cost"),
         (name = "models", description = "What can be asked for"),
         (name = "voices", description = "Who can be asked to speak, and speech"),
         (name = "deliveries", description = "What became of webhooks"),

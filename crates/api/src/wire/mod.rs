@@ -2,6 +2,7 @@
 mod asset;
 mod attempt;
 mod batch;
+mod cost;
 mod delivery;
 mod destination;
 mod endpoint;
@@ -14,6 +15,7 @@ mod voice;
 pub use asset::{AssetBody, AssetPageBody, CreateUpload, RegisterAsset, UpdateAsset, UploadTarget};
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
 pub use batch::{BatchBody, BatchMetrics, BatchRow, BatchValidated, CreateBatch, CreateBatchForm};
+pub use cost::{CostEstimate, EstimateCost, EstimatedCost};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};
 pub use destination::{DestinationItem, DestinationPage};
 pub use endpoint::{CreateEndpoint, EndpointItem, EndpointPage, NewEndpointItem, UpdateEndpoint};

@@ -98,6 +98,9 @@ codes! {
     GENERATION_INFRA_SERVICE_UNAVAILABLE = "generation_infra_service_unavailable", 503,
         "The server does not take generations right now.", "Try again in a few seconds.";
 
+    COST_ESTIMATE_UNAVAILABLE = "cost_estimate_unavailable", 422,
+        "The cost can not be estimated.", "Use assets as inputs, whose length is known, or POST /v2/generations/estimate with a duration.";
+
     // Looking things up.
     GENERATION_NOT_FOUND = "generation_not_found", 404,
         "The generation does not exist.", "Check the id; generations of other organizations are not visible.";

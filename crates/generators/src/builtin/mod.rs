@@ -103,6 +103,7 @@ impl Builtin {
             visual: file(ItemKind::is_visual, "The model mesh-1 needs a video or an image.")?,
             audio: file(|kind| !kind.is_visual(), "The model mesh-1 needs an audio or a text.")?,
             output: OUTPUT.into(),
+            name: Some(format!("generation {}", job.id)),
             options,
             limits: self.settings.limits.clone(),
             tools: tools(&self.settings),

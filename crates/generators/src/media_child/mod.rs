@@ -106,7 +106,7 @@ fn make_video(make: Make, folder: &std::path::Path) -> Said {
     // Absolute, because ffmpeg runs in a folder of its own further down.
     let file = |name: &str| folder.join(name);
     let mut job = Job::new(file(&make.visual), file(&make.audio), file(&make.output), folder);
-    (job.options, job.limits, job.tools) = (make.options, make.limits, make.tools);
+    (job.options, job.limits, job.tools, job.name) = (make.options, make.limits, make.tools, make.name);
     match postsync_lipsync::run(&job, &mut Reporter::default()) {
         Ok(report) => Said::Done { duration_ms: report::milliseconds(report.duration_s) },
         Err(error) => {

@@ -22,6 +22,14 @@ pub(crate) async fn makes_a_video_and_leaves_nothing_else() {
     assert_eq!(path, world.folder.join("output"));
     assert!((900..=1_100).contains(&duration_ms), "{duration_ms}");
     assert_eq!(sniff(&fs::read(&path).unwrap()).content_type, "video/mp4");
+    let tag = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "format_tags=comment", "-of", "default=nw=1:nk=1"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let tag = String::from_utf8(tag.stdout).unwrap();
+    assert!(tag.contains("synthetic"), "{tag}");
+    assert!(tag.trim().ends_with("; generation 018f2f6e-6d3a-7b6a-8c6e-0123456789ab"), "{tag}");
     assert_eq!(progress.percent(), 100);
     assert_eq!(world.files(), ["input-0", "input-1", "output"]);
     assert_eq!(world.processes(), [""; 0]);

@@ -32,6 +32,8 @@ pub(crate) struct Target<'a> {
     pub(crate) pixel_aspect: Option<&'a str>,
     pub(crate) colour: &'a Colour,
     pub(crate) file: &'a Path,
+    /// What it says of itself.
+    pub(crate) tag: &'a str,
 }
 
 /// A running encoder.
@@ -73,7 +75,7 @@ impl Encoder {
         if speech.channels > 2 {
             command.args(["-ac", "2"]);
         }
-        command.args(["-movflags", "+faststart", "-metadata", &format!("comment={PROVENANCE}"), "-f", "mp4"]);
+        command.args(["-movflags", "+faststart", "-metadata", &format!("comment={}", target.tag), "-f", "mp4"]);
         command.arg(file_url(target.file)).stdin(Stdio::piped());
         let process = Process::spawn(command, stop)?;
         let pipe = Some(process.stdin()?);

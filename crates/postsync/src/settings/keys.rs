@@ -130,6 +130,11 @@ pub(crate) const KEYS: &[Key] = &[
         "elevenlabs.api_key",
         "The operator's key at ElevenLabs: voices that are not built in are spoken there. Without one the built-in ones stand in.",
     ),
+    key(
+        "prices",
+        "",
+        "What a second of a model's video costs in dollars, for estimates: lipsync-2=0.05,sync-3=0.1. Others cost nothing.",
+    ),
     key("metrics.open", "false", "Whether GET /metrics needs no key."),
     key("shutdown.grace", "20s", "How long work under way may go on after SIGTERM."),
     key(

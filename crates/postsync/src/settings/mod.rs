@@ -17,6 +17,7 @@ use postsync_core::batch::RowLimits;
 use postsync_core::egress_rules::{Allow, AllowError, EgressRules};
 use postsync_core::limits::BATCH_ROWS_SETTING_MAX;
 use postsync_core::model::{MODELS, Route, Routing};
+use postsync_core::price::Prices;
 use postsync_core::retention::Retention;
 use postsync_core::schedule::{Schedule, parse_duration};
 use postsync_core::space::Budget;
@@ -71,6 +72,7 @@ pub(crate) struct Settings {
     pub(crate) budget: Budget,
     pub(crate) batch_rows: RowLimits,
     pub(crate) json_bytes_max: usize,
+    pub(crate) prices: Prices,
     pub(crate) metrics_open: bool,
     pub(crate) shutdown_grace: Duration,
     pub(crate) log_level: String,
@@ -159,6 +161,7 @@ impl Judge<'_> {
             budget: self.budget(),
             batch_rows: self.batch_rows(),
             json_bytes_max: usize::try_from(self.bytes("limits.json_bytes_max")).unwrap_or(usize::MAX),
+            prices: self.prices(),
             metrics_open: self.flag("metrics.open"),
             shutdown_grace: self.duration("shutdown.grace", 0, 3600),
             log_level: self.log_level(),
@@ -286,6 +289,13 @@ impl Judge<'_> {
                 self.mistakes.push(format!("delivery.schedule (POSTSYNC_DELIVERY_SCHEDULE): {error}"));
                 Schedule::default()
             })
+    }
+
+    fn prices(&mut self) -> Prices {
+        Prices::parse(self.values.text("prices")).unwrap_or_else(|why| {
+            self.mistakes.push(format!("prices (POSTSYNC_PRICES): {why}"));
+            Prices::default()
+        })
     }
 
     fn rules(&mut self) -> EgressRules {

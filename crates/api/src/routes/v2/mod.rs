@@ -2,6 +2,7 @@
 pub(super) mod assets;
 pub(super) mod batch;
 pub(super) mod batch_result;
+pub(super) mod costs;
 pub(super) mod errors;
 pub(super) mod generate;
 pub(super) mod generations;

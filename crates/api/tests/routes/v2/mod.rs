@@ -1,6 +1,7 @@
 mod assets;
 mod auth;
 mod batch;
+mod costs;
 mod errors;
 mod generate;
 mod generations;
