@@ -38,6 +38,7 @@ pub mod retention;
 pub mod rotation;
 pub mod rule;
 pub mod schedule;
+pub mod segment;
 pub mod sent;
 pub mod sniff;
 pub mod space;

@@ -46,6 +46,9 @@ pub(crate) struct Make {
     /// Inputs lie above the child's folder, and are only read.
     pub(crate) visual: String,
     pub(crate) audio: String,
+    /// Where the clip has parts with voices of their own: these in place of `audio`.
+    #[serde(default)]
+    pub(crate) parts: Vec<Part>,
     pub(crate) output: String,
     /// Stands in the video's metadata.
     #[serde(default)]
@@ -53,6 +56,16 @@ pub(crate) struct Make {
     pub(crate) options: postsync_lipsync::Options,
     pub(crate) limits: postsync_lipsync::Limits,
     pub(crate) tools: postsync_lipsync::Tools,
+}
+
+/// A part of a clip with a voice of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) audio: String,
+    pub(crate) start_s: f64,
+    pub(crate) end_s: f64,
+    pub(crate) from_s: f64,
+    pub(crate) to_s: Option<f64>,
 }
 
 /// One look into a file.

@@ -38,6 +38,7 @@ pub use job::{Job, Limits, Observer, Progress, Report, Tools};
 pub use media::{
     encode::PROVENANCE,
     examine::{Examined, examine},
+    lay::{Piece, lay},
     probe::{MediaInfo, Role, probe},
 };
 pub use options::{ActiveSpeaker, Options, SyncMode};

@@ -102,6 +102,10 @@ pub struct CreateGeneration {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub options: Option<serde_json::Value>,
+    /// Parts of the clip with voices of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 100)]
+    pub segments: Option<Vec<SegmentItem>>,
     /// Told by a signed POST when the generation has ended. https.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<String>,
@@ -111,6 +115,37 @@ pub struct CreateGeneration {
     /// What its webhook gets in place of the server's settings; never echoed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postsync: Option<DeliveryTerms>,
+}
+
+/// A part of the clip with a voice of its own. Times are seconds.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SegmentItem {
+    /// Where it begins in the clip.
+    #[schema(example = 0.5, minimum = 0)]
+    pub start_time: f64,
+    /// Where it ends.
+    #[schema(example = 2.0, minimum = 0)]
+    pub end_time: f64,
+    /// Its voice.
+    pub audio_input: SegmentVoice,
+}
+
+/// Which voice, and which piece of it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SegmentVoice {
+    /// The `refId` of an item of type audio or text.
+    #[schema(example = "a")]
+    pub ref_id: String,
+    /// Where the piece begins in the voice; only with `endTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub start_time: Option<f64>,
+    /// Where it ends there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub end_time: Option<f64>,
 }
 
 /// A schedule and a timeout in place of the server's.

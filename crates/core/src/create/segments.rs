@@ -1,5 +1,5 @@
-//! `segments`: parts of the clip with a voice of their own. The shape is judged for every model; the built-in one does not
-//! cut by segments, and says so rather than make the whole clip with one voice.
+//! `segments`: parts of the clip with a voice of their own. The shape is judged for every model; what the built-in one can't make of
+//! them it says, rather than make something else.
 use std::collections::HashSet;
 
 use serde_json::Value;
@@ -8,20 +8,45 @@ use super::Refusal;
 use crate::error_code;
 use crate::input::Item;
 use crate::model::Route;
+use crate::segment;
+
+/// More would be no clip but a programme, and each is a piece of a graph that ffmpeg holds.
+const SEGMENTS_MAX: usize = 100;
 
 pub(super) fn judge(segments: &Value, items: &[Item], route: Route) -> Result<(), Refusal> {
     let Value::Array(segments) = segments else {
         return Err(refused("segments", "must be a list"));
     };
-    if route == Route::Builtin && !segments.is_empty() {
-        return Err(refused("segments", "are not supported by the built-in model: send one generation for each part"));
+    if segments.len() > SEGMENTS_MAX {
+        return Err(refused("segments", &format!("has {} entries; it may have {SEGMENTS_MAX}", segments.len())));
     }
     let voices = items.iter().filter(|item| !item.kind.is_visual());
     let ref_ids: HashSet<&str> = voices.filter_map(|item| item.ref_id.as_deref()).collect();
     for (i, segment) in segments.iter().enumerate() {
         judge_one(&format!("segments[{i}]"), segment, &ref_ids)?;
     }
-    Ok(())
+    if route == Route::Builtin { of_the_builtin(segments) } else { Ok(()) }
+}
+
+/// One voice at a time, and one manner for the whole clip.
+fn of_the_builtin(segments: &[Value]) -> Result<(), Refusal> {
+    for (i, segment) in segments.iter().enumerate() {
+        if segment.get("optionsOverride").is_some_and(|options| !options.is_null()) {
+            let field = format!("segments[{i}].optionsOverride");
+            return Err(refused(&field, "is not supported by the built-in model: options hold for the whole clip"));
+        }
+    }
+    let read = segment::read(&Value::from(segments)).unwrap_or_default();
+    match segment::overlapping(&read) {
+        None => Ok(()),
+        Some(over) => {
+            let what = format!(
+                "begin at {} s before the one in front of it has ended; the built-in model takes one voice at a time",
+                over.start_s
+            );
+            Err(refused("segments", &what))
+        }
+    }
 }
 
 fn judge_one(field: &str, segment: &Value, ref_ids: &HashSet<&str>) -> Result<(), Refusal> {

@@ -176,9 +176,18 @@ fn good_options_pass() {
 }
 
 #[test]
-fn segments_are_judged_and_the_builtin_model_says_that_it_does_not_cut() {
+fn segments_are_judged_and_the_builtin_model_says_what_it_can_not_make() {
     let good = json!([{"startTime": 0, "endTime": 1.5, "audioInput": {"refId": "a"}}]);
-    assert_eq!(refused(json!({"segments": good})), ("segments".into(), "generation_input_segments_invalid"));
+    assert_eq!(judged(body(json!({"segments": good}))).unwrap().request.segments, Some(good.to_string()));
+    let over = json!([good[0], {"startTime": 1.4, "endTime": 2, "audioInput": {"refId": "a"}}]);
+    assert_eq!(refused(json!({"segments": over})), ("segments".into(), "generation_input_segments_invalid"));
+    let mut other = good.clone();
+    other[0]["optionsOverride"] = json!({"temperature": 1});
+    assert_eq!(refused(json!({"segments": other})).0, "segments[0].optionsOverride");
+    for passes in [&over, &other] {
+        assert!(judged(body(json!({"segments": passes, "model": "sync-3"}))).is_ok(), "others may be able to");
+    }
+    assert_eq!(refused(json!({"segments": vec![good[0].clone(); 101], "model": "sync-3"})).0, "segments");
     assert!(judged(body(json!({"segments": []}))).is_ok());
     let passed = judged(body(json!({"segments": good, "model": "sync-3", "input": [video(), audio(), audio()]})));
     assert_eq!(passed.unwrap().request.segments, Some(good.to_string()));

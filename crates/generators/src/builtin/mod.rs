@@ -23,10 +23,11 @@ use postsync_core::error_code::{
 };
 use postsync_core::generation::Failure;
 use postsync_core::input::ItemKind;
-use postsync_engine::ports::{Cancel, Generator, GeneratorError, Inputs, Job, JobOutput, Progress};
+use postsync_core::segment::{self, Segment};
+use postsync_engine::ports::{Cancel, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
 use tokio::time::timeout;
 
-use crate::order::{ChildLimits, Make, Order, Said, Work};
+use crate::order::{ChildLimits, Make, Order, Part, Said, Work};
 use process::Process;
 use session::{EXIT_GRACE, Session, Trouble};
 use verdict::Unfit;
@@ -102,6 +103,7 @@ impl Builtin {
         Ok(Make {
             visual: file(ItemKind::is_visual, "The model mesh-1 needs a video or an image.")?,
             audio: file(|kind| !kind.is_visual(), "The model mesh-1 needs an audio or a text.")?,
+            parts: parts(job)?,
             output: OUTPUT.into(),
             name: Some(format!("generation {}", job.id)),
             options,
@@ -175,6 +177,20 @@ impl Builtin {
             Unfit::Storage => GeneratorError::Failed(Failure::of(GENERATION_INFRA_STORAGE_ERROR)),
         })
     }
+}
+
+/// The parts of the clip that have voices of their own. Judged at create: what can't be read here is a fault of ours.
+fn parts(job: &Job) -> Result<Vec<Part>, Failure> {
+    let Some(text) = &job.request.segments else { return Ok(Vec::new()) };
+    let unreadable = || Failure::of(GENERATION_PIPELINE_FAILED);
+    let segments = serde_json::from_str(text).ok().and_then(|value| segment::read(&value)).ok_or_else(unreadable)?;
+    let part = |Segment { start_s, end_s, ref_id, from_s, to_s }: Segment| {
+        let is_it = |input: &&JobInput| !input.item.kind.is_visual() && input.item.ref_id.as_ref() == Some(&ref_id);
+        let file = job.inputs.iter().find(is_it)?.file.as_deref()?;
+        let audio = format!("../{}", name_in(&job.folder, file)?);
+        Some(Part { audio, start_s, end_s, from_s, to_s })
+    };
+    segments.into_iter().map(part).collect::<Option<_>>().ok_or_else(unreadable)
 }
 
 /// How a conversation ended.

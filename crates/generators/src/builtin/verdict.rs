@@ -80,6 +80,7 @@ pub(crate) fn take_output(
     });
     let judged = copied.and_then(|head| match sniff(&head).content_type {
         found if found == wanted => Ok(()),
+        _ if wanted == "video/mp4" => Err(Unfit::Child("The media process left an output that is not an mp4.")),
         _ => Err(Unfit::Child("The media process left an output of another kind.")),
     });
     if judged.is_err() {

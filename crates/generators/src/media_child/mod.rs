@@ -15,15 +15,18 @@ mod speak;
 pub use check::NEEDED;
 
 use std::io::{self, BufRead, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use postsync_lipsync::{Job, Tools};
+use postsync_lipsync::{Job, Piece, Report, SyncMode, Tools, lay};
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, setpgid};
 
-use crate::order::{Look, Looked, Make, ORDER_BYTES_MAX, Order, Said, Work};
+use crate::order::{Look, Looked, Make, ORDER_BYTES_MAX, Order, Part, Said, Work};
 use report::{Reporter, say};
+
+/// The voices of a clip's parts, laid onto one timeline, in the child's folder.
+const VOICES: &str = "voices";
 
 /// Exit code of a child that did not come to work.
 const NOT_STARTED: u8 = 2;
@@ -55,7 +58,7 @@ fn run() -> io::Result<()> {
     };
     limits::put_on(&order.limits)?;
     let inputs = match &order.work {
-        Work::Make(make) => vec![folder.join(&make.visual), folder.join(&make.audio)],
+        Work::Make(make) => inputs_of(make, &folder),
         Work::Look(look) => vec![look.file.clone()],
         Work::Check(_) | Work::Speak(_) => Vec::new(),
     };
@@ -102,12 +105,13 @@ fn end_with_the_server() -> io::Result<()> {
     thread::Builder::new().name("control".into()).spawn(wait).map(drop)
 }
 
-fn make_video(make: Make, folder: &std::path::Path) -> Said {
-    // Absolute, because ffmpeg runs in a folder of its own further down.
-    let file = |name: &str| folder.join(name);
-    let mut job = Job::new(file(&make.visual), file(&make.audio), file(&make.output), folder);
-    (job.options, job.limits, job.tools, job.name) = (make.options, make.limits, make.tools, make.name);
-    match postsync_lipsync::run(&job, &mut Reporter::default()) {
+fn inputs_of(make: &Make, folder: &Path) -> Vec<PathBuf> {
+    let parts = make.parts.iter().map(|part| &part.audio);
+    [&make.visual, &make.audio].into_iter().chain(parts).map(|file| folder.join(file)).collect()
+}
+
+fn make_video(make: Make, folder: &Path) -> Said {
+    match made(make, folder) {
         Ok(report) => Said::Done { duration_ms: report::milliseconds(report.duration_s) },
         Err(error) => {
             report::complain(error.detail().unwrap_or_default());
@@ -116,7 +120,34 @@ fn make_video(make: Make, folder: &std::path::Path) -> Said {
     }
 }
 
-fn look_into(look: &Look, folder: &std::path::Path) -> Said {
+fn made(make: Make, folder: &Path) -> Result<Report, postsync_lipsync::Error> {
+    // Absolute, because ffmpeg runs in a folder of its own further down.
+    let file = |name: &str| folder.join(name);
+    let mut job = Job::new(file(&make.visual), file(&make.audio), file(&make.output), folder);
+    (job.options, job.limits, job.tools, job.name) = (make.options, make.limits, make.tools, make.name);
+    let pieces: Vec<Piece> = make.parts.iter().map(|part| piece(part, folder)).collect();
+    if let Some(last) = pieces.last() {
+        job.audio = file(VOICES);
+        let video_s = lay(&job.visual, &pieces, &job.audio, folder, &job.limits, &job.tools)?;
+        // The clip goes on behind its last part; where it is shorter, the client says how it is made longer.
+        if video_s >= last.end_s {
+            job.options.sync_mode = SyncMode::Silence;
+        }
+    }
+    let report = postsync_lipsync::run(&job, &mut Reporter::default());
+    if !pieces.is_empty() {
+        // It goes with its folder at the latest.
+        let _ = std::fs::remove_file(&job.audio);
+    }
+    report
+}
+
+fn piece(part: &Part, folder: &Path) -> Piece {
+    let Part { audio, start_s, end_s, from_s, to_s } = part;
+    Piece { audio: folder.join(audio), start_s: *start_s, end_s: *end_s, from_s: *from_s, to_s: *to_s }
+}
+
+fn look_into(look: &Look, folder: &Path) -> Said {
     let thumbnail = folder.join(&look.thumbnail);
     match postsync_lipsync::examine(&look.file, &thumbnail, folder, &look.limits, &look.tools) {
         Ok(postsync_lipsync::Examined { info, has_thumbnail }) => {

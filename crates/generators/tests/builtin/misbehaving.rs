@@ -145,13 +145,14 @@ pub(crate) async fn jobs_that_are_no_work_for_a_child() {
     let builtin = Builtin::new(settings(world.script("touch started")));
     let mut outside = world.job();
     outside.inputs[0].file = Some(world.data.join("master.key"));
-    let mut text = world.job();
-    text.inputs[1].item.kind = ItemKind::Text;
+    let mut unspoken = world.job();
+    unspoken.inputs[1].item.kind = ItemKind::Text;
+    unspoken.inputs[1].file = None;
     let mut options = world.job();
     options.request.options = Some("{\"sync_mode\":\"sideways\"}".into());
     for (job, code) in [
         (outside, "generation_pipeline_failed"),
-        (text, "generation_input_validation_failed"),
+        (unspoken, "generation_pipeline_failed"),
         (options, "generation_input_validation_failed"),
     ] {
         let made = builtin.generate(job, Progress::default(), Cancel::default()).await;

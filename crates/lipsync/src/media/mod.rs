@@ -8,6 +8,7 @@ pub(crate) mod audio;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod examine;
+pub(crate) mod lay;
 pub(crate) mod playback;
 pub(crate) mod probe;
 pub(crate) mod process;

@@ -75,7 +75,7 @@ impl Footage {
         path
     }
 
-    fn made(&self, name: &str, arguments: &[&str]) -> PathBuf {
+    pub(crate) fn made(&self, name: &str, arguments: &[&str]) -> PathBuf {
         let path = self.0.join(name);
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-v", "error", "-y"]).args(arguments).arg(&path).stdin(Stdio::null());
@@ -85,6 +85,6 @@ impl Footage {
     }
 }
 
-fn sample_path() -> String {
+pub(crate) fn sample_path() -> String {
     repository().join("crates/lipsync/samples/astronaut.png").to_str().unwrap().to_owned()
 }

@@ -84,3 +84,76 @@ async fn with_a_key_other_voices_are_those_of_elevenlabs() {
     let voice = server.api().get("/v2/voices/v1?provider=elevenlabs").await.expect(200);
     assert_eq!(voice["name"], "Ada");
 }
+
+/// How loud a span of a video's sound is at most, in dB.
+fn loudest_db(video: &std::path::Path, from_s: f64, length_s: f64) -> f64 {
+    let times = ["-ss", &from_s.to_string(), "-t", &length_s.to_string()].map(str::to_owned);
+    let output = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner"])
+        .args(times)
+        .args(["-i", video.to_str().unwrap(), "-vn", "-af", "volumedetect", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let loudest = said.lines().find_map(|line| line.split_once("max_volume: ")?.1.strip_suffix(" dB")?.parse().ok());
+    loudest.unwrap_or_else(|| panic!("{said}"))
+}
+
+#[tokio::test]
+async fn parts_of_a_clip_have_voices_of_their_own_and_silence_between() {
+    let setup = Setup::new();
+    let footage = Footage::new(setup.home());
+    let file = std::fs::read(footage.made(
+        "long.mp4",
+        &[
+            "-loop",
+            "1",
+            "-i",
+            &crate::footage::sample_path(),
+            "-t",
+            "4",
+            "-r",
+            "12",
+            "-vf",
+            "scale=256:256",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            "libx264",
+        ],
+    ))
+    .unwrap();
+    let portrait = Receiver::start(None, move |_| {
+        Reply::Bytes(
+            [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.len()).into_bytes(), file.clone()].concat(),
+        )
+    })
+    .await;
+    let server = setup.start().await;
+    let named = |script: &str, name: &str| {
+        let mut item = text(script, "en-us");
+        item["refId"] = name.into();
+        item
+    };
+    let body = json!({
+        "model": "mesh-1",
+        "input": [{"type": "video", "url": portrait.url("/p.mp4")}, named("One and two and three.", "a"), named("Four and five.", "b")],
+        "segments": [
+            {"startTime": 2.5, "endTime": 3.25, "audioInput": {"refId": "b"}},
+            {"startTime": 0.5, "endTime": 1.25, "audioInput": {"refId": "a", "startTime": 0.1, "endTime": 0.8}},
+        ],
+    });
+    let id = server.api().create(&body).await;
+    let ended = server.api().ended(&id).await;
+    assert_eq!(ended["status"], "COMPLETED", "{ended}");
+    let seconds = ended["outputDuration"].as_f64().unwrap();
+    assert!((3.8..4.3).contains(&seconds), "as long as the clip: {seconds}");
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let video = http.get(ended["outputUrl"].as_str().unwrap()).send().await.unwrap().bytes().await.unwrap();
+    let path = setup.home().join("made.mp4");
+    std::fs::write(&path, video).unwrap();
+    for (from_s, is_loud) in [(0.05, false), (0.6, true), (1.5, false), (2.6, true), (3.5, false)] {
+        let loudest = loudest_db(&path, from_s, 0.3);
+        assert_eq!(loudest > -30.0, is_loud, "{loudest} dB at {from_s} s");
+    }
+}

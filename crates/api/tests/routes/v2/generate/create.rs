@@ -75,7 +75,7 @@ async fn refusals_name_the_field() {
     400 generation_input_validation_failed input[1].provider.script
     400 generation_input_validation_failed input[1].url
     400 asset_not_found input[1].assetId
-    400 generation_input_segments_invalid segments
+    400 generation_input_segments_invalid segments[0].audioInput.refId
     400 generation_input_validation_failed options.sync_mode
     400 generation_input_validation_failed options.temperature
     400 generation_input_validation_failed webhookUrl
