@@ -1,7 +1,8 @@
 //! Who calls: a key's text becomes an organization and its scopes.
 //!
 //! Keys are looked up by their SHA-256 and remembered for a second, so that polling clients cost no query each time and a
-//! revoked key stops working within that second. A key's text is never stored, logged or shown.
+//! revoked key stops working within that second. A key's text is never stored, logged or shown. That a key was used is written
+//! down at most once a minute.
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,11 +11,14 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use postsync_core::access::{Scope, Scopes, key_hash};
-use postsync_core::ids::OrgId;
+use postsync_core::access::{AccessChange, ApiKey, Scope, Scopes, USED_AGAIN_MS, key_hash};
+use postsync_core::change::Change;
+use postsync_core::ids::{KeyId, OrgId};
+use postsync_core::plan::Allowance;
 use postsync_core::time::Timestamp;
 
 use crate::error::ApiError;
+use crate::limits::{Kind, Peer};
 use crate::state::ApiState;
 
 /// How long a key is believed without looking: what `keys revoke` does is honoured within it.
@@ -32,11 +36,31 @@ pub(crate) struct Creator(pub(crate) OrgId);
 /// A caller whose key has the scope `admin`.
 pub(crate) struct Admin(pub(crate) OrgId);
 
+/// A caller of `POST /v2/generate`, with what its organization may do.
+pub(crate) struct Generating {
+    pub(crate) org: OrgId,
+    pub(crate) allowance: Allowance,
+}
+
+/// Who may read the metrics: a reader, or everybody where that is set.
+pub(crate) struct MetricsReader;
+
 impl FromRequestParts<ApiState> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        authenticate(state, &parts.headers, Scope::Admin).await.map(Self)
+        authenticate(state, parts, Scope::Admin).await.map(Self)
+    }
+}
+
+impl FromRequestParts<ApiState> for MetricsReader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        if !state.settings.metrics_open {
+            authenticate(state, parts, Scope::Read).await?;
+        }
+        Ok(Self)
     }
 }
 
@@ -49,7 +73,7 @@ pub(crate) struct Staying {
 impl Staying {
     /// Whether the key still works.
     pub(crate) async fn may_stay(&self, state: &ApiState) -> Result<(), ApiError> {
-        allowed(state, self.key, Scope::Read).await.map(|_| ())
+        known(state, self.key).await?.allow(Scope::Read)
     }
 }
 
@@ -57,8 +81,8 @@ impl FromRequestParts<ApiState> for Staying {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        let key = key_hash(key_of(&parts.headers)?);
-        Ok(Self { org: allowed(state, key, Scope::Read).await?, key })
+        let org = authenticate(state, parts, Scope::Read).await?;
+        Ok(Self { org, key: key_hash(key_of(&parts.headers)?) })
     }
 }
 
@@ -66,7 +90,7 @@ impl FromRequestParts<ApiState> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        authenticate(state, &parts.headers, Scope::Read).await.map(Self)
+        authenticate(state, parts, Scope::Read).await.map(Self)
     }
 }
 
@@ -74,22 +98,49 @@ impl FromRequestParts<ApiState> for Creator {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        authenticate(state, &parts.headers, Scope::Generate).await.map(Self)
+        authenticate(state, parts, Scope::Generate).await.map(Self)
     }
 }
 
-/// The organization of the request's key, if it may do what wants `scope`.
-pub(crate) async fn authenticate(state: &ApiState, headers: &HeaderMap, scope: Scope) -> Result<OrgId, ApiError> {
-    allowed(state, key_hash(key_of(headers)?), scope).await
+impl FromRequestParts<ApiState> for Generating {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let known = signed_in(state, parts).await?;
+        known.allow(Scope::Generate)?;
+        state.limits.take(Kind::Create, known.allowance.generate_per_minute, known.key)?;
+        Ok(Self { org: known.org, allowance: known.allowance })
+    }
 }
 
-async fn allowed(state: &ApiState, hash: [u8; 32], scope: Scope) -> Result<OrgId, ApiError> {
-    let now = state.engine.now();
-    let known = match state.keys.get(&hash, now) {
-        Some(known) => known,
-        None => look_up(state, hash, now).await?,
+/// The organization of the request's key, if it may do what wants `scope`, and may ask again by now.
+pub(crate) async fn authenticate(state: &ApiState, parts: &Parts, scope: Scope) -> Result<OrgId, ApiError> {
+    let known = signed_in(state, parts).await?;
+    known.allow(scope)?;
+    state.limits.take(Kind::Other, known.allowance.requests_per_minute, known.key)?;
+    Ok(known.org)
+}
+
+/// Who asks. A key that works is looked at before its address is: what others try from there must not lock it out.
+async fn signed_in(state: &ApiState, parts: &Parts) -> Result<Known, ApiError> {
+    let known = match key_of(&parts.headers) {
+        Ok(key) => known(state, key_hash(key)).await,
+        Err(error) => Err(error),
     };
-    if known.scopes.allow(scope) { Ok(known.org) } else { Err(ApiError::forbidden(scope)) }
+    if let Err(ApiError::NoKey | ApiError::BadKey) = &known
+        && let Some(Peer(from)) = parts.extensions.get()
+    {
+        state.limits.refuse(*from)?;
+    }
+    known
+}
+
+async fn known(state: &ApiState, hash: [u8; 32]) -> Result<Known, ApiError> {
+    let now = state.engine.now();
+    match state.keys.get(&hash, now) {
+        Some(known) => Ok(known),
+        None => look_up(state, hash, now).await,
+    }
 }
 
 /// `x-api-key`, or a bearer token, which some users send by mistake and Sync's own clients for agents on purpose.
@@ -107,19 +158,41 @@ fn key_of(headers: &HeaderMap) -> Result<&str, ApiError> {
 async fn look_up(state: &ApiState, hash: [u8; 32], now: Timestamp) -> Result<Known, ApiError> {
     let key = state.engine.store().key_by_hash(hash).await?;
     let key = key.filter(|key| key.revoked_at.is_none()).ok_or(ApiError::BadKey)?;
-    let known = Known { org: key.org, scopes: key.scopes, at: now };
+    let allowance = state.engine.allowance(&key.org).await?;
+    note_use(state, &key, now);
+    let known = Known { key: key.id, org: key.org, scopes: key.scopes, allowance, at: now };
     state.keys.remember(hash, known.clone());
     Ok(known)
 }
 
+/// Writes down that a key was used, now and then, and keeps nobody waiting for it.
+fn note_use(state: &ApiState, key: &ApiKey, now: Timestamp) {
+    if key.last_used_at.is_some_and(|last| now.0.saturating_sub(last.0) < USED_AGAIN_MS) {
+        return;
+    }
+    let (store, used) = (state.engine.store().clone(), AccessChange::Used { id: key.id, at: now });
+    tokio::spawn(async move {
+        // Stale: another request has just written it.
+        if let Err(error) = store.apply(vec![Change::Access(used)]).await {
+            tracing::debug!(%error, "a key's use was not written down");
+        }
+    });
+}
+
 #[derive(Clone)]
 struct Known {
+    key: KeyId,
     org: OrgId,
     scopes: Scopes,
+    allowance: Allowance,
     at: Timestamp,
 }
 
 impl Known {
+    fn allow(&self, scope: Scope) -> Result<(), ApiError> {
+        if self.scopes.allow(scope) { Ok(()) } else { Err(ApiError::forbidden(scope)) }
+    }
+
     /// A clock that stepped back makes it old too: believing a key for hours would be the worse fault.
     fn is_fresh(&self, now: Timestamp) -> bool {
         now >= self.at && now.since(self.at) < REMEMBERED
@@ -138,6 +211,11 @@ impl KeyCache {
         known.get(hash).filter(|known| known.is_fresh(now)).cloned()
     }
 
+    /// It was revoked here: it need not be believed for the rest of its second.
+    pub(crate) fn forget(&self, hash: &[u8; 32]) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    }
+
     fn remember(&self, hash: [u8; 32], new: Known) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {
@@ -154,7 +232,8 @@ mod tests {
     use super::*;
 
     fn known(at: i64) -> Known {
-        Known { org: OrgId::new("default"), scopes: Scopes::new(&[Scope::Read]), at: Timestamp(at) }
+        let (org, scopes) = (OrgId::new("default"), Scopes::new(&[Scope::Read]));
+        Known { key: KeyId(1), org, scopes, allowance: Allowance::default(), at: Timestamp(at) }
     }
 
     #[test]

@@ -13,7 +13,9 @@ use postsync_core::create::Refusal;
 use postsync_core::error_code::{self, ErrorCode};
 use postsync_core::limits::CONSUMERS_MAX;
 use postsync_engine::ports::{MediaError, StoreError};
-use postsync_engine::{AssetError, CancelError, EndpointError, RemoveError, ReplayError, SubmitError};
+use postsync_engine::{
+    AssetError, CancelError, EndpointError, KeyError, NoPlace, RemoveError, ReplayError, SubmitError,
+};
 
 use crate::wire::ErrorBody;
 
@@ -22,6 +24,12 @@ const RETRY_AFTER_FULL_S: u32 = 60;
 
 /// A stop or a busy database passes in seconds.
 const RETRY_AFTER_BUSY_S: u32 = 5;
+
+/// A generation takes seconds to minutes.
+const RETRY_AFTER_PLACE_S: u32 = 10;
+
+/// The create that has the key is about to end.
+const RETRY_AFTER_KEY_S: u32 = 1;
 
 /// A refusal or a failure, on its way to the client.
 #[derive(Clone, Debug)]
@@ -41,6 +49,7 @@ pub(crate) struct Coded {
     message: Cow<'static, str>,
     field: Option<String>,
     oldest_cursor: Option<String>,
+    no_place: Option<NoPlace>,
     retry_after_s: Option<u32>,
 }
 
@@ -59,6 +68,7 @@ impl ApiError {
             message: message.into(),
             field: None,
             oldest_cursor: None,
+            no_place: None,
             retry_after_s: None,
         }))
     }
@@ -80,6 +90,17 @@ impl ApiError {
 
     pub(crate) fn forbidden(scope: Scope) -> Self {
         Self::new(error_code::INSUFFICIENT_SCOPE, format!("The API key lacks the scope {}.", scope.as_str()))
+    }
+
+    pub(crate) fn too_many_requests(retry_after_s: u32) -> Self {
+        let message = "Rate limit exceeded. Please try again later.";
+        Self::new(error_code::RATE_LIMIT_EXCEEDED, message).retry_after(retry_after_s)
+    }
+
+    pub(crate) fn too_many_batches() -> Self {
+        let message =
+            "Batch concurrency limit reached. Send it again when one of the organization's batches has ended.";
+        Self::new(error_code::CONCURRENCY_LIMIT_REACHED, message).retry_after(RETRY_AFTER_FULL_S)
     }
 
     pub(crate) fn too_many_lists() -> Self {
@@ -143,6 +164,14 @@ impl ApiError {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::NoKey | Self::BadKey => None,
+            Self::Coded(coded) => coded.retry_after_s,
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NoKey | Self::BadKey => StatusCode::UNAUTHORIZED,
@@ -167,6 +196,9 @@ impl ApiError {
             suggestion: Some(coded.code.entry().suggestion.to_owned()),
             field: coded.field.clone(),
             oldest_cursor: coded.oldest_cursor.clone(),
+            active_generations: coded.no_place.map(|no| no.active),
+            concurrency_limit: coded.no_place.map(|no| no.limit),
+            retry_after_seconds: coded.no_place.and(coded.retry_after_s),
             request_id: request_id.map(str::to_owned),
         };
         crate::json::text(&body)
@@ -220,7 +252,36 @@ impl From<SubmitError> for ApiError {
             SubmitError::Store(error) => error.into(),
             SubmitError::Stopping => Self::stopping(),
             SubmitError::NoRoom(_) => Self::no_room(),
+            SubmitError::KeyUsed => Self::key_in_use(),
             SubmitError::NoGenerator => crate::routes::no_generator().into(),
+        }
+    }
+}
+
+impl From<NoPlace> for ApiError {
+    fn from(no: NoPlace) -> Self {
+        let message = format!(
+            "The organization has {} generations pending or processing, and may have {} at once. Send it again when one has ended.",
+            no.active, no.limit
+        );
+        let mut error = Self::new(error_code::CONCURRENCY_LIMIT_REACHED, message).retry_after(RETRY_AFTER_PLACE_S);
+        if let Self::Coded(coded) = &mut error {
+            coded.no_place = Some(no);
+        }
+        error
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Reused => Self::of(error_code::IDEMPOTENCY_KEY_REUSED),
+            KeyError::Gone => {
+                let message = "The Idempotency-Key was used for a generation that was deleted since.";
+                Self::new(error_code::IDEMPOTENCY_KEY_REUSED, message)
+            }
+            KeyError::InUse => Self::key_in_use(),
+            KeyError::Store(error) => error.into(),
         }
     }
 }
@@ -306,6 +367,10 @@ impl ApiError {
     /// What is short and by how much stands in the operator's log.
     pub(crate) fn no_room() -> Self {
         storage_full("The server has too little room left on its disk; it takes no generations until there is more.")
+    }
+
+    fn key_in_use() -> Self {
+        Self::of(error_code::IDEMPOTENCY_KEY_IN_USE).retry_after(RETRY_AFTER_KEY_S)
     }
 
     pub(crate) fn stopping() -> Self {

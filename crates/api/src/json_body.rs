@@ -32,6 +32,11 @@ impl JsonBody {
         self.0
     }
 
+    /// A member, if it is there.
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// A member that must be a string.
     pub(crate) fn string(&self, name: &str) -> Result<&str, ApiError> {
         match self.0.get(name) {

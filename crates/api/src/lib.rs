@@ -14,6 +14,7 @@ mod error;
 mod form;
 mod json;
 mod json_body;
+mod limits;
 mod linger;
 mod observe;
 mod openapi;
@@ -23,6 +24,7 @@ mod routes;
 mod state;
 pub mod wire;
 
+pub use limits::Peer;
 pub use openapi::openapi;
 pub use routes::router;
 pub use state::{ApiSettings, ApiState, MetricsText};

@@ -10,6 +10,7 @@ use postsync_core::price::Prices;
 use postsync_engine::Engine;
 
 use crate::auth::KeyCache;
+use crate::limits::RequestLimits;
 use crate::room::Room;
 
 /// Renders the metrics as Prometheus text.
@@ -59,6 +60,7 @@ pub struct ApiState {
     pub(crate) metrics: MetricsText,
     pub(crate) keys: Arc<KeyCache>,
     pub(crate) room: Arc<Room>,
+    pub(crate) limits: Arc<RequestLimits>,
     /// The document at `/api-json`, printed once.
     pub(crate) document: Bytes,
 }
@@ -68,6 +70,8 @@ impl ApiState {
     #[must_use]
     pub fn new(engine: Arc<Engine>, settings: ApiSettings, metrics: MetricsText) -> Self {
         let document = Bytes::from(crate::openapi::document_at(&settings.public_url).to_string());
-        Self { engine, settings: Arc::new(settings), metrics, keys: Arc::default(), room: Arc::default(), document }
+        let limits = Arc::new(RequestLimits::new(engine.clock().clone()));
+        let (keys, room) = (Arc::default(), Arc::default());
+        Self { engine, settings: Arc::new(settings), metrics, keys, room, limits, document }
     }
 }

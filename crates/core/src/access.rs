@@ -84,6 +84,10 @@ pub struct Organization {
     pub id: OrgId,
     /// What people call it.
     pub name: String,
+    /// Its plan, if it has one of its own; see [`plan`](crate::plan).
+    pub plan: Option<String>,
+    /// How many generations it may have at once, whatever its plan says.
+    pub concurrency: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -105,6 +109,41 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// Since when it does not work any more.
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, up to [`USED_AGAIN_MS`] ago.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// The use of a key is written down no oftener than this: it is there for people who look for keys that nobody needs.
+pub const USED_AGAIN_MS: i64 = 60 * 1000;
+
+/// What is written down of who may do what, beside organizations, keys and secrets themselves.
+#[derive(Clone, Debug)]
+pub enum AccessChange {
+    /// A key was used. Fence: it exists, and its last use on record is [`USED_AGAIN_MS`] old.
+    Used {
+        /// Which.
+        id: KeyId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The longest name of a key or an organization.
+pub const NAME_CHARS_MAX: usize = 100;
+
+/// A name that a list can show: a line end or an escape sequence in it would let it pass for other lines. `None` where it is
+/// none.
+#[must_use]
+pub fn judged_name(name: &str) -> Option<&str> {
+    let name = name.trim();
+    let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(is_invisible);
+    fits.then_some(name)
+}
+
+/// Control characters, line and paragraph separators, and what changes the direction of the text after it.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// SHA-256 of a key's text: what is stored, and what is looked up.
@@ -141,6 +180,14 @@ mod tests {
         assert!(Scope::ALL.into_iter().all(|s| admin.allow(s)));
         let reader = Scopes::parse("read").unwrap();
         assert!(reader.allow(Scope::Read) && !reader.allow(Scope::Generate) && !reader.allow(Scope::Admin));
+    }
+
+    #[test]
+    fn a_name_is_one_line_that_can_be_seen() {
+        assert_eq!(judged_name(" CI \u{e9} "), Some("CI \u{e9}"));
+        for wrong in ["", "  ", "a\nb", "a\u{1b}[2J", "a\u{202e}b", &"x".repeat(NAME_CHARS_MAX + 1)] {
+            assert_eq!(judged_name(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Everything that can be written down. A list of changes is applied whole or not at all; a stale fence refuses the whole list.
-use crate::access::{ApiKey, Organization};
+use crate::access::{AccessChange, ApiKey, Organization};
 use crate::asset::{Asset, AssetChange};
 use crate::attempt::AttemptEnd;
 use crate::batch::BatchChange;
@@ -8,6 +8,8 @@ use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::feed::Seq;
 use crate::generation::{Ending, Generation};
+use crate::hold::HoldChange;
+use crate::idempotency::IdempotencyChange;
 use crate::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId};
 use crate::parking::{Lane, ParkReason};
 use crate::relay::RelayChange;
@@ -211,6 +213,12 @@ pub enum Change {
         /// As it is to be.
         now: Box<Signing>,
     },
+    /// What keeps a create that is sent twice from being taken twice.
+    Idempotency(IdempotencyChange),
+    /// What is known of keys.
+    Access(AccessChange),
+    /// Generations that wait until their organization has room.
+    Hold(HoldChange),
 }
 
 /// How far a replay has come with one list.

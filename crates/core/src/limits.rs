@@ -124,6 +124,15 @@ pub const CONSUMER_IDLE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// A consumer's name, in characters.
 pub const CONSUMER_NAME_CHARS_MAX: usize = 64;
 
+/// Generations of one organization that wait until it has room for them (`limits.queued_max`).
+pub const QUEUED_MAX: usize = 1_000;
+
+/// Keys of one organization that work.
+pub const KEYS_MAX: usize = 1_000;
+
+/// Sign-ins from one address that may fail within a minute.
+pub const REFUSED_PER_MINUTE: u32 = 300;
+
 /// Registered endpoints of one organization: an event's end is one commit that makes a delivery for each of them.
 pub const ENDPOINTS_MAX: usize = 64;
 

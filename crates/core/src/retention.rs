@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::idempotency;
 use crate::ids::{AssetId, DeliveryId, EventId, GenerationId, MediaId, ReplayId, first_number_at};
 use crate::schedule::Schedule;
 use crate::time::Timestamp;
@@ -121,6 +122,7 @@ impl Retention {
             events: before(now, self.events),
             exhausted: before(now, self.exhausted),
             media: before(now, self.media),
+            used_keys: now.plus_ms(-idempotency::KEPT_MS),
         }
     }
 }
@@ -151,6 +153,8 @@ pub struct Horizons {
     pub exhausted: Timestamp,
     /// Of files.
     pub media: Timestamp,
+    /// Of keys that creates have used.
+    pub used_keys: Timestamp,
 }
 
 impl Horizons {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postsync_core::Secret;
-use postsync_core::access::StoredSecret;
+use postsync_core::access::{ApiKey, Scopes, StoredSecret};
 use postsync_core::asset::{Asset, Described};
 use postsync_core::batch::{Batch, NewBatch};
 use postsync_core::endpoint::{Draft, Endpoint};
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Failure, Generation, NewGeneration};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, MediaId, OrgId};
+use postsync_core::idempotency::{Fingerprint, IdempotencyKey};
+use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::model::Route;
+use postsync_core::plan::Allowance;
 use postsync_core::replay::{Filter, Replay};
 use postsync_core::retention::Horizons;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
@@ -27,6 +29,8 @@ use crate::cancel::CancelError;
 use crate::destinations::DestinationView;
 use crate::endpoints::{EndpointError, NewEndpoint};
 use crate::feed::Feed;
+use crate::gate::{NoPlace, Place, Wanted};
+use crate::keyed::{Begun, KeyError};
 use crate::ports::{
     Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender,
     Spawn, Speech, Store, StoreError, Voice,
@@ -37,11 +41,11 @@ use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
 use crate::speech::SpeakError;
-use crate::submit::SubmitError;
+use crate::submit::{Submission, SubmitError};
 use crate::world::{World, locked};
 use crate::{
-    assets, batches, cancel, destinations, dispatch, endpoints, generate, probe, remove, replay, retention, secrets,
-    space, speech, submit, sweep,
+    access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, keyed, probe, remove, replay,
+    retention, secrets, space, speech, submit, sweep,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -112,6 +116,7 @@ impl Engine {
         let world = World::new(ports, settings, bounds, last_id);
         sweep::recover(&world).await?;
         endpoints::recover(&world).await?;
+        gate::recover(&world).await?;
         // Before the first create can come.
         let _ = space::look(&world).await;
         for route in world.backlogs.keys() {
@@ -133,7 +138,67 @@ impl Engine {
     /// # Errors
     /// Nothing was written then.
     pub async fn submit(&self, new: NewGeneration, uploads: Vec<Asset>) -> Result<Generation, SubmitError> {
-        submit::submit(&self.world, new, uploads).await
+        self.submit_this(Submission { uploads, ..Submission::plain(new) }).await
+    }
+
+    /// The same, with all that a create may bring.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn submit_this(&self, submission: Submission) -> Result<Generation, SubmitError> {
+        submit::submit(&self.world, submission).await
+    }
+
+    /// Takes a place for a create, where its organization has a limit.
+    ///
+    /// # Errors
+    /// [`NoPlace`], where it has as many generations as it may.
+    pub fn take_place(&self, org: &OrgId, wanted: Wanted) -> Result<Option<Place>, NoPlace> {
+        gate::take(&self.world, org, wanted)
+    }
+
+    /// What an organization may do.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn allowance(&self, org: &OrgId) -> Result<Allowance, StoreError> {
+        let plans = &self.world.settings.plans;
+        let found = self.store().organization(org).await?;
+        Ok(found.map_or(plans.server, |organization| plans.of(&organization)))
+    }
+
+    /// Makes an API key; gives it with its text, which is kept nowhere. `None` where the organization has as many as it may.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn make_key(
+        &self,
+        org: &OrgId,
+        name: &str,
+        scopes: Scopes,
+    ) -> Result<Option<(ApiKey, String)>, StoreError> {
+        access::make_key(&self.world, org, name, scopes).await
+    }
+
+    /// Has an API key stop working. `None` where the organization has no such key.
+    ///
+    /// # Errors
+    /// When the store can't.
+    pub async fn revoke_key(&self, org: &OrgId, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        access::revoke_key(&self.world, org, id).await
+    }
+
+    /// Begins a create with an `Idempotency-Key`: the first one is to be submitted, each later one is shown what that became.
+    ///
+    /// # Errors
+    /// [`KeyError`]; nothing was written then.
+    pub async fn begin_keyed(
+        &self,
+        org: &OrgId,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Begun, KeyError> {
+        keyed::begin(&self.world, org, key, fingerprint).await
     }
 
     /// Takes an asset in: when this answers, it and its file are on disk. It is looked at some time later.

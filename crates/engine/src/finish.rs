@@ -20,7 +20,7 @@ use crate::dispatch::Ticket;
 use crate::generate::Ended;
 use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::world::World;
-use crate::{batches, dispatch, endpoints, settle};
+use crate::{batches, dispatch, endpoints, gate, settle};
 
 pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, ending: Ending, ended: Ended) {
     let (id, media) = (generation.id, stored_media(&ending));
@@ -33,11 +33,15 @@ pub(crate) async fn finish(world: &Arc<World>, mut generation: Generation, endin
     let before = generation.row.is_some().then(|| generation.clone());
     let finished = generation::finish(&mut generation, ending, now, around, event, || world.new_delivery_id());
     let Some(finished) = finished else {
+        gate::ended(world, &generation.org, id);
         return drop_orphan(world, id, media).await;
     };
     let (ticketed, has_ended) = match write(world, &generation, finished, around).await {
         Written::Done(ticketed, has_ended) => (ticketed, has_ended),
-        Written::Stale => return drop_orphan(world, id, media).await,
+        Written::Stale => {
+            gate::ended(world, &generation.org, id);
+            return drop_orphan(world, id, media).await;
+        }
         Written::Cut => return hand_back(world, &mut before.unwrap_or(generation), media, ended).await,
         Written::Closed => {
             tracing::error!(generation = %id, "it has ended, and the store has closed: the next start makes it again");
@@ -54,6 +58,7 @@ pub(crate) fn told(
     ticketed: Vec<Ticketed>,
     batch_has_ended: Option<EventType>,
 ) {
+    gate::ended(world, &generation.org, generation.id);
     log(generation);
     metrics::counter!("postsync_generations_ended_total", "status" => generation.status().as_str()).increment(1);
     if let Some(kind) = batch_has_ended {

@@ -7,6 +7,7 @@
 //! Deliberately absent: SQL, HTTP, the wall clock, randomness, models. They are [`ports`].
 #![warn(missing_docs)]
 
+mod access;
 mod assets;
 mod backlog;
 mod batches;
@@ -18,8 +19,10 @@ mod engine;
 mod exhausted;
 mod feed;
 mod finish;
+mod gate;
 mod generate;
 mod inputs;
+mod keyed;
 mod make;
 pub mod ports;
 mod probe;
@@ -45,10 +48,12 @@ pub use destinations::DestinationView;
 pub use endpoints::{EndpointError, NewEndpoint};
 pub use engine::{Engine, Ports, StartError};
 pub use feed::{Feed, FeedError, Followed, Follower, Start};
+pub use gate::{NoPlace, Place, Wanted};
+pub use keyed::{Begun, KeyError, Keyed};
 pub use relay::{Door, RelayPorts, RelaySettings, Relays, Unheard};
 pub use remove::RemoveError;
 pub use replay::ReplayError;
 pub use secrets::{StepError, Stepped, first_secret, new_secret, step_secrets};
 pub use settings::{Bounds, Settings};
 pub use speech::SpeakError;
-pub use submit::SubmitError;
+pub use submit::{Submission, SubmitError};

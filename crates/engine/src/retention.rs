@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postsync_core::change::Change;
+use postsync_core::idempotency::IdempotencyChange;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
 use postsync_core::model::MODELS;
 use postsync_core::retention::{self, Calendar, Horizons};
@@ -92,6 +93,7 @@ impl<'a> Keeper<'a> {
         told("deliveries", self.deliveries(&horizons).await);
         told("events", self.events(&horizons).await);
         told("replays", self.replays(&horizons).await);
+        told("idempotency keys", self.used_keys(&horizons).await);
         told("outputs", self.outputs(&horizons).await);
         told("uploads", self.uploads(&horizons).await);
         told("room", self.give_back().await);
@@ -150,6 +152,13 @@ impl<'a> Keeper<'a> {
     async fn replays(&self, horizons: &Horizons) -> Result<(), Trouble> {
         let before = retention::first_replay_at(horizons.events);
         let change = || Change::ForgetReplays { before, limit: ROWS_PER_COMMIT };
+        while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
+        Ok(())
+    }
+
+    async fn used_keys(&self, horizons: &Horizons) -> Result<(), Trouble> {
+        let before = horizons.used_keys;
+        let change = || Change::Idempotency(IdempotencyChange::Forget { before, limit: ROWS_PER_COMMIT });
         while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
         Ok(())
     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use postsync_core::limits;
 use postsync_core::model::Routing;
+use postsync_core::plan::Plans;
 use postsync_core::retention::Retention;
 use postsync_core::schedule::Schedule;
 use postsync_core::space::Budget;
@@ -28,6 +29,10 @@ pub struct Settings {
     pub retention: Retention,
     /// `storage.*`
     pub budget: Budget,
+    /// `limits.*` and `plans.*`
+    pub plans: Plans,
+    /// `limits.queued_max`: generations of one organization that wait until it has room for them.
+    pub queued_max: usize,
     /// `shutdown.grace`: for what is under way when we are asked to stop.
     pub shutdown_grace: Duration,
 }
@@ -44,6 +49,8 @@ impl Default for Settings {
             input_bytes_max: limits::INPUT_BYTES_MAX,
             retention: Retention::default(),
             budget: Budget::default(),
+            plans: Plans::default(),
+            queued_max: limits::QUEUED_MAX,
             shutdown_grace: Duration::from_secs(20),
         }
     }

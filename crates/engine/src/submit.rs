@@ -7,6 +7,8 @@ use postsync_core::generation::{self, Generation, NewGeneration};
 use postsync_core::model::Route;
 use postsync_core::space::Shortage;
 
+use crate::gate::Place;
+use crate::keyed::Keyed;
 use crate::ports::{Applied, StoreError};
 use crate::world::{World, locked};
 
@@ -22,29 +24,58 @@ pub enum SubmitError {
     /// No generator is configured for the model.
     #[error("no generator makes this model here")]
     NoGenerator,
+    /// Another create has used the same key meanwhile.
+    #[error("the key was used meanwhile")]
+    KeyUsed,
     /// The store could not.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-pub(crate) async fn submit(
-    world: &Arc<World>,
-    new: NewGeneration,
-    uploads: Vec<Asset>,
-) -> Result<Generation, SubmitError> {
+/// A create that was judged.
+pub struct Submission {
+    /// What is asked for.
+    pub new: NewGeneration,
+    /// Files that came with it.
+    pub uploads: Vec<Asset>,
+    /// The turn of its `Idempotency-Key`; see [`Engine::begin_keyed`](crate::Engine::begin_keyed).
+    pub keyed: Option<Keyed>,
+    /// Its place, where its organization has a limit; see [`Engine::take_place`](crate::Engine::take_place).
+    pub place: Option<Place>,
+}
+
+impl Submission {
+    /// One without files and without a key.
+    #[must_use]
+    pub fn plain(new: NewGeneration) -> Self {
+        Self { new, uploads: Vec::new(), keyed: None, place: None }
+    }
+}
+
+pub(crate) async fn submit(world: &Arc<World>, submission: Submission) -> Result<Generation, SubmitError> {
+    let Submission { new, uploads, keyed, place } = submission;
     may_take(world)?;
     let route = world.settings.routing.route(&new.request.model);
     let backlog = route.and_then(|route: Route| world.backlogs.get(&route)).ok_or(SubmitError::NoGenerator)?;
     let accepted = generation::accept(new, world.new_generation_id(), world.now());
-    let mut changes: Vec<Change> = uploads.iter().cloned().map(|asset| Change::AddAsset(Box::new(asset))).collect();
+    // First of the list: a key that was used meanwhile refuses it before anything else of it is written.
+    let mut changes: Vec<Change> = keyed.iter().map(|keyed| keyed.used_for(accepted.id, accepted.created_at)).collect();
+    changes.extend(uploads.iter().cloned().map(|asset| Change::AddAsset(Box::new(asset))));
     changes.push(Change::AddGeneration(Box::new(accepted.clone())));
+    changes.extend(place.as_ref().and_then(|place| place.hold(accepted.id)));
     match world.ports.store.apply(changes).await? {
         Applied::Done => {}
+        Applied::Stale if keyed.is_some() => return Err(SubmitError::KeyUsed),
         Applied::Stale => return Err(StoreError::Failed("a new generation was refused as stale".to_owned()).into()),
     }
     metrics::counter!("postsync_generations_accepted_total").increment(1);
     uploads.iter().for_each(|asset| world.probes.ring(asset));
-    backlog.offer(accepted.clone());
+    if place.as_ref().is_none_or(|place| !place.waits()) {
+        backlog.offer(accepted.clone());
+    }
+    if let Some(place) = place {
+        place.used_by(accepted.id);
+    }
     Ok(accepted)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postsync_core::change::Change;
 use postsync_core::ids::{
-    AssetId, BatchId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, MediaId, ReplayId, SecretId,
+    AssetId, BatchId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, KeyId, MediaId, ReplayId, SecretId,
 };
 use postsync_core::model::Route;
 use postsync_core::space::Shortage;
@@ -18,6 +18,8 @@ use crate::dispatch::Dispatcher;
 use crate::endpoints::Endpoints;
 use crate::engine::Ports;
 use crate::feed::Feeds;
+use crate::gate::Gate;
+use crate::keyed::Turns;
 use crate::ports::{Applied, Cancel, Progress, StoreError};
 use crate::probe::Bells;
 use crate::secrets::Secrets;
@@ -40,6 +42,8 @@ pub(crate) struct World {
     pub(crate) endpoints: Endpoints,
     pub(crate) waiters: Waiters<GenerationId>,
     pub(crate) feeds: Feeds,
+    pub(crate) turns: Turns,
+    pub(crate) gate: Gate,
     pub(crate) dispatcher: Dispatcher,
     /// An asset waits to be looked at.
     pub(crate) probes: Bells,
@@ -80,6 +84,8 @@ impl World {
             probes: Bells::default(),
             replays: Notify::new(),
             feeds: Feeds::default(),
+            turns: Turns::default(),
+            gate: Gate::default(),
             backlogs,
             at_work: Mutex::default(),
             canceled: Canceled::default(),
@@ -118,6 +124,10 @@ impl World {
 
     pub(crate) fn new_secret_id(&self) -> SecretId {
         SecretId(self.next_id())
+    }
+
+    pub(crate) fn new_key_id(&self) -> KeyId {
+        KeyId(self.next_id())
     }
 
     pub(crate) fn new_endpoint_id(&self) -> EndpointId {

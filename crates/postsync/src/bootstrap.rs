@@ -39,12 +39,31 @@ pub(crate) async fn prepare(opened: &mut Opened, settings: &Settings) -> anyhow:
     Ok(())
 }
 
+/// An organization whose plan is in the settings no more has the server's figures: its limits may be gone with it.
+///
+/// # Errors
+/// When the database can't be read.
+pub(crate) async fn warn_of_unknown_plans(opened: &Opened, settings: &Settings) -> anyhow::Result<()> {
+    for organization in opened.store.organizations().await? {
+        if let Some(plan) = organization.plan.filter(|plan| settings.plans.named(plan).is_none()) {
+            tracing::warn!(organization = %organization.id, plan, "no setting knows its plan; it has the server's own limits");
+        }
+    }
+    Ok(())
+}
+
 /// Adds an organization; `Stale` where its id is taken.
 ///
 /// # Errors
 /// When the database can't be written.
 pub(crate) async fn add_organization(opened: &Opened, id: &OrgId, name: &str) -> anyhow::Result<Applied> {
-    let organization = Organization { id: id.clone(), name: name.to_owned(), created_at: SystemClock.now() };
+    let organization = Organization {
+        id: id.clone(),
+        name: name.to_owned(),
+        plan: None,
+        concurrency: None,
+        created_at: SystemClock.now(),
+    };
     Ok(opened.store.apply(vec![Change::AddOrganization(organization)]).await?)
 }
 
@@ -67,6 +86,7 @@ pub(crate) async fn add_key(
         hash: key_hash(text),
         created_at: SystemClock.now(),
         revoked_at: None,
+        last_used_at: None,
     };
     Ok(opened.store.apply(vec![Change::AddKey(Box::new(key))]).await?)
 }

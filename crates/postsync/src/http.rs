@@ -14,6 +14,7 @@ use asked::Asked;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use postsync_api::Peer;
 use stalled::Stalled;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -70,9 +71,9 @@ pub(crate) async fn serve(
             accepted = accepted => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let asked = Arc::new(Asked::default());
-                let connection = open.watch(connection(stream, router.clone(), asked.clone()));
+                let connection = open.watch(connection(stream, Peer(peer.ip()), router.clone(), asked.clone()));
                 let given_up = given_up(asked, told.clone());
                 tokio::spawn(async move {
                     tokio::select! {
@@ -110,13 +111,15 @@ async fn given_up(asked: Arc<Asked>, mut told: watch::Receiver<bool>) {
 
 fn connection(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     asked: Arc<Asked>,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     // Answers are small and whole: waiting to fill a packet would only add latency.
     let _ = stream.set_nodelay(true);
     let stream = Stalled::new(stream, WRITE_TIMEOUT, asked.clone());
-    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
         let (router, asked) = (router.clone(), asked.clone());
         async move { Ok::<_, Infallible>(answer(router, request, &asked).await) }
     });

@@ -58,6 +58,7 @@ impl Server {
         let mut opened = data::open_or_make(settings).await?;
         let owner = opened.store.own()?;
         bootstrap::prepare(&mut opened, settings).await?;
+        bootstrap::warn_of_unknown_plans(&opened, settings).await?;
         let descriptors = Descriptors::raise();
         if let Some(shortage) = descriptors.shortage(settings.in_flight_max, settings.idle_max) {
             tracing::warn!("{shortage}");
@@ -219,6 +220,8 @@ fn engine_settings(settings: &Settings, public_url: &str) -> postsync_engine::Se
         input_bytes_max: settings.input_bytes_max,
         retention: settings.retention,
         budget: settings.budget,
+        plans: settings.plans.clone(),
+        queued_max: settings.queued_max,
         shutdown_grace: settings.shutdown_grace,
     }
 }

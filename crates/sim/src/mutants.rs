@@ -14,11 +14,12 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 55] = [
+pub const MUTANTS: [Mutant; 56] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
     mutant("work_left_open_is_taken_up", "accepted_ends"),
+    mutant("an_end_makes_room", "accepted_ends"),
     mutant("deaths_are_counted", "dies_three_times_ends_failed"),
     mutant("what_is_handed_back_is_not_counted", "stop_hands_back"),
     mutant("work_is_bounded_in_time", "settles_within_bound"),

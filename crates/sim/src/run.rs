@@ -14,7 +14,7 @@ use postsync_core::replay::{EndedAs, Filter};
 use postsync_core::rotation::{SecretOwner, Step};
 use postsync_core::schedule::Schedule;
 use postsync_engine::ports::{FedEvent, Spawn as _, Store, StoreError};
-use postsync_engine::{Bounds, Engine, Followed, Settings, Start};
+use postsync_engine::{Bounds, Engine, Followed, Settings, Start, Submission, Wanted};
 use postsync_store::MasterKey;
 use postsync_store::sqlite::{Options, Sqlite};
 
@@ -119,6 +119,7 @@ pub fn run_on_sqlite(plan: Plan) -> Report {
 pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
     let mut run = Run {
         stage: stage(plan.seed, store),
+        concurrency: [0, 0, 3, 6][(plan.seed % 4) as usize],
         stopping: Arc::default(),
         stopped: Arc::default(),
         polls: 0,
@@ -156,6 +157,8 @@ fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
 
 struct Run {
     stage: Stage,
+    /// Generations that an organization has at once; 0 is no limit.
+    concurrency: u32,
     stopping: Arc<AtomicBool>,
     stopped: Arc<AtomicBool>,
     polls: u64,
@@ -308,8 +311,10 @@ impl Run {
         let schedule = SCHEDULES[dice.below(SCHEDULES.len())].and_then(|text| Schedule::parse(text).ok());
         request.request.terms.schedule = schedule.map(Arc::new);
         let waits = dice.below(4) == 0;
-        let client = client(engine, request, waits, self.stage.witness.clone(), self.accepted.clone());
-        self.stage.spawner().spawn(Box::pin(client));
+        // Who waits for an answer would send an upload; the others are refused where there is no room.
+        let wanted = Wanted { limit: self.concurrency, may_wait: waits };
+        let asking = Asking { wanted, waits_for_end: waits, accepted: self.accepted.clone() };
+        self.stage.spawner().spawn(Box::pin(client(engine, request, asking, self.stage.witness.clone())));
     }
 
     /// A client cancels one of the newest generations, whatever it is at.
@@ -464,17 +469,26 @@ async fn read_feed(engine: Arc<Engine>, org: OrgId, reads_max: usize, clock: Vir
     }
 }
 
-async fn client(engine: Arc<Engine>, new: NewGeneration, waits: bool, witness: Witness, accepted: Arc<Accepted>) {
-    let Ok(generation) = engine.submit(new, Vec::new()).await else { return };
+/// How a client asks.
+struct Asking {
+    wanted: Wanted,
+    waits_for_end: bool,
+    accepted: Arc<Accepted>,
+}
+
+async fn client(engine: Arc<Engine>, new: NewGeneration, asking: Asking, witness: Witness) {
+    let Ok(place) = engine.take_place(&new.org, asking.wanted) else { return };
+    let submission = Submission { place, ..Submission::plain(new) };
+    let Ok(generation) = engine.submit_this(submission).await else { return };
     witness.tell(&Fact::Acknowledged(&generation));
     {
-        let mut accepted = locked(&accepted);
+        let mut accepted = locked(&asking.accepted);
         accepted.push_back((generation.org.clone(), generation.id));
         if accepted.len() > CANCELABLE_MAX {
             accepted.pop_front();
         }
     }
-    if waits {
+    if asking.waits_for_end {
         let _ = engine.wait_for_end(&generation.org, generation.id, Duration::from_secs(30)).await;
         witness.tell(&Fact::WaitEnded { generation: generation.id, org: &generation.org });
     }

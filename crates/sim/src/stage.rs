@@ -122,6 +122,12 @@ impl Stage {
         locked(&self.engine)
     }
 
+    /// What the next life is started with.
+    pub fn set_settings(&mut self, settings: Settings) {
+        let routing = self.settings.routing.clone();
+        self.settings = Settings { routing, ..settings };
+    }
+
     /// The running engine.
     #[must_use]
     pub fn engine(&self) -> Option<Arc<Engine>> {

@@ -3,6 +3,7 @@
 //! `input` comes repeated, one object each (the Node SDK), or once as an array (the docs). The limits are Sync's.
 use axum::body::Body;
 use futures::{StreamExt as _, TryStreamExt as _};
+use postsync_core::idempotency::{Fingerprint, FormPrint, PartPrint};
 use postsync_engine::ports::MediaStore;
 use serde_json::{Map, Value};
 
@@ -20,6 +21,17 @@ const FIELD_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct CreateForm {
     pub(crate) body: Map<String, Value>,
     pub(crate) uploads: Vec<Upload>,
+    /// What tells this payload from others, where that was asked for.
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
+
+/// How a form is read.
+#[derive(Clone, Copy)]
+pub(crate) struct FormRules {
+    /// Largest file.
+    pub(crate) file_bytes_max: u64,
+    /// Whether it is to be told from others: that costs a hash over every byte.
+    pub(crate) fingerprint: bool,
 }
 
 /// Reads a whole form. On an error every file of it is gone again.
@@ -27,7 +39,7 @@ pub(crate) async fn read(
     content_type: &str,
     body: Body,
     media: &dyn MediaStore,
-    file_bytes_max: u64,
+    rules: FormRules,
 ) -> Result<CreateForm, ApiError> {
     let boundary = boundary(content_type).ok_or_else(|| {
         ApiError::unreadable("The form has no boundary in its Content-Type, so its parts can't be told apart.")
@@ -35,6 +47,7 @@ pub(crate) async fn read(
     let source = body.into_data_stream().map_err(|error| FormError::of(&error));
     let mut parts = Parts::new(source.fuse(), boundary);
     let mut form = CreateForm::default();
+    let mut print = rules.fingerprint.then(FormPrint::default);
     let (mut count, mut fields) = (0, 0);
     while let Some(head) = parts.next().await? {
         count += 1;
@@ -42,8 +55,11 @@ pub(crate) async fn read(
             return Err(ApiError::form_too_large(format!("The form has more than {PARTS_MAX} parts.")));
         }
         let name = head.name.ok_or_else(|| ApiError::unreadable("A part of the form has no name."))?;
+        let mut part = print.is_some().then(PartPrint::default);
         if let Some(slot) = Slot::parse(&name) {
-            form.file(&mut parts, slot, head.file_name.unwrap_or_default(), media, file_bytes_max).await?;
+            let file = File { slot, name: head.file_name.unwrap_or_default(), bytes_max: rules.file_bytes_max };
+            form.file(&mut parts, file, media, &mut part).await?;
+            note(&mut print, &name, part);
             continue;
         }
         fields += 1;
@@ -51,19 +67,37 @@ pub(crate) async fn read(
             return Err(ApiError::form_too_large(format!("The form has more than {FIELDS_MAX} fields.")));
         }
         let text = field(&mut parts, &name).await?;
+        if let Some(part) = &mut part {
+            part.update(text.as_bytes());
+        }
+        note(&mut print, &name, part);
         form.field(name, text)?;
     }
+    form.fingerprint = print.map(FormPrint::finish);
     Ok(form)
+}
+
+/// A part has come whole.
+fn note(print: &mut Option<FormPrint>, name: &str, part: Option<PartPrint>) {
+    if let (Some(print), Some(part)) = (print, part) {
+        print.add(name, part);
+    }
+}
+
+/// A file of a form, before its bytes.
+struct File {
+    slot: Slot,
+    name: String,
+    bytes_max: u64,
 }
 
 impl CreateForm {
     async fn file<S>(
         &mut self,
         parts: &mut Parts<S>,
-        slot: Slot,
-        name: String,
+        File { slot, name, bytes_max }: File,
         media: &dyn MediaStore,
-        bytes_max: u64,
+        print: &mut Option<PartPrint>,
     ) -> Result<(), ApiError>
     where
         S: futures::Stream<Item = Result<bytes::Bytes, FormError>> + Unpin,
@@ -79,6 +113,9 @@ impl CreateForm {
         let mut bytes = 0;
         while let Some(chunk) = parts.chunk().await? {
             bytes = incoming.write(&chunk).await?;
+            if let Some(print) = print {
+                print.update(&chunk);
+            }
             if bytes > bytes_max {
                 let message = format!("{field} is larger than the {bytes_max} bytes that this server takes.");
                 return Err(ApiError::form_too_large(message).with_field(field));

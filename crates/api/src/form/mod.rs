@@ -7,5 +7,5 @@ mod parts;
 mod uploads;
 
 pub(crate) use batch::{BatchForm, read_batch};
-pub(crate) use create::read;
+pub(crate) use create::{FormRules, read};
 pub(crate) use uploads::{Arrived, Incoming, Slot, Upload};

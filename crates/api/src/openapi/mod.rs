@@ -23,6 +23,7 @@ use examples::Examples;
         (name = "deliveries", description = "What became of webhooks"),
         (name = "events", description = "What has happened, to be fetched instead of being told"),
         (name = "endpoints", description = "Receivers that an organization has registered"),
+        (name = "keys", description = "API keys of the organization"),
         (name = "secrets", description = "What signs webhooks, and its rotation"),
         (name = "server", description = "The server itself"),
     )
@@ -83,10 +84,17 @@ fn open_means_no_security(document: &mut Value) {
 fn any_operation_may_fail(document: &mut Value) {
     let body = json!({"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}});
     let failures = [("500", "The server failed"), ("503", "The server can't do it right now; see Retry-After")];
-    for responses in operations(document).filter_map(|operation| operation["responses"].as_object_mut()) {
-        for (status, description) in failures {
+    let too_many = ("429", "Too many requests with this key, or too many without one that works; see Retry-After");
+    for operation in operations(document) {
+        let is_open = operation.get("security") == Some(&json!([]));
+        let Some(responses) = operation["responses"].as_object_mut() else { continue };
+        for (status, description) in failures.into_iter().chain((!is_open).then_some(too_many)) {
             let missing = || json!({"description": description, "content": body});
-            responses.entry(status).or_insert_with(missing);
+            let response = responses.entry(status).or_insert_with(missing);
+            if status != "500" {
+                let seconds = json!({"description": "In seconds", "schema": {"type": "integer"}});
+                response["headers"]["Retry-After"] = seconds;
+            }
         }
     }
 }

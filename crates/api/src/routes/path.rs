@@ -4,7 +4,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use postsync_core::error_code::{self, ErrorCode};
-use postsync_core::ids::{AssetId, BatchId, DeliveryId, EndpointId, GenerationId, ReplayId};
+use postsync_core::ids::{AssetId, BatchId, DeliveryId, EndpointId, GenerationId, KeyId, ReplayId};
 
 use crate::error::ApiError;
 
@@ -34,6 +34,10 @@ impl Named for DeliveryId {
 
 impl Named for ReplayId {
     const UNKNOWN: ErrorCode = error_code::REPLAY_NOT_FOUND;
+}
+
+impl Named for KeyId {
+    const UNKNOWN: ErrorCode = error_code::KEY_NOT_FOUND;
 }
 
 impl Named for EndpointId {

@@ -1,10 +1,9 @@
 //! The server about itself: its API's document, its health, its metrics.
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, StatusCode, header};
-use postsync_core::access::Scope;
+use http::{StatusCode, header};
 
-use crate::auth::authenticate;
+use crate::auth::MetricsReader;
 use crate::error::ApiError;
 use crate::json;
 use crate::state::ApiState;
@@ -70,10 +69,7 @@ pub(crate) async fn get_readiness(State(state): State<ApiState>) -> Result<Respo
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
     )
 )]
-pub(crate) async fn get_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, ApiError> {
-    if !state.settings.metrics_open {
-        authenticate(&state, &headers, Scope::Read).await?;
-    }
+pub(crate) async fn get_metrics(State(state): State<ApiState>, _: MetricsReader) -> Result<Response, ApiError> {
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((content_type, (state.metrics)()).into_response())
 }

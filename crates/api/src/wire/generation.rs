@@ -259,6 +259,15 @@ pub struct ErrorBody {
     /// Of a cursor that has expired: the one to go on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_cursor: Option<String>,
+    /// Of a concurrency limit that is reached: generations that are PENDING or PROCESSING.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_generations: Option<usize>,
+    /// And how many may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_limit: Option<u32>,
+    /// And `Retry-After` again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u32>,
     /// The answer's `x-request-id`, as the server's log names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

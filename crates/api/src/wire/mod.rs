@@ -8,6 +8,7 @@ mod destination;
 mod endpoint;
 mod event;
 mod generation;
+mod key;
 mod replay;
 mod secret;
 mod voice;
@@ -25,6 +26,7 @@ pub use generation::{
     CreateGeneration, CreateGenerationForm, ErrorBody, ErrorEntry, GenerationBody, GenerationCount, InputItem,
     ModelInfo, Readiness, UnauthorizedBody,
 };
+pub use key::{CreateKey, KeyItem, KeyPage, NewKey};
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody};
 pub use voice::{CreateSpeech, SpeechBody, VoiceBody};

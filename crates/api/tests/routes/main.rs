@@ -4,6 +4,8 @@
 mod early;
 mod harness;
 mod hostile;
+mod isolation;
+mod limits;
 mod openapi;
 mod postsync;
 mod server;

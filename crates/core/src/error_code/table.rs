@@ -212,6 +212,14 @@ codes! {
     // This server's own: what the router refuses, and what lives under /postsync/v1.
     INVALID_REQUEST = "invalid_request", 400,
         "The request is not valid.", "Correct what the message names and send the request again.";
+    INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY", 400,
+        "The Idempotency-Key is not valid.", "Send one Idempotency-Key header with 1 to 128 characters of A-Z a-z 0-9 . _ ~ -.";
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED", 409,
+        "The Idempotency-Key was used for another request.", "Use a new key for a new request.";
+    IDEMPOTENCY_KEY_IN_USE = "IDEMPOTENCY_KEY_IN_USE", 409,
+        "A request with this Idempotency-Key is being worked on.", "Send the same request again when Retry-After has passed.";
+    IDEMPOTENCY_OUTCOME_UNKNOWN = "IDEMPOTENCY_OUTCOME_UNKNOWN", 503,
+        "Nobody can say whether the request was accepted.", "Send the same request with the same key again.";
     INSUFFICIENT_SCOPE = "insufficient_scope", 403,
         "The API key may not do this.", "Use a key with the scope that the message names.";
     NOT_FOUND = "not_found", 404,
@@ -242,6 +250,10 @@ codes! {
         "Deliveries of that age are not kept any more.", "Ask for a newer one; retention.events says how long they are kept.";
     ENDPOINT_NOT_FOUND = "endpoint_not_found", 404,
         "The endpoint does not exist.", "Check the endpoint's id; those of other organizations are not visible.";
+    KEY_NOT_FOUND = "key_not_found", 404,
+        "The API key does not exist.", "Check the key's id; those of other organizations are not visible.";
+    KEY_LIMIT_REACHED = "key_limit_reached", 409,
+        "The organization has as many API keys as it may.", "Revoke one that is not used any more; lastUsedAt says which.";
     SECRET_CONFLICT = "secret_conflict", 409,
         "The signing secret is not in a stage that allows this.", "Do what the message says; GET /postsync/v1/secret shows the stage.";
     ENDPOINT_CONFLICT = "endpoint_conflict", 409,

@@ -1,11 +1,14 @@
 //! What the engine needs from the world, and nothing more. Adapters implement these; the simulation implements all of them.
 //!
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
+mod access;
 mod assets;
 mod batches;
 mod counts;
 mod exchange;
 mod generator;
+mod holds;
+mod idempotency;
 mod media;
 mod prober;
 mod records;
@@ -17,11 +20,14 @@ mod store;
 mod turns;
 mod world;
 
+pub use access::AccessStore;
 pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane};
 pub use batches::{BatchQuery, BatchStore};
 pub use counts::CountStore;
 pub use exchange::{Exchange, ExchangeAnswer, ExchangeError, ExchangeFailure, ExchangeRequest, Method, Piece};
 pub use generator::{Cancel, Cancelled, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
+pub use holds::HoldStore;
+pub use idempotency::IdempotencyStore;
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
 pub use prober::{Contents, ProbeError, Prober};
 pub use records::{

@@ -15,9 +15,12 @@ use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 
+use super::access::AccessStore;
 use super::assets::AssetStore;
 use super::batches::BatchStore;
 use super::counts::CountStore;
+use super::holds::HoldStore;
+use super::idempotency::IdempotencyStore;
 use super::records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
     DueDelivery, FeedPage, FeedQuery, GenerationQuery,
@@ -64,7 +67,9 @@ pub enum StoreError {
 /// Promise of every implementation (held by one conformance suite): `apply` is atomic and durable before it answers
 /// `Done`; a list with a stale fence changes nothing and disturbs no neighbour; reads see what was applied before them.
 #[async_trait]
-pub trait Store: AssetStore + BatchStore + CountStore + RelayStore + TurnStore + Send + Sync {
+pub trait Store:
+    AccessStore + AssetStore + BatchStore + CountStore + HoldStore + IdempotencyStore + RelayStore + TurnStore + Send + Sync
+{
     /// Writes a list of changes: all or nothing.
     ///
     /// # Errors

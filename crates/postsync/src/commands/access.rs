@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use anyhow::{bail, ensure};
 use clap::Subcommand;
-use postsync_core::access::{DEFAULT_ORG, Scopes, key_text};
+use postsync_core::access::{DEFAULT_ORG, NAME_CHARS_MAX, Organization, Scopes, judged_name, key_text};
 use postsync_core::change::Change;
 use postsync_core::ids::{KeyId, OrgId};
 use postsync_core::rotation::SecretOwner;
@@ -15,9 +15,6 @@ use crate::bootstrap;
 use crate::data::{self, Opened, random};
 use crate::out::say;
 use crate::world::SystemClock;
-
-/// The longest name of a key or an organization.
-const NAME_CHARS_MAX: usize = 100;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
@@ -61,6 +58,12 @@ pub(crate) enum OrgsCommand {
     Create {
         /// What people call it.
         name: String,
+        /// Its plan: one of the settings, or free, hobbyist, creator, growth, scale, enterprise, sync-2025.
+        #[arg(long, value_name = "PLAN")]
+        plan: Option<String>,
+        /// Generations that it may have at once, whatever its plan says; 0 is no limit.
+        #[arg(long, value_name = "N")]
+        concurrency: Option<u32>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -88,7 +91,9 @@ pub(crate) fn keys(command: &KeysCommand) -> anyhow::Result<ExitCode> {
 pub(crate) fn orgs(command: &OrgsCommand) -> anyhow::Result<ExitCode> {
     block_on(async {
         match command {
-            OrgsCommand::Create { name, store } => create_org(name, store).await?,
+            OrgsCommand::Create { name, plan, concurrency, store } => {
+                create_org(name, plan.as_deref(), *concurrency, store).await?;
+            }
             OrgsCommand::List { json, store } => list_orgs(*json, store).await?,
         }
         Ok(ExitCode::SUCCESS)
@@ -115,22 +120,15 @@ pub(super) async fn organization(opened: &Opened, id: &str) -> anyhow::Result<Or
     }
 }
 
-/// A name that a list can show: a line end or an escape sequence in it would let it pass for other lines.
-fn judged_name<'a>(name: &'a str, what: &str) -> anyhow::Result<&'a str> {
-    let name = name.trim();
-    let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(is_invisible);
-    ensure!(fits, "{what} has 1 to {NAME_CHARS_MAX} printable characters");
-    Ok(name)
-}
-
-/// Control characters, line and paragraph separators, and what changes the direction of the text after it.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+fn named<'a>(name: &'a str, what: &str) -> anyhow::Result<&'a str> {
+    match judged_name(name) {
+        Some(name) => Ok(name),
+        None => bail!("{what} has 1 to {NAME_CHARS_MAX} printable characters"),
+    }
 }
 
 async fn create_key(name: &str, org: &str, scope: &str, store: &StoreArgs) -> anyhow::Result<()> {
-    let name = judged_name(name, "a key's name")?;
+    let name = named(name, "a key's name")?;
     let scopes = Scopes::parse(scope)
         .map_err(|word| anyhow::anyhow!("{word:?} is not a scope; --scope takes admin, generate, read, worker"))?;
     let mut opened = data::open_or_make(&store.settings()?).await?;
@@ -152,17 +150,19 @@ async fn list_keys(org: &str, json: bool, store: &StoreArgs) -> anyhow::Result<(
                 serde_json::json!({
                     "id": key.id.to_string(), "name": key.name, "scope": key.scopes.to_string(),
                     "createdAt": key.created_at.to_string(), "revokedAt": key.revoked_at.map(|at| at.to_string()),
+                    "lastUsedAt": key.last_used_at.map(|at| at.to_string()),
                 })
             })
             .collect();
         say!("{}", serde_json::to_string_pretty(&rows)?)?;
         return Ok(());
     }
-    say!("{:<18}  {:<16}  {:<24}  {:<9}  NAME", "ID", "SCOPE", "CREATED", "STATE")?;
+    say!("{:<18}  {:<16}  {:<24}  {:<24}  {:<9}  NAME", "ID", "SCOPE", "CREATED", "LAST USED", "STATE")?;
     for key in keys {
         let state = if key.revoked_at.is_some() { "revoked" } else { "works" };
+        let used = key.last_used_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         say!(
-            "{:<18}  {:<16}  {:<24}  {:<9}  {}",
+            "{:<18}  {:<16}  {:<24}  {used:<24}  {:<9}  {}",
             key.id.to_string(),
             key.scopes.to_string(),
             key.created_at.to_string(),
@@ -183,15 +183,22 @@ async fn revoke_key(id: &str, store: &StoreArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn create_org(name: &str, store: &StoreArgs) -> anyhow::Result<()> {
-    let name = judged_name(name, "an organization's name")?;
-    let mut opened = data::open_or_make(&store.settings()?).await?;
-    let org = OrgId::new(&format!("org_{}", hex::encode(random::<8>())));
-    let applied = bootstrap::add_organization(&opened, &org, name).await?;
+async fn create_org(name: &str, plan: Option<&str>, concurrency: Option<u32>, store: &StoreArgs) -> anyhow::Result<()> {
+    let name = named(name, "an organization's name")?;
+    let settings = store.settings()?;
+    if let Some(plan) = plan {
+        let known = settings.plans.names();
+        ensure!(known.contains(&plan), "there is no plan {plan:?}; there are {}", known.join(", "));
+    }
+    let mut opened = data::open_or_make(&settings).await?;
+    let id = OrgId::new(&format!("org_{}", hex::encode(random::<8>())));
+    let (plan, created_at) = (plan.map(str::to_owned), SystemClock.now());
+    let made = Organization { id: id.clone(), name: name.to_owned(), plan, concurrency, created_at };
+    let applied = opened.store.apply(vec![Change::AddOrganization(made)]).await?;
     ensure!(applied == Applied::Done, "the organization was not kept; try again");
     let secret = opened.new_secret();
-    first_secret(opened.store.as_ref(), &SecretOwner::org(&org), secret).await?;
-    say!("{org}")?;
+    first_secret(opened.store.as_ref(), &SecretOwner::org(&id), secret).await?;
+    say!("{id}")?;
     Ok(())
 }
 
@@ -200,16 +207,25 @@ async fn list_orgs(json: bool, store: &StoreArgs) -> anyhow::Result<()> {
     organization(&opened, DEFAULT_ORG).await?;
     let all = opened.store.organizations().await?;
     if json {
-        let rows: Vec<_> = all
-            .iter()
-            .map(|org| serde_json::json!({"id": org.id.as_str(), "name": org.name, "createdAt": org.created_at.to_string()}))
-            .collect();
-        say!("{}", serde_json::to_string_pretty(&rows)?)?;
+        let row = |org: &Organization| {
+            serde_json::json!({
+                "id": org.id.as_str(), "name": org.name, "plan": org.plan, "concurrency": org.concurrency,
+                "createdAt": org.created_at.to_string(),
+            })
+        };
+        say!("{}", serde_json::to_string_pretty(&all.iter().map(row).collect::<Vec<_>>())?)?;
         return Ok(());
     }
-    say!("{:<20}  {:<24}  NAME", "ID", "CREATED")?;
+    say!("{:<20}  {:<24}  {:<12}  {:<11}  NAME", "ID", "CREATED", "PLAN", "CONCURRENCY")?;
     for org in all {
-        say!("{:<20}  {:<24}  {}", org.id.as_str(), org.created_at.to_string(), org.name)?;
+        let concurrency = org.concurrency.map_or_else(|| "-".to_owned(), |count| count.to_string());
+        say!(
+            "{:<20}  {:<24}  {:<12}  {concurrency:<11}  {}",
+            org.id.as_str(),
+            org.created_at.to_string(),
+            org.plan.as_deref().unwrap_or("-"),
+            org.name
+        )?;
     }
     Ok(())
 }

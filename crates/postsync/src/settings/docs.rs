@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use postsync_core::model::MODELS;
+use postsync_core::plan::PRESETS;
 
 use super::keys::{KEYS, variable};
 
@@ -52,6 +53,27 @@ receivers).
 |---|---|---|
 ";
 
+const PLANS_HEAD: &str = "
+## Plans
+
+A plan is figures that hold for the organizations that have it (`postsync orgs create NAME --plan PLAN`): `generate_per_minute`,
+`requests_per_minute`, `concurrency`, `batch_concurrency`, each as under `limits`, 0 for no limit. What a plan leaves out is as `limits`
+has it. An organization's own `--concurrency` goes before its plan. `limits.plan` is the plan of those that were made without one.
+Plans stand in the file; these are there from the start, and a table of the same name changes them:
+
+```toml
+[limits]
+plan = \"sync-2025\"
+
+[plans.house]
+concurrency = 4
+requests_per_minute = 1200
+```
+
+| plan | generate_per_minute | requests_per_minute | concurrency | batch_concurrency |
+|---|---|---|---|---|
+";
+
 const TAIL: &str = "
 ## What `egress.allow` opens
 
@@ -79,6 +101,13 @@ fn configuration() {
     for model in &MODELS {
         let name = format!("models.{}", model.id);
         let _ = writeln!(wanted, "| `{name}` | `{}` | `builtin` |", variable(&name));
+    }
+    wanted.push_str(PLANS_HEAD);
+    let figure = |count: Option<u32>| count.map_or_else(String::new, |count| count.to_string());
+    for (name, plan) in PRESETS {
+        let figures =
+            [plan.generate_per_minute, plan.requests_per_minute, plan.concurrency, plan.batch_concurrency].map(figure);
+        let _ = writeln!(wanted, "| `{name}` | {} |", figures.join(" | "));
     }
     wanted.push_str(TAIL);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFIGURATION.md");

@@ -96,18 +96,22 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "limits.generate_per_minute",
         "0",
-        "Creates per minute and key; 0 is no limit. Read today, enforced in a later version.",
+        "POST /v2/generate per minute and key, also as a burst; 0 is no limit. A plan that names a figure of its own goes before it, \
+         here and in the next three.",
     ),
-    key(
-        "limits.requests_per_minute",
-        "0",
-        "Other requests per minute and key; 0 is no limit. Read today, enforced in a later version.",
-    ),
+    key("limits.requests_per_minute", "0", "All other requests per minute and key, also as a burst; 0 is no limit."),
     key(
         "limits.concurrency",
         "0",
-        "Generations at once per organization; 0 is no limit. Read today, enforced in a later version.",
+        "Generations PENDING or PROCESSING at once per organization, those of batches not counted; 0 is no limit.",
     ),
+    key("limits.batch_concurrency", "0", "Batches that have not ended, at once per organization; 0 is no limit."),
+    key(
+        "limits.queued_max",
+        "1000",
+        "Uploads per organization that are accepted over its concurrency and wait; beyond it they get 429.",
+    ),
+    key("limits.plan", "", "The plan of organizations that were made without one; see Plans."),
     key(
         "sync.base_url",
         "https://api.sync.so",

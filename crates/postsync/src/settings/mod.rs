@@ -7,6 +7,7 @@ mod sources;
 mod sync;
 mod units;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use postsync_core::batch::RowLimits;
 use postsync_core::egress_rules::{Allow, AllowError, EgressRules};
 use postsync_core::limits::BATCH_ROWS_SETTING_MAX;
 use postsync_core::model::{MODELS, Route, Routing};
+use postsync_core::plan::{Allowance, Plans};
 use postsync_core::price::Prices;
 use postsync_core::retention::Retention;
 use postsync_core::schedule::{Schedule, parse_duration};
@@ -42,6 +44,9 @@ const FILE: &str = "postsync.toml";
 const BOOTSTRAP_KEY_CHARS_MIN: usize = 8;
 
 const DAY_S: u64 = 24 * 3600;
+
+/// The largest figure of a limit: beyond it is none.
+const FIGURE_MAX: usize = 1_000_000_000;
 
 /// As good as for ever, and no time that is reckoned back from now leaves the calendar.
 const RETENTION_S_MAX: u64 = 3650 * DAY_S;
@@ -73,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) batch_rows: RowLimits,
     pub(crate) json_bytes_max: usize,
     pub(crate) prices: Prices,
+    pub(crate) plans: Plans,
+    pub(crate) queued_max: usize,
     pub(crate) metrics_open: bool,
     pub(crate) shutdown_grace: Duration,
     pub(crate) log_level: String,
@@ -165,10 +172,9 @@ impl Judge<'_> {
             metrics_open: self.flag("metrics.open"),
             shutdown_grace: self.duration("shutdown.grace", 0, 3600),
             log_level: self.log_level(),
-            routing: {
-                self.limits_of_later_versions();
-                self.routing()
-            },
+            plans: self.plans(),
+            queued_max: self.count("limits.queued_max", 0, 1_000_000),
+            routing: self.routing(),
             sync: self.sync(),
             elevenlabs: self.elevenlabs(),
         }
@@ -323,11 +329,30 @@ impl Judge<'_> {
         RowLimits { min, max }
     }
 
-    /// Accepted from now on, so that a configuration written for the next version starts this one.
-    fn limits_of_later_versions(&mut self) {
-        for name in ["limits.generate_per_minute", "limits.requests_per_minute", "limits.concurrency"] {
-            let _ = self.count(name, 0, 1_000_000_000);
+    fn plans(&mut self) -> Plans {
+        let server = Allowance {
+            generate_per_minute: self.figure("limits.generate_per_minute"),
+            requests_per_minute: self.figure("limits.requests_per_minute"),
+            concurrency: self.figure("limits.concurrency"),
+            batch_concurrency: self.figure("limits.batch_concurrency"),
+        };
+        let mut plans = Plans { server, usual: self.optional("limits.plan"), own: BTreeMap::new() };
+        for name in self.values.plan_figures() {
+            if let Some((plan, figure)) = sources::plan_figure(&name) {
+                let count = self.figure(&name);
+                plans.own.entry(plan.to_owned()).or_default().set(figure, count);
+            }
         }
+        if let Some(usual) = plans.usual.as_deref().filter(|usual| plans.named(usual).is_none()) {
+            let known = plans.names().join(", ");
+            self.mistakes
+                .push(format!("limits.plan (POSTSYNC_LIMITS_PLAN): there is no plan {usual:?}; there are {known}"));
+        }
+        plans
+    }
+
+    fn figure(&mut self, name: &str) -> u32 {
+        u32::try_from(self.count(name, 0, FIGURE_MAX)).unwrap_or(u32::MAX)
     }
 
     fn routing(&mut self) -> Routing {
@@ -395,6 +420,28 @@ mod tests {
             let told = told(set).unwrap_err();
             assert!(words.iter().all(|word| told.contains(word)), "{set:?}: {told}");
         }
+    }
+
+    #[test]
+    fn plans_go_before_the_servers_figures() {
+        let judged = |set: &[(&str, &str)]| {
+            let mut values = Values::defaults();
+            set.iter().for_each(|(name, text)| values.set(name, (*text).to_owned(), Origin::File));
+            judge(&values).map(|settings| settings.plans).map_err(|error| error.to_string())
+        };
+        assert_eq!(judged(&[]).unwrap(), Plans::default());
+        let plans = judged(&[
+            ("limits.concurrency", "2"),
+            ("limits.plan", "house"),
+            ("plans.house.generate_per_minute", "7"),
+            ("plans.growth.concurrency", "9"),
+        ])
+        .unwrap();
+        assert_eq!((plans.server.concurrency, plans.usual.as_deref()), (2, Some("house")));
+        assert_eq!(plans.named("house").unwrap().generate_per_minute, Some(7));
+        assert_eq!(plans.named("growth").unwrap().concurrency, Some(9));
+        let told = judged(&[("limits.plan", "houze"), ("plans.house.concurrency", "many")]).unwrap_err();
+        assert!(told.contains("2 mistake(s)") && told.contains("houze") && told.contains("plans.house.concurrency"));
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use postsync_core::model::MODELS;
+use postsync_core::plan::Plan;
 
 use super::keys::{KEYS, variable};
 
@@ -14,6 +15,9 @@ const OTHER_VARIABLES: [&str; 3] = [CONFIG_VARIABLE, "POSTSYNC_WEBHOOK_SECRET", 
 
 /// The master key to which `postsync secret rekey` changes.
 pub(crate) const MASTER_KEY_NEW_VARIABLE: &str = "POSTSYNC_MASTER_KEY_NEW";
+
+/// The longest name of a plan.
+const PLAN_CHARS_MAX: usize = 50;
 
 /// What there is to say of a variable that nothing reads.
 pub(crate) const UNKNOWN_VARIABLE: &str = "no setting has this variable; `postsync config show` lists them all";
@@ -107,10 +111,18 @@ impl Values {
         match self.values.get_mut(name) {
             _ if text.trim().is_empty() => {}
             Some(slot) => *slot = (text.trim().to_owned(), origin),
+            None if plan_figure(name).is_some() => {
+                self.values.insert(name.to_owned(), (text.trim().to_owned(), origin));
+            }
             None => {
                 self.mistakes.push(format!("{name}: there is no such setting; `postsync config show` lists them all"))
             }
         }
+    }
+
+    /// The names of the figures of plans that were set.
+    pub(crate) fn plan_figures(&self) -> Vec<String> {
+        self.values.keys().filter(|name| plan_figure(name).is_some()).cloned().collect()
     }
 
     /// The text of a setting; empty where it is unset.
@@ -122,6 +134,13 @@ impl Values {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str, Origin)> {
         self.values.iter().map(|(name, (text, origin))| (name.as_str(), text.as_str(), *origin))
     }
+}
+
+/// `plans.house.concurrency` is the concurrency of the plan `house`. A plan's name is a word: letters, digits, `_`, `-`.
+pub(super) fn plan_figure(name: &str) -> Option<(&str, &str)> {
+    let (plan, figure) = name.strip_prefix("plans.")?.rsplit_once('.')?;
+    let is_word = !plan.is_empty() && plan.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    (is_word && plan.len() <= PLAN_CHARS_MAX && Plan::FIGURES.contains(&figure)).then_some((plan, figure))
 }
 
 fn model_variables() -> String {
@@ -157,6 +176,16 @@ mod tests {
         assert_eq!(values.text("egress.allow"), "10.0.0.0/8,localhost");
         assert_eq!(values.text("egress.allow_http"), "true");
         assert_eq!(values.text("models.lipsync-2"), "passthrough");
+    }
+
+    #[test]
+    fn plans_are_tables_of_figures() {
+        let mut values = Values::defaults();
+        let text = "[plans.house]\nconcurrency = 4\nrequests_per_minute = 90\n[plans.free]\nprice = 1\n[plans.'a b']\nconcurrency = 1";
+        values.overlay_file(Path::new("p.toml"), text);
+        assert_eq!(values.plan_figures(), ["plans.house.concurrency", "plans.house.requests_per_minute"]);
+        assert_eq!(values.text("plans.house.concurrency"), "4");
+        assert_eq!(values.mistakes.len(), 2, "{:?}", values.mistakes);
     }
 
     #[test]

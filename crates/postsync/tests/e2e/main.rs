@@ -14,6 +14,7 @@ mod footage;
 mod full;
 mod harness;
 mod hostile;
+mod keyed;
 mod moments;
 mod receivers;
 mod relay;

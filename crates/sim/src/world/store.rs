@@ -3,6 +3,9 @@
 //! A write takes its time on the way there and on the way back. Dropped on the way there it either happened or did not;
 //! dropped on the way back it happened and nobody was told. For a while everything may be refused as busy or full, and
 //! then nothing of it was written. And who is not the owner any more may write late what it wrote before.
+mod access;
+mod idempotency;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

@@ -3,19 +3,22 @@
 -- Statuses and kinds are the words of the API, so that a look with the sqlite3 shell reads like the API.
 
 CREATE TABLE organizations (
-    id         TEXT NOT NULL PRIMARY KEY,
-    name       TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    id          TEXT NOT NULL PRIMARY KEY,
+    name        TEXT NOT NULL,
+    plan        TEXT,                   -- NULL: the server's usual one
+    concurrency INTEGER,                -- generations at once; NULL: as the plan has it
+    created_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE keys (
-    id         INTEGER NOT NULL PRIMARY KEY,
-    org        TEXT NOT NULL,
-    name       TEXT NOT NULL,
-    scopes     TEXT NOT NULL,
-    hash       BLOB NOT NULL UNIQUE,    -- SHA-256 of the key's text, which is kept nowhere
-    created_at INTEGER NOT NULL,
-    revoked_at INTEGER
+    id           INTEGER NOT NULL PRIMARY KEY,
+    org          TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    scopes       TEXT NOT NULL,
+    hash         BLOB NOT NULL UNIQUE,  -- SHA-256 of the key's text, which is kept nowhere
+    created_at   INTEGER NOT NULL,
+    revoked_at   INTEGER,
+    last_used_at INTEGER                -- written at most once a minute
 ) STRICT;
 CREATE INDEX keys_by_org ON keys (org, id);
 
@@ -124,7 +127,25 @@ BEGIN
     UPDATE generation_counts SET count = count - 1 WHERE org = old.org AND status = old.status;
 END;
 
--- The generations that have not ended: all that the loops read.
+-- Idempotency-Keys that creates have used: in one commit with the generation. A day later they go.
+CREATE TABLE idempotency_keys (
+    org         TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,          -- SHA-256 of what was asked for
+    generation  BLOB NOT NULL,
+    used_at     INTEGER NOT NULL,
+    PRIMARY KEY (org, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (used_at);
+
+-- Generations that wait until their organization has room for them. They are not in work until then.
+CREATE TABLE held (
+    org TEXT NOT NULL,
+    id  BLOB NOT NULL,
+    PRIMARY KEY (org, id)
+) STRICT, WITHOUT ROWID;
+
+-- The generations that have not ended and are not held: all that the loops read.
 CREATE TABLE work (
     model TEXT NOT NULL,
     id    BLOB NOT NULL,

@@ -65,8 +65,9 @@ impl Tables {
 
     fn in_turn(&self, query: &TurnQuery) -> TurnPage {
         let known: BTreeSet<GenerationId> = query.known.iter().copied().collect();
-        let open =
-            self.generations.values().filter(|g| !g.is_final() && query.models.contains(&g.request.model.as_str()));
+        let fits =
+            |g: &&Generation| !g.is_final() && !self.is_held(g.id) && query.models.contains(&g.request.model.as_str());
+        let open = self.generations.values().filter(fits);
         let Ok((ids, is_all)) = share_out(&mut Open(open.collect()), query.after.as_ref(), &known, query.limit);
         let rows = ids.iter().filter_map(|id| self.generations.get(id).cloned()).map(Ok::<_, Infallible>);
         let Ok(found) = cut(rows, query.limit);

@@ -5,12 +5,14 @@
 //! `Done` is what a disk would have kept.
 //!
 //! Deliberately absent: durability, bounds on memory, encryption of secrets.
+mod access;
 mod aged;
 mod assets;
 mod batches;
 mod counts;
 mod endpoints;
 mod feed;
+mod idempotency;
 mod read;
 mod relays;
 mod replays;

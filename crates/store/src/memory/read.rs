@@ -28,7 +28,8 @@ impl Tables {
         limit: usize,
     ) -> Vec<Generation> {
         let behind = self.generations.range((behind(after), Bound::Unbounded)).map(|(_, g)| g);
-        let open = behind.filter(|g| !g.is_final() && models.contains(&g.request.model.as_str()));
+        let open =
+            behind.filter(|g| !g.is_final() && !self.is_held(g.id) && models.contains(&g.request.model.as_str()));
         let Ok(page) = cut(open.cloned().map(Ok::<_, Infallible>), limit);
         page
     }

@@ -12,6 +12,7 @@ use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, State};
+use postsync_core::idempotency::{IdempotencyKey, UsedKey};
 use postsync_core::ids::{
     AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId,
 };
@@ -59,6 +60,8 @@ pub(super) struct Tables {
     pub(super) secrets: Table<SecretId, SecretOwner>,
     /// The videos that were kept before that time are gone.
     pub(super) removed_outputs: Table<(), Timestamp>,
+    pub(super) held: Table<(OrgId, GenerationId), ()>,
+    pub(super) used_keys: Table<(OrgId, IdempotencyKey), UsedKey>,
 }
 
 /// Runs one method on every table: what is forgotten here is not taken back.
@@ -85,6 +88,8 @@ macro_rules! each {
         $tables.signing.$method();
         $tables.secrets.$method();
         $tables.removed_outputs.$method();
+        $tables.held.$method();
+        $tables.used_keys.$method();
     }};
 }
 
@@ -156,6 +161,9 @@ impl Tables {
             Change::AddKey(key) => self.add_key(*key),
             Change::RevokeKey { id, at } => self.revoke_key(id, at),
             Change::SetSecrets { was, now } => self.set_secrets(was, *now),
+            Change::Idempotency(change) => self.change_idempotency(change),
+            Change::Access(change) => self.change_access(&change),
+            Change::Hold(change) => self.change_hold(change),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use postsync_core::asset::AssetChange;
 use postsync_core::change::Change;
+use postsync_core::idempotency::IdempotencyChange;
 
 use super::commit::Work;
 
@@ -111,6 +112,7 @@ fn is_of_a_generation(changes: &[Change]) -> bool {
         changes.first(),
         Some(
             Change::AddGeneration(_)
+                | Change::Idempotency(IdempotencyChange::Use(_))
                 | Change::StartGeneration { .. }
                 | Change::EndGeneration { .. }
                 | Change::Batch(_)
@@ -135,7 +137,9 @@ pub fn can_wait(changes: &[Change]) -> bool {
             | Change::ForgetEvents(_)
             | Change::ForgetReplays { .. }
             | Change::ForgetAssets(_)
-            | Change::Asset(AssetChange::StartProbe { .. } | AssetChange::Probed { .. }),
+            | Change::Asset(AssetChange::StartProbe { .. } | AssetChange::Probed { .. })
+            | Change::Idempotency(IdempotencyChange::Forget { .. })
+            | Change::Access(_),
         ) => true,
         _ => false,
     }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use postsync_core::change::Change;
+use postsync_core::idempotency::IdempotencyChange;
 use postsync_core::moment;
 use postsync_engine::ports::StoreError;
 use rusqlite::{Connection, ffi};
@@ -250,7 +251,9 @@ fn moments(lists: &[Work], which: impl Fn((&'static str, &'static str)) -> &'sta
     for work in lists {
         let Work::Apply(changes) = work else { continue };
         match changes.first() {
-            Some(Change::AddGeneration(_)) => moment::passes(which(("create written", "create committed"))),
+            Some(Change::AddGeneration(_) | Change::Idempotency(IdempotencyChange::Use(_))) => {
+                moment::passes(which(("create written", "create committed")))
+            }
             Some(Change::EndGeneration { .. }) => moment::passes(which(("end written", "end committed"))),
             Some(Change::StartAttempt { .. }) => moment::passes(which(("start written", "start committed"))),
             Some(Change::SettleAttempt(_)) => moment::passes(which(("settle written", "settle committed"))),

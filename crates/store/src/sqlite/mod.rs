@@ -8,6 +8,7 @@
 //! the process.
 //!
 //! Deliberately absent: rules, retries, the clock.
+mod access;
 mod apply;
 mod assets;
 mod backup;
@@ -17,6 +18,7 @@ mod commit;
 mod connect;
 mod counts;
 mod failure;
+mod idempotency;
 mod owner;
 mod port;
 mod read;

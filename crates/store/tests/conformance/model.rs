@@ -1,12 +1,16 @@
 //! Random lists of changes over a handful of ids: memory and SQLite must answer, and afterwards hold, the same.
 use futures::executor::block_on;
+use postsync_core::access::{AccessChange, USED_AGAIN_MS};
 use postsync_core::change::Change;
 use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::feed::Seq;
 use postsync_core::generation::Status;
+use postsync_core::hold::HoldChange;
+use postsync_core::idempotency::{Fingerprint, IdempotencyChange, IdempotencyKey, KEPT_MS, UsedKey};
 use postsync_core::ids::{ConsumerName, DeliveryId, EndpointId, KeyId, SecretId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
+use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     Applied, BacklogQuery, DeliveryFilter, DeliveryQuery, FeedFrom, FeedQuery, GenerationOrder, GenerationQuery, Store,
     StoreError,
@@ -54,6 +58,17 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (0..2usize, 0i64..3).prop_map(|(o, ms)| Change::AddOrganization(organization(ORGS[o], ms))),
         2 => (20i64..24, 0..2usize, 0u8..4).prop_map(|(k, o, hash)| Change::AddKey(Box::new(key(k, ORGS[o], hash)))),
         1 => (20i64..24).prop_map(|k| Change::RevokeKey { id: KeyId(k), at: at(3) }),
+        2 => (0..2usize, 0..2usize, 0i64..3).prop_map(|(o, key, day)| use_key(ORGS[o], ["a", "b"][key], at(day * KEPT_MS / 2))),
+        2 => (1u128..5, 0..2usize, any::<bool>()).prop_map(|(g, o, waits)| {
+            let (org, id) = (org(ORGS[o]), gen_id(g));
+            Change::Hold(if waits { HoldChange::Hold { org, id } } else { HoldChange::LetIn { org, id } })
+        }),
+        1 => (20i64..24, 0i64..3).prop_map(|(k, n)| {
+            Change::Access(AccessChange::Used { id: KeyId(k), at: at(n * USED_AGAIN_MS) })
+        }),
+        1 => (0i64..3, 1usize..3).prop_map(|(day, limit)| {
+            Change::Idempotency(IdempotencyChange::Forget { before: at(day * KEPT_MS / 2), limit })
+        }),
         3 => (was(), 0..2usize, 0..2usize, places()).prop_map(|(was, o, e, places)| {
             Change::SetSecrets { was, now: Box::new(signing(ORGS[o], [None, Some("end_1")][e], places)) }
         }),
@@ -64,6 +79,11 @@ fn change() -> impl Strategy<Value = Change> {
             at: at(seq),
         }),
     ]
+}
+
+fn use_key(whose: &str, key: &str, at: Timestamp) -> Change {
+    let (org, key, fingerprint) = (org(whose), IdempotencyKey::parse(key).unwrap(), Fingerprint([1; 32]));
+    Change::Idempotency(IdempotencyChange::Use(Box::new(UsedKey { org, key, fingerprint, generation: gen_id(1), at })))
 }
 
 /// Few, so that they meet: the places of one list are often what the next one says it has found.
@@ -104,6 +124,7 @@ fn kind(answer: &Result<Applied, StoreError>) -> &'static str {
 /// Everything that the port shows, as text.
 async fn shown(store: &dyn Store) -> Vec<String> {
     let mut all = vec![format!("{:?}", store.open_generations(&MODELS, None, 99).await)];
+    all.push(format!("{:?}", store.held(None, 9).await));
     all.push(format!("{:?}", store.due(at(99), None, 99).await));
     all.push(format!("{:?}", store.open_attempts(None, 99).await));
     all.push(format!("{:?} {:?}", store.last_id().await, store.organizations().await));
@@ -133,6 +154,8 @@ async fn shown(store: &dyn Store) -> Vec<String> {
             ));
         }
         for name in ["a", "b"] {
+            let key = IdempotencyKey::parse(name).unwrap();
+            all.push(format!("{:?}", store.used_key(&whose, &key).await));
             all.push(format!("{:?}", store.consumer(&whose, &ConsumerName::new(name)).await));
         }
         for order in [GenerationOrder::OldestFirst, GenerationOrder::NewestFirst] {

@@ -211,7 +211,7 @@ pub(crate) fn start_probe(delivery: i64, attempt: u32) -> Change {
 }
 
 pub(crate) fn organization(name: &str, ms: i64) -> Organization {
-    Organization { id: org(name), name: format!("The {name}"), created_at: at(ms) }
+    Organization { id: org(name), name: format!("The {name}"), plan: None, concurrency: None, created_at: at(ms) }
 }
 
 pub(crate) fn key(number: i64, whose: &str, hash: u8) -> ApiKey {
@@ -223,6 +223,7 @@ pub(crate) fn key(number: i64, whose: &str, hash: u8) -> ApiKey {
         hash: [hash; 32],
         created_at: at(number),
         revoked_at: None,
+        last_used_at: None,
     }
 }
 

@@ -4,6 +4,7 @@ pub(super) mod destinations;
 pub(super) mod endpoints;
 pub(super) mod events;
 pub(super) mod generations;
+pub(super) mod keys;
 pub(super) mod replays;
 pub(super) mod secret;
 pub(super) mod upstream;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
 use postsync_core::access::Scope;
 use postsync_core::batch::{Batch, file_grant, file_path, result_grant, result_line};
 use postsync_core::error_code;
@@ -48,7 +49,7 @@ const JSON_LINES: HeaderValue = HeaderValue::from_static("application/jsonl");
 pub(crate) async fn get_batch_result(
     State(state): State<ApiState>,
     query: Query,
-    headers: HeaderMap,
+    parts: Parts,
     id: Result<PathId<BatchId>, ApiError>,
 ) -> Result<Response, ApiError> {
     let batch = if query.has("token") {
@@ -58,7 +59,7 @@ pub(crate) async fn get_batch_result(
         let batch = if fits { state.engine.store().batch_of_any(id).await? } else { None };
         batch.ok_or_else(unknown)?
     } else {
-        let org = authenticate(&state, &headers, Scope::Read).await?;
+        let org = authenticate(&state, &parts, Scope::Read).await?;
         let batch = state.engine.store().batch_of_any(id?.0).await?;
         batch.filter(|batch| batch.org == org).ok_or_else(unknown)?
     };

@@ -8,7 +8,7 @@ use super::{ADMIN, request};
 const BOUNDARY: &str = "----formdata-undici-0123456789";
 
 #[derive(Default)]
-pub(crate) struct Form(Vec<u8>);
+pub(crate) struct Form(Vec<u8>, Option<&'static str>);
 
 impl Form {
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
@@ -29,24 +29,42 @@ impl Form {
         self
     }
 
+    /// The same with another boundary.
+    pub(crate) fn bounded_by(self, boundary: &'static str) -> Self {
+        Self(replaced(&self.0, BOUNDARY.as_bytes(), boundary.as_bytes()), Some(boundary))
+    }
+
     /// Chunked, without a Content-Length.
     pub(crate) fn post(self) -> Request<Body> {
-        let end = format!("--{BOUNDARY}--\r\n");
+        let boundary = self.1.unwrap_or(BOUNDARY);
+        let end = format!("--{boundary}--\r\n");
         let bytes = [self.0, end.into_bytes()].concat();
-        Self::post_bytes(&bytes)
+        Self::post_bytes(&bytes, boundary)
     }
 
     /// Without its end, as when a client goes away.
     pub(crate) fn post_cut(self) -> Request<Body> {
-        Self::post_bytes(&self.0)
+        Self::post_bytes(&self.0, BOUNDARY)
     }
 
-    fn post_bytes(bytes: &[u8]) -> Request<Body> {
+    fn post_bytes(bytes: &[u8], boundary: &str) -> Request<Body> {
         let chunks: Vec<_> = bytes.chunks(1_000).map(|c| Ok::<_, std::io::Error>(Bytes::copy_from_slice(c))).collect();
         let mut request =
             request(Method::POST, "/v2/generate", Some(ADMIN), Body::from_stream(futures::stream::iter(chunks)));
-        let content_type = format!("multipart/form-data; boundary={BOUNDARY}").parse().unwrap();
+        let content_type = format!("multipart/form-data; boundary={boundary}").parse().unwrap();
         request.headers_mut().insert("content-type", content_type);
         request
     }
+}
+
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(old.len()).position(|window| window == old) {
+        out.extend(&rest[..at]);
+        out.extend(new);
+        rest = &rest[at + old.len()..];
+    }
+    out.extend(rest);
+    out
 }

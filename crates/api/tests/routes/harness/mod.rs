@@ -20,6 +20,7 @@ use postsync_core::access::{ApiKey, Organization, Scope, Scopes, StoredSecret, k
 use postsync_core::change::Change;
 use postsync_core::ids::{KeyId, OrgId, SecretId};
 use postsync_core::model::{Route, Routing};
+use postsync_core::plan::{Allowance, Plans};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Generator, Store};
@@ -39,12 +40,14 @@ pub(crate) const START: Timestamp = Timestamp(1_795_422_077_123);
 pub(crate) const ADMIN: &str = "admin-key";
 pub(crate) const READER: &str = "reader-key";
 pub(crate) const CREATOR: &str = "creator-key";
+pub(crate) const WORKER: &str = "worker-key";
 pub(crate) const STRANGER: &str = "key-of-another-organization";
 
-const KEYS: [(&str, &str, Scope); 4] = [
+const KEYS: [(&str, &str, Scope); 5] = [
     (ADMIN, "default", Scope::Admin),
     (READER, "default", Scope::Read),
     (CREATOR, "default", Scope::Generate),
+    (WORKER, "default", Scope::Worker),
     (STRANGER, "other", Scope::Admin),
 ];
 
@@ -71,7 +74,18 @@ impl App {
     }
 
     /// The same, with its files there.
-    pub(crate) async fn with_media(mut settings: ApiSettings, media: TestMedia) -> Self {
+    pub(crate) async fn with_media(settings: ApiSettings, media: TestMedia) -> Self {
+        Self::with_engine(settings, media, Settings::default()).await
+    }
+
+    /// One whose organizations may do no more than that.
+    pub(crate) async fn limited(server: Allowance, queued_max: usize) -> Self {
+        let plans = Plans { server, ..Plans::default() };
+        let of_engine = Settings { plans, queued_max, ..Settings::default() };
+        Self::with_engine(ApiSettings::default(), TestMedia::new(), of_engine).await
+    }
+
+    async fn with_engine(mut settings: ApiSettings, media: TestMedia, of_engine: Settings) -> Self {
         let mut routing = Routing::default();
         assert!(routing.set("sync-3", Route::Passthrough));
         settings.routing = routing.clone();
@@ -97,7 +111,7 @@ impl App {
             speech: Arc::new(world::Speaker),
             relays: None,
         };
-        let of_engine = Settings { public_url: settings.public_url.clone(), routing, ..Settings::default() };
+        let of_engine = Settings { public_url: settings.public_url.clone(), routing, ..of_engine };
         let engine = Engine::start(ports, of_engine).await.unwrap();
         let metrics = Arc::new(|| "postsync_http_requests_total 0\n".to_owned());
         let router = postsync_api::router(ApiState::new(engine.clone(), settings, metrics));
@@ -229,7 +243,13 @@ async fn add_keys(store: &Memory) {
     let mut changes = Vec::new();
     for (n, id) in ["default", "other"].into_iter().enumerate() {
         let org = OrgId::new(id);
-        changes.push(Change::AddOrganization(Organization { id: org.clone(), name: id.to_owned(), created_at: START }));
+        changes.push(Change::AddOrganization(Organization {
+            id: org.clone(),
+            name: id.to_owned(),
+            plan: None,
+            concurrency: None,
+            created_at: START,
+        }));
         let secret = Secret::new("whsec_8f14e45fceea167a5a36dedd4bea2543").unwrap();
         let id = SecretId(i64::try_from(n).unwrap() + 1);
         let signing = Signing::first(SecretOwner::org(&org), StoredSecret { id, secret, created_at: START });
@@ -244,6 +264,7 @@ async fn add_keys(store: &Memory) {
             hash: key_hash(text),
             created_at: START,
             revoked_at: None,
+            last_used_at: None,
         })));
     }
     // The default organization may be there from the start.

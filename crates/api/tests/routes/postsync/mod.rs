@@ -3,6 +3,7 @@ mod destinations;
 mod endpoints;
 mod events;
 mod generations;
+mod keys;
 mod replays;
 mod secret;
 mod upstream;

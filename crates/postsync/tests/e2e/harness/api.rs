@@ -89,6 +89,12 @@ impl Api {
         self.try_send(request.header("content-type", "application/json").body(body.to_owned())).await
     }
 
+    /// The same with an `Idempotency-Key`.
+    pub(crate) async fn try_create_keyed(&self, body: &str, key: &str) -> reqwest::Result<Answer> {
+        let request = self.http.post(format!("{}/v2/generate", self.base)).header("idempotency-key", key);
+        self.try_send(request.header("content-type", "application/json").body(body.to_owned())).await
+    }
+
     pub(crate) async fn create_text(&self, body: &str) -> Answer {
         self.try_create(body).await.unwrap()
     }

@@ -1,5 +1,5 @@
 //! Organizations, keys: rare, so written plainly.
-use postsync_core::access::{ApiKey, Organization};
+use postsync_core::access::{AccessChange, ApiKey, Organization, USED_AGAIN_MS};
 use postsync_core::ids::KeyId;
 use postsync_core::time::Timestamp;
 use rusqlite::params;
@@ -10,15 +10,21 @@ use crate::refusal::Refusal;
 impl Unit<'_> {
     pub(super) fn add_organization(&mut self, organization: &Organization) -> Result<(), Refusal> {
         self.fenced(
-            "INSERT OR IGNORE INTO organizations (id, name, created_at) VALUES (?1, ?2, ?3)",
-            params![organization.id.as_str(), organization.name, organization.created_at.0],
+            "INSERT OR IGNORE INTO organizations (id, name, plan, concurrency, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                organization.id.as_str(),
+                organization.name,
+                organization.plan,
+                organization.concurrency,
+                organization.created_at.0
+            ],
         )
     }
 
     pub(super) fn add_key(&mut self, key: &ApiKey) -> Result<(), Refusal> {
         self.fenced(
-            "INSERT OR IGNORE INTO keys (id, org, name, scopes, hash, created_at, revoked_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR IGNORE INTO keys (id, org, name, scopes, hash, created_at, revoked_at, last_used_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 key.id.0,
                 key.org.as_str(),
@@ -26,8 +32,17 @@ impl Unit<'_> {
                 key.scopes.to_string(),
                 key.hash,
                 key.created_at.0,
-                key.revoked_at.map(|at| at.0)
+                key.revoked_at.map(|at| at.0),
+                key.last_used_at.map(|at| at.0)
             ],
+        )
+    }
+
+    pub(super) fn change_access(&mut self, change: &AccessChange) -> Result<(), Refusal> {
+        let AccessChange::Used { id, at } = change;
+        self.fenced(
+            "UPDATE keys SET last_used_at = ?2 WHERE id = ?1 AND coalesce(last_used_at <= ?2 - ?3, 1)",
+            params![id.0, at.0, USED_AGAIN_MS],
         )
     }
 

@@ -10,6 +10,8 @@ mod endpoints;
 mod feed;
 pub(super) mod forget;
 mod generations;
+pub(super) mod holds;
+pub(super) mod idempotency;
 mod parking;
 mod relays;
 mod replays;
@@ -122,6 +124,9 @@ impl<'c> Unit<'c> {
             Change::AddKey(key) => self.add_key(key),
             Change::RevokeKey { id, at } => self.revoke_key(*id, *at),
             Change::SetSecrets { was, now } => self.set_secrets(*was, now),
+            Change::Idempotency(change) => self.change_idempotency(change),
+            Change::Access(change) => self.change_access(change),
+            Change::Hold(change) => self.change_hold(change),
         }
     }
 

@@ -8,6 +8,8 @@ pub(super) mod deliveries;
 pub(super) mod endpoints;
 pub(super) mod feed;
 pub(super) mod generations;
+pub(super) mod holds;
+pub(super) mod idempotency;
 pub(super) mod replays;
 mod rows;
 pub(super) mod secrets;
@@ -33,7 +35,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sqlite::apply::{assets as asset_changes, forget};
+    use crate::sqlite::apply::{assets as asset_changes, forget, holds as holding, idempotency as used};
     use crate::sqlite::{connect, setup};
 
     /// Every statement that reads walks an index to the rows it wants, in the order it wants: none scans or sorts. The
@@ -53,6 +55,10 @@ mod tests {
             feed::STATEMENTS,
             forget::STATEMENTS,
             generations::STATEMENTS,
+            holds::STATEMENTS,
+            holding::STATEMENTS,
+            idempotency::STATEMENTS,
+            used::STATEMENTS,
             replays::STATEMENTS,
             secrets::STATEMENTS,
             turns::STATEMENTS,

@@ -109,7 +109,7 @@ macro_rules! replay_columns {
 
 macro_rules! key_columns {
     () => {
-        "id, org, name, scopes, hash, created_at, revoked_at"
+        "id, org, name, scopes, hash, created_at, revoked_at, last_used_at"
     };
 }
 
@@ -317,7 +317,6 @@ pub(super) fn replay(row: &Row<'_>) -> Result<Replay> {
 }
 
 pub(super) fn key(row: &Row<'_>) -> Result<ApiKey> {
-    let revoked_at: Option<i64> = row.get(6)?;
     Ok(ApiKey {
         id: KeyId(row.get(0)?),
         org: org(row, 1)?,
@@ -325,12 +324,19 @@ pub(super) fn key(row: &Row<'_>) -> Result<ApiKey> {
         scopes: word(row, 3, |text| Scopes::parse(text).ok())?,
         hash: row.get(4)?,
         created_at: time(row, 5)?,
-        revoked_at: revoked_at.map(Timestamp),
+        revoked_at: maybe_time(row, 6)?,
+        last_used_at: maybe_time(row, 7)?,
     })
 }
 
 pub(super) fn organization(row: &Row<'_>) -> Result<Organization> {
-    Ok(Organization { id: org(row, 0)?, name: row.get(1)?, created_at: time(row, 2)? })
+    Ok(Organization {
+        id: org(row, 0)?,
+        name: row.get(1)?,
+        plan: row.get(2)?,
+        concurrency: row.get(3)?,
+        created_at: time(row, 4)?,
+    })
 }
 
 pub(super) fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {

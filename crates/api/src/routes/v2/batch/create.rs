@@ -3,11 +3,12 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use postsync_core::batch::{JudgedRow, NewBatch, Rows, wire};
+use postsync_core::batch::{JudgedRow, NewBatch, Rows, Status, wire};
 use postsync_core::create::judge_url;
 use postsync_core::error_code;
 use postsync_core::ids::OrgId;
 use postsync_core::limits::BATCH_BYTES_MAX;
+use postsync_engine::ports::BatchQuery;
 use serde_json::Value;
 
 use super::records;
@@ -43,6 +44,11 @@ use crate::wire::{BatchBody, BatchValidated, CreateBatch, CreateBatchForm, Error
         (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "A field of the form, or the JSON body, is too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
+        (
+            status = 429,
+            description = "Too many requests with this key, or the organization has as many batches at once as it may",
+            body = ErrorBody,
+        ),
         (status = 503, description = "Too little room on the disk, or the server is stopping; nothing was accepted", body = ErrorBody),
     )
 )]
@@ -72,7 +78,27 @@ pub(crate) async fn create_batch(
         let validated = BatchValidated { status: "VALIDATED".to_owned() };
         return Ok(json::answer(StatusCode::OK, json::text(&validated)));
     }
+    has_room(&state, &org).await?;
     commit(&state, org, webhook_url, rows).await
+}
+
+/// Whether the organization may have one more batch that has not ended. Of those that come at the same moment each is let in
+/// that sees room: it is there to keep somebody from taking over the server, and not to the last one.
+async fn has_room(state: &ApiState, org: &OrgId) -> Result<(), ApiError> {
+    let limit = state.engine.allowance(org).await?.batch_concurrency as usize;
+    if limit == 0 {
+        return Ok(());
+    }
+    let mut running = 0;
+    for status in [Status::Pending, Status::JobsCreated, Status::Processing] {
+        let (org, status, left) = (org.clone(), Some(status), limit - running);
+        let query = BatchQuery { org, status, after: None, before: None, limit: left };
+        running += state.engine.store().batches(query).await?.len();
+        if running >= limit {
+            return Err(ApiError::too_many_batches());
+        }
+    }
+    Ok(())
 }
 
 /// Five megabytes of JSON take a processor for a moment: not one that others wait for.

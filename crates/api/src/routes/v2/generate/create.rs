@@ -7,15 +7,18 @@ use postsync_core::asset::AssetKind;
 use postsync_core::batch::JudgedRow;
 use postsync_core::create::{Judged, Refusal, Rules, judge};
 use postsync_core::error_code;
-use postsync_core::generation::wire;
+use postsync_core::generation::{NewGeneration, wire};
+use postsync_core::idempotency::Fingerprint;
 use postsync_core::ids::{AssetId, OrgId};
 use postsync_core::input::{Item, ItemKind, Source};
+use postsync_engine::{Submission, Wanted};
 use serde_json::{Map, Value};
 
+use super::keyed::{self, Beginning};
 use super::submit::{self, Placed};
-use crate::auth::Creator;
+use crate::auth::Generating;
 use crate::error::ApiError;
-use crate::form;
+use crate::form::{self, FormRules, Upload};
 use crate::json;
 use crate::json_body;
 use crate::state::ApiState;
@@ -29,24 +32,40 @@ use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationB
     path = "/v2/generate",
     operation_id = "createGeneration",
     tag = "generations",
+    params((
+        "Idempotency-Key" = Option<String>,
+        Header,
+        description = "1 to 128 characters of A-Z a-z 0-9 . _ ~ -: the same request sent again within 24 hours makes no second generation",
+    )),
     request_body(content(
         (CreateGeneration = "application/json"),
         (CreateGenerationForm = "multipart/form-data"),
     )),
     responses(
-        (status = 201, description = "The generation, PENDING", body = GenerationBody),
+        (
+            status = 201,
+            description = "The generation: PENDING, or as it is where an earlier request had the same Idempotency-Key",
+            body = GenerationBody,
+            headers(("Idempotency-Replayed" = String, description = "true where that is so")),
+        ),
         (status = 400, description = "Something is wrong with the request; the message names the field", body = ErrorBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
+        (status = 409, description = "The Idempotency-Key was used for another request, or its first request is under way", body = ErrorBody),
         (status = 413, description = "The body, a field or a file is too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form", body = ErrorBody),
+        (
+            status = 429,
+            description = "Too many creates with this key, or the organization has as many generations as it may",
+            body = ErrorBody,
+        ),
         (status = 503, description = "Too little room on the disk, or the server is stopping; nothing was accepted", body = ErrorBody),
     )
 )]
 pub(crate) async fn create_generation(
     State(state): State<ApiState>,
-    Creator(org): Creator,
+    Generating { org, allowance }: Generating,
     request: Request,
 ) -> Result<Response, ApiError> {
     if !state.engine.is_accepting() {
@@ -56,22 +75,48 @@ pub(crate) async fn create_generation(
     if state.engine.shortage().is_some() {
         return Err(ApiError::no_room());
     }
-    let (parts, body) = request.into_parts();
-    let (mut fields, uploads) = match content_kind(&parts.headers)? {
-        ContentKind::Json => (read_json(&parts.headers, body, state.settings.json_bytes_max).await?, Vec::new()),
-        ContentKind::Form(content_type) => {
-            let media = state.engine.media().as_ref();
-            let form = form::read(content_type, body, media, state.settings.input_bytes_max).await?;
-            (form.body, form.uploads)
-        }
+    let key = keyed::key(request.headers())?;
+    let Payload { mut fields, uploads, fingerprint } = read(&state, request, key.is_some()).await?;
+    let keyed = match keyed::begin(&state, &org, key, fingerprint).await? {
+        Beginning::First(keyed) => keyed,
+        Beginning::Before(generation) => return Ok(keyed::replayed(&generation)),
     };
     let uploads = submit::place(&state, &mut fields, uploads)?;
     submit::name_own_assets(&state, &org, &mut fields).await?;
     let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
     let Judged { request, items } = judge(fields, &rules)?;
     assets_fit(&state, &org, &items, &uploads).await?;
-    let generation = submit::submit(&state, org, request, uploads).await?;
+    // An upload has come all the way, and no SDK can send one twice: it waits on disk. A JSON create can come again.
+    let wanted = Wanted { limit: allowance.concurrency, may_wait: !uploads.is_empty() };
+    let place = state.engine.take_place(&org, wanted)?;
+    let submission = Submission { keyed, place, ..Submission::plain(NewGeneration { org, request }) };
+    let generation = submit::submit(&state, submission, uploads).await?;
     Ok(json::answer(StatusCode::CREATED, wire(&generation)))
+}
+
+/// What came.
+struct Payload {
+    fields: Map<String, Value>,
+    uploads: Vec<Upload>,
+    /// Where it was asked for.
+    fingerprint: Option<Fingerprint>,
+}
+
+async fn read(state: &ApiState, request: Request, is_keyed: bool) -> Result<Payload, ApiError> {
+    let (parts, body) = request.into_parts();
+    match content_kind(&parts.headers)? {
+        ContentKind::Json => {
+            let fields = read_json(&parts.headers, body, state.settings.json_bytes_max).await?;
+            let fingerprint = is_keyed.then(|| Fingerprint::of_json(&fields));
+            Ok(Payload { fields, uploads: Vec::new(), fingerprint })
+        }
+        ContentKind::Form(content_type) => {
+            let media = state.engine.media().as_ref();
+            let rules = FormRules { file_bytes_max: state.settings.input_bytes_max, fingerprint: is_keyed };
+            let form = form::read(content_type, body, media, rules).await?;
+            Ok(Payload { fields: form.body, uploads: form.uploads, fingerprint: form.fingerprint })
+        }
+    }
 }
 
 pub(crate) enum ContentKind<'a> {

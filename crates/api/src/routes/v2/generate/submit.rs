@@ -5,10 +5,10 @@ use std::sync::Arc;
 use postsync_core::asset::{Asset, Facts};
 use postsync_core::create::Refusal;
 use postsync_core::error_code;
-use postsync_core::generation::{Generation, NewGeneration, Request};
+use postsync_core::generation::Generation;
 use postsync_core::ids::{AssetId, MediaId, OrgId};
-use postsync_engine::Engine;
 use postsync_engine::ports::{MediaError, MediaKind};
+use postsync_engine::{Engine, Submission};
 use serde_json::{Map, Value, json};
 
 use crate::asset_urls;
@@ -91,12 +91,11 @@ pub(super) async fn name_own_assets(
 /// nobody owns, nor a generation that is on disk and that no loop has been told of.
 pub(super) async fn submit(
     state: &ApiState,
-    org: OrgId,
-    request: Request,
+    submission: Submission,
     uploads: Vec<Placed>,
 ) -> Result<Generation, ApiError> {
     let engine = state.engine.clone();
-    let task = async move { keep_and_commit(engine, NewGeneration { org, request }, uploads).await };
+    let task = async move { keep_and_commit(engine, submission, uploads).await };
     match tokio::spawn(tracing::Instrument::in_current_span(task)).await {
         Ok(result) => result,
         Err(_) => Err(ApiError::of(error_code::INTERNAL_ERROR)),
@@ -105,15 +104,15 @@ pub(super) async fn submit(
 
 async fn keep_and_commit(
     engine: Arc<Engine>,
-    new: NewGeneration,
+    submission: Submission,
     uploads: Vec<Placed>,
 ) -> Result<Generation, ApiError> {
     if let Err(error) = keep(&engine, &uploads).await {
         remove(&engine, &uploads).await;
         return Err(ApiError::not_taken(error));
     }
-    let assets = uploads.iter().map(|placed| asset(&engine, &new.org, placed)).collect();
-    match engine.submit(new, assets).await {
+    let assets = uploads.iter().map(|placed| asset(&engine, &submission.new.org, placed)).collect();
+    match engine.submit_this(Submission { uploads: assets, ..submission }).await {
         Ok(generation) => Ok(generation),
         Err(error) => {
             remove(&engine, &uploads).await;

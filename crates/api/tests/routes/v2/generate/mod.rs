@@ -1,3 +1,4 @@
 mod create;
 mod get;
+mod keyed;
 mod upload;

@@ -1,0 +1,127 @@
+//! An organization with a limit: who is let in, who waits, who is refused, and that nobody who waits is forgotten.
+use futures::FutureExt as _;
+use postsync_core::access::Organization;
+use postsync_core::change::Change;
+use postsync_core::generation::Status;
+use postsync_core::ids::{GenerationId, OrgId};
+use postsync_core::plan::{Allowance, Plans};
+use postsync_core::schedule::Schedule;
+use postsync_engine::ports::Applied;
+use postsync_engine::{Bounds, NoPlace, Settings, Submission, Wanted};
+use postsync_sim::world::{Work, WorkResult};
+use postsync_sim::{SLOW_MODEL, Stage};
+
+use crate::play::{ORG, Play, URL};
+
+const ANSWER_MS_MAX: i64 = 60_000;
+const MINUTE: Work = Work { takes_ms: 20_000, result: WorkResult::Done };
+
+fn settings(concurrency: u32, queued_max: usize) -> Settings {
+    let plans = Plans { server: Allowance { concurrency, ..Allowance::default() }, ..Plans::default() };
+    Settings { plans, queued_max, schedule: Schedule::parse("0s").expect("a schedule"), ..Settings::default() }
+}
+
+fn play(concurrency: u32, queued_max: usize) -> Play {
+    let play = Play::with(settings(concurrency, queued_max), Bounds::default());
+    let (id, created_at) = (OrgId::new(ORG), play.engine().now());
+    let made = Organization { id, name: ORG.to_owned(), plan: None, concurrency: None, created_at };
+    let done = play.stage.store.inner().apply(vec![Change::AddOrganization(made)]).now_or_never();
+    assert!(matches!(done, Some(Ok(Applied::Done | Applied::Stale))));
+    play.stage.slow.script(vec![MINUTE; 64]);
+    play
+}
+
+fn create(play: &mut Play, limit: u32, may_wait: bool) -> Result<GenerationId, NoPlace> {
+    // Ids are in the order of their milliseconds.
+    play.stage.advance(1);
+    let engine = play.engine();
+    let answer = play.stage.run(ANSWER_MS_MAX, async move {
+        let place = engine.take_place(&OrgId::new(ORG), Wanted { limit, may_wait })?;
+        let plain = Submission::plain(Stage::request(ORG, SLOW_MODEL, Some(URL)));
+        let generation = engine.submit_this(Submission { place, ..plain }).await.expect("an accepted generation");
+        Ok(generation.id)
+    });
+    answer.expect("an answer")
+}
+
+fn held(play: &Play) -> Vec<GenerationId> {
+    let held = play.stage.store.inner().held(None, 99).now_or_never().expect("at once").expect("a list");
+    held.into_iter().map(|(_, id)| id).collect()
+}
+
+fn statuses(play: &Play, ids: &[GenerationId]) -> Vec<Status> {
+    ids.iter().map(|id| play.generation(*id).status()).collect()
+}
+
+#[test]
+fn over_the_limit_an_upload_waits_and_a_json_create_is_refused() {
+    let mut play = play(1, 2);
+    let first = create(&mut play, 1, false).unwrap();
+    assert_eq!(create(&mut play, 1, false), Err(NoPlace { active: 1, limit: 1 }));
+    let second = create(&mut play, 1, true).unwrap();
+    let third = create(&mut play, 1, true).unwrap();
+    assert_eq!(create(&mut play, 1, true), Err(NoPlace { active: 3, limit: 1 }), "as many wait as may");
+    assert_eq!(held(&play), [second, third]);
+    play.stage.advance(10_000);
+    let all = [first, second, third];
+    assert_eq!(statuses(&play, &all), [Status::Processing, Status::Pending, Status::Pending], "one at a time");
+
+    play.stage.advance(12_000);
+    assert_eq!(statuses(&play, &all), [Status::Completed, Status::Processing, Status::Pending]);
+    assert_eq!(create(&mut play, 1, false), Err(NoPlace { active: 2, limit: 1 }), "nobody overtakes who waits");
+    play.stage.advance(60_000);
+    assert_eq!(statuses(&play, &all), [Status::Completed; 3]);
+    assert_eq!((held(&play), play.posts().len()), (vec![], 3), "each has told its receiver");
+    create(&mut play, 1, false).unwrap();
+}
+
+#[test]
+fn a_create_that_comes_to_nothing_gives_its_place_back() {
+    let mut play = play(1, 0);
+    let (engine, org) = (play.engine(), OrgId::new(ORG));
+    let wanted = Wanted { limit: 1, may_wait: true };
+    let place = engine.take_place(&org, wanted).unwrap();
+    assert!(engine.take_place(&org, wanted).is_err());
+    drop(place);
+    create(&mut play, 1, true).unwrap();
+}
+
+#[test]
+fn after_a_crash_it_goes_on_from_what_is_on_disk() {
+    let mut play = play(2, 9);
+    let ids: Vec<GenerationId> = (0..5).map(|_| create(&mut play, 2, true).unwrap()).collect();
+    play.stage.advance(1_000);
+    play.crash_and_restart();
+    assert_eq!(held(&play), ids[2..]);
+    assert_eq!(create(&mut play, 2, false), Err(NoPlace { active: 5, limit: 2 }), "they are counted again");
+    for _ in 0..30 {
+        play.stage.advance(5_000);
+        let at_work = statuses(&play, &ids).into_iter().filter(|status| *status == Status::Processing).count();
+        assert!(at_work <= 2, "{at_work} at work");
+    }
+    assert_eq!(statuses(&play, &ids), [Status::Completed; 5]);
+    assert_eq!(held(&play), []);
+}
+
+#[test]
+fn without_a_limit_nothing_waits_any_more() {
+    let mut play = play(1, 9);
+    let ids: Vec<GenerationId> = (0..4).map(|_| create(&mut play, 1, true).unwrap()).collect();
+    assert_eq!(held(&play), ids[1..]);
+    play.stage.kill();
+    play.stage.set_settings(settings(0, 9));
+    play.start();
+    assert_eq!(held(&play), []);
+    play.stage.advance(120_000);
+    assert_eq!(statuses(&play, &ids), [Status::Completed; 4]);
+}
+
+#[test]
+fn who_has_no_limit_is_not_held_up_by_who_has_one() {
+    let mut play = play(1, 9);
+    create(&mut play, 1, true).unwrap();
+    create(&mut play, 1, true).unwrap();
+    let other = play.submit_this(Stage::request("other", postsync_sim::INSTANT_MODEL, Some(URL)));
+    play.stage.run_ready();
+    assert_eq!(play.generation(other).status(), Status::Completed);
+}
