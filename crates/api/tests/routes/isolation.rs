@@ -129,7 +129,8 @@ impl Owned {
             ("/v2/batch/", batch.clone()),
             ("/v2/batches/", batch),
             ("/v2/generate/", generation.clone()),
-            ("/v2/generations/", generation),
+            ("/v2/generations/", generation.clone()),
+            ("/postsync/v1/generations/", generation),
             ("/postsync/v1/deliveries/", delivery),
             ("/postsync/v1/endpoints/", endpoint),
             ("/postsync/v1/keys/", key),
@@ -160,10 +161,10 @@ async fn shown(app: &App, owned: &Owned) -> Vec<String> {
     let mut all = Vec::new();
     for (path, id) in &owned.ids {
         let list = path.trim_end_matches('/');
-        if !["/postsync/v1/keys/", "/v2/generations/", "/v2/batches/"].contains(path) {
+        if !["/postsync/v1/keys/", "/postsync/v1/generations/", "/v2/generations/", "/v2/batches/"].contains(path) {
             all.push(app.get(&format!("{path}{id}")).await.text());
         }
-        if !["/v2/generate/", "/postsync/v1/replays/", "/v2/batches/"].contains(path) {
+        if !["/v2/generate/", "/postsync/v1/generations/", "/postsync/v1/replays/", "/v2/batches/"].contains(path) {
             all.push(app.get(list).await.text());
         }
     }
