@@ -43,11 +43,7 @@ impl Bells {
 /// One lane, until the server stops.
 pub(crate) async fn run(world: Arc<World>, lane: ProbeLane) {
     loop {
-        tokio::select! {
-            biased;
-            _ = world.stopping.cancelled() => return,
-            () = round(&world, lane) => {}
-        }
+        round(&world, lane).await;
         tokio::select! {
             biased;
             _ = world.stopping.cancelled() => return,
@@ -59,14 +55,13 @@ pub(crate) async fn run(world: Arc<World>, lane: ProbeLane) {
 /// All that waits, one by one.
 async fn round(world: &World, lane: ProbeLane) {
     loop {
-        let asset = match world.ports.store.assets_to_probe(lane, 1).await {
-            Ok(mut page) => page.pop(),
-            Err(error) => {
-                world.pause_after(&error, "which assets wait to be looked at").await;
-                continue;
-            }
+        let asset = tokio::select! {
+            biased;
+            _ = world.stopping.cancelled() => return,
+            asset = next(world, lane) => asset,
         };
         let Some(asset) = asset else { return };
+        let _entry = world.under_way.enter();
         if let Err(error) = look(world, &asset).await {
             tracing::warn!(asset = %asset.id, %error, "an asset could not be looked at; it is tried again later");
             return;
@@ -74,7 +69,17 @@ async fn round(world: &World, lane: ProbeLane) {
     }
 }
 
-/// One look, begun on record.
+/// What waits longest.
+async fn next(world: &World, lane: ProbeLane) -> Option<Asset> {
+    loop {
+        match world.ports.store.assets_to_probe(lane, 1).await {
+            Ok(mut page) => return page.pop(),
+            Err(error) => world.pause_after(&error, "which assets wait to be looked at").await,
+        }
+    }
+}
+
+/// One look, begun on record. A stop cuts it, and the next start begins another.
 async fn look(world: &World, asset: &Asset) -> Result<(), MediaError> {
     let Probe::Waiting(begun) = asset.probe else { return Ok(()) };
     if begun >= ASSET_PROBES_MAX {
@@ -88,7 +93,11 @@ async fn look(world: &World, asset: &Asset) -> Result<(), MediaError> {
     // A folder is named by a UUID; an asset's is no generation's.
     let folder_id = GenerationId(asset.id.0);
     let folder = world.ports.media.job_folder(folder_id).await?;
-    let looked = in_folder(world, asset, &folder).await;
+    let looked = tokio::select! {
+        biased;
+        _ = world.stopping.cancelled() => Ok(()),
+        looked = in_folder(world, asset, &folder) => looked,
+    };
     if let Err(error) = world.ports.media.drop_job_folder(folder_id).await {
         tracing::warn!(asset = %asset.id, %error, "a folder was left behind; the next start sweeps it");
     }

@@ -23,7 +23,7 @@ pub struct Job {
     pub limits: Limits,
     /// Which programs to use.
     pub tools: Tools,
-    /// Whose result it is: stands behind [`crate::PROVENANCE`] in the file's metadata. Cut to [`NAME_CHARS_MAX`] plain characters.
+    /// Whose result it is: stands behind [`crate::PROVENANCE`] in the file's metadata. Cut to 100 plain characters.
     pub name: Option<String>,
 }
 

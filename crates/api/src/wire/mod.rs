@@ -28,5 +28,5 @@ pub use generation::{
 };
 pub use key::{CreateKey, KeyItem, KeyPage, NewKey};
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
-pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody};
+pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody, WebhookSecret};
 pub use voice::{CreateSpeech, SpeechBody, VoiceBody};

@@ -33,6 +33,13 @@ impl SecretBody {
     }
 }
 
+/// What webhooks are verified with.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct WebhookSecret {
+    /// Makes `Sync-Signature`, `whsec_...`.
+    pub secret: String,
+}
+
 /// Whose secrets.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -80,9 +80,12 @@ async fn round(i: usize) -> usize {
     told_of_all(&receiver, &ids).await;
     let cut = log_is_true(&server, &receiver).await;
     assert_eq!(std::fs::read_dir(setup.data().join("jobs")).unwrap().count(), 0, "no job folder is left");
-    // Two uploads and a video: the other generations have no files.
-    crate::harness::poll("every file in media is named by a row", async || (media(&setup).len() == 3).then_some(()))
-        .await;
+    // Two uploads and a video, and what shows them: the other generations have no files.
+    crate::harness::poll("every file in media is named by a row", async || {
+        let listed = api.get("/v2/assets?limit=100").await.expect(200);
+        (media(&setup).len() == 3 + crate::harness::api::pictures(&listed)).then_some(())
+    })
+    .await;
     cut
 }
 

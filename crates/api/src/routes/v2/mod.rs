@@ -12,3 +12,4 @@ pub(super) mod result;
 mod serve;
 pub(super) mod tts;
 pub(super) mod voices;
+pub(super) mod webhook_secret;

@@ -24,6 +24,9 @@ async fn a_rotation_from_stage_to_stage() {
     assert_eq!(shown.headers["cache-control"], "no-store");
     let stable = json!({"secret": SECRET, "next": null, "previous": null, "stage": "stable", "expiresAt": null});
     assert_eq!(shown.json(), stable);
+    let as_sync_has_it = app.get("/v2/organizations/webhook/secret").await;
+    assert_eq!(as_sync_has_it.headers["cache-control"], "no-store");
+    assert_eq!(as_sync_has_it.json(), json!({"secret": SECRET}));
 
     let prepared = step(&app, "prepare", &json!({})).await;
     let next = prepared["next"].as_str().unwrap().to_owned();

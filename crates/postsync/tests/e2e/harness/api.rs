@@ -190,3 +190,8 @@ pub(crate) fn passthrough(webhook_url: &str) -> Value {
         "webhookUrl": webhook_url,
     })
 }
+
+/// How many of the assets of a list have a small picture.
+pub(crate) fn pictures(listed: &Value) -> usize {
+    listed["items"].as_array().unwrap().iter().filter(|item| item["thumbnailUrl"].is_string()).count()
+}
