@@ -116,7 +116,7 @@ async fn an_upstream_that_loses_webhooks_and_dies_loses_nothing() {
     }
     let told: BTreeSet<String> = receiver.requests.all().iter().map(|request| id_of(&request.json())).collect();
     assert_eq!(told, ids.into_iter().collect(), "each was told of");
-    all_made(&upstream.api()).await;
+    made_once(&upstream.api()).await;
     for count in [&tally.lost, &tally.heard] {
         assert!(count.load(Ordering::Relaxed) > GENERATIONS / 4, "half are lost, half are heard: {count:?}");
     }
@@ -132,7 +132,7 @@ async fn create_all(api: Api, media: Receiver, webhook_url: String) -> Vec<Strin
 }
 
 /// Counted at the upstream, by what each is made from.
-async fn all_made(upstream: &Api) {
+async fn made_once(upstream: &Api) {
     let (mut times, mut cursor) = (BTreeMap::<String, usize>::new(), String::new());
     loop {
         let page = upstream.get(&format!("/v2/generations?limit=100{cursor}")).await.expect(200);
@@ -146,6 +146,8 @@ async fn all_made(upstream: &Api) {
         }
     }
     assert_eq!(times.len(), GENERATIONS);
+    let twice: Vec<_> = times.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(twice.is_empty(), "submitted more than once: {twice:?}");
 }
 
 #[tokio::test]
