@@ -46,9 +46,15 @@ fn group(group: i32) -> Vec<Process> {
 pub(crate) async fn rendering(server: Pid) -> i32 {
     poll("a media child runs ffmpeg", async || {
         let groups = media_groups(server);
-        groups.into_iter().find(|id| group(*id).iter().any(|process| process.name.starts_with("ff")))
+        let renders = |id: &i32| !is_a_look(*id) && group(*id).iter().any(|process| process.name.starts_with("ff"));
+        groups.into_iter().find(renders)
     })
     .await
+}
+
+/// Whether that child only looks into an asset: it works in a folder of that name.
+fn is_a_look(child: i32) -> bool {
+    fs::read_link(format!("/proc/{child}/cwd")).is_ok_and(|folder| folder.ends_with("look"))
 }
 
 /// Whether anything of a group runs.
