@@ -18,6 +18,8 @@ pub(super) struct CancelsStopWork {
     works: BTreeSet<GenerationId>,
     /// By when it must be over.
     canceled: BTreeMap<GenerationId, i64>,
+    /// A stop has a time of its own for what is deaf, whoever canceled it besides.
+    stopping: bool,
 }
 
 impl Checker for CancelsStopWork {
@@ -27,7 +29,7 @@ impl Checker for CancelsStopWork {
 
     fn saw(&mut self, at: Moment, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
-            Fact::Committed(Change::EndGeneration { id, ending, .. }) if is_cancel(ending) => {
+            Fact::Committed(Change::EndGeneration { id, ending, .. }) if is_cancel(ending) && !self.stopping => {
                 self.canceled.insert(*id, at.mono_ms + LATE_MS_MAX);
             }
             // Nobody could be told meanwhile.
@@ -41,7 +43,8 @@ impl Checker for CancelsStopWork {
                 return self.in_time(at, *generation);
             }
             // Its work died with it.
-            Fact::LifeBegan => self.canceled.clear(),
+            Fact::LifeBegan => (self.stopping, self.canceled) = (false, BTreeMap::new()),
+            Fact::StopBegan => (self.stopping, self.canceled) = (true, BTreeMap::new()),
             _ => {}
         }
         Ok(())
