@@ -7,7 +7,7 @@ use std::fmt;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -43,6 +43,13 @@ pub(crate) fn text<T: serde::Serialize>(value: &T) -> String {
 pub(crate) fn answer(status: StatusCode, text: impl Into<Bytes>) -> Response {
     let mut response = (status, Body::from(text.into())).into_response();
     response.headers_mut().insert(CONTENT_TYPE, CONTENT_TYPE_JSON);
+    response
+}
+
+/// The same with a secret in it: kept by no cache on its way.
+pub(crate) fn secret(status: StatusCode, text: impl Into<Bytes>) -> Response {
+    let mut response = answer(status, text);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -1,8 +1,7 @@
 //! `/postsync/v1/keys`: the organization's API keys. Only for keys with the scope admin.
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use postsync_core::access::{NAME_CHARS_MAX, Scopes, judged_name};
 use postsync_core::error_code;
 use postsync_core::ids::KeyId;
@@ -90,10 +89,7 @@ pub(crate) async fn create_key(
         return Err(ApiError::of(error_code::KEY_LIMIT_REACHED));
     };
     let made = NewKey { item: KeyItem::from(&key), key: text };
-    let mut response = json::answer(StatusCode::CREATED, json::text(&made));
-    // Kept by no cache on its way.
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(json::secret(StatusCode::CREATED, json::text(&made)))
 }
 
 fn scopes(body: &JsonBody) -> Result<Scopes, ApiError> {

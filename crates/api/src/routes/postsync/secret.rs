@@ -6,8 +6,7 @@ use std::time::Duration;
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::Response;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use postsync_core::ids::{EndpointId, OrgId};
 use postsync_core::rotation::{EXPIRY_DEFAULT, Refused, SecretOwner, Signing, Step};
 use postsync_core::schedule::parse_duration;
@@ -281,8 +280,5 @@ fn sentence(refused: Refused) -> String {
 
 /// Kept by no cache on its way.
 fn shown(state: &ApiState, signing: &Signing) -> Response {
-    let text = json::text(&SecretBody::new(signing, state.engine.now()));
-    let mut response = json::answer(StatusCode::OK, text);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    json::secret(StatusCode::OK, json::text(&SecretBody::new(signing, state.engine.now())))
 }

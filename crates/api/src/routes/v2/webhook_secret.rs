@@ -1,8 +1,7 @@
 //! `GET /v2/organizations/webhook/secret`: where applications that were written for Sync look for what their receivers verify with.
 use axum::extract::State;
 use axum::response::Response;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use postsync_core::error_code;
 use postsync_core::rotation::SecretOwner;
 
@@ -31,7 +30,5 @@ pub(crate) async fn get_webhook_secret(State(state): State<ApiState>, Admin(org)
     // An organization has one, made on the first look at the latest.
     let signing = signing.ok_or_else(|| ApiError::of(error_code::INTERNAL_ERROR))?;
     let secret = signing.signers(state.engine.now()).current.expose().to_owned();
-    let mut response = json::answer(StatusCode::OK, json::text(&WebhookSecret { secret }));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(json::secret(StatusCode::OK, json::text(&WebhookSecret { secret })))
 }
