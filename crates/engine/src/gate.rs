@@ -50,18 +50,24 @@ pub(crate) struct Gate(Mutex<BTreeMap<OrgId, Places>>);
 #[derive(Default)]
 struct Places {
     limit: u32,
-    /// Let in, and not ended.
+    /// Let in, and not ended; those on their way to the disk, too.
     taken: BTreeSet<GenerationId>,
     /// Waiting on disk. Their ids are in the order of their times.
     held: BTreeSet<GenerationId>,
-    /// Creates that are on their way to the disk.
+    /// On their way to the disk, where they will wait: not to be let in before they are there.
+    arriving: BTreeSet<GenerationId>,
+    /// Creates that have no id yet.
     coming: usize,
     coming_to_wait: usize,
 }
 
 impl Places {
     fn active(&self) -> usize {
-        self.taken.len() + self.held.len() + self.coming + self.coming_to_wait
+        self.taken.len() + self.coming + self.waiting()
+    }
+
+    fn waiting(&self) -> usize {
+        self.held.len() + self.arriving.len() + self.coming_to_wait
     }
 
     fn has_room(&self) -> bool {
@@ -86,6 +92,8 @@ pub struct Place {
     world: Arc<World>,
     org: OrgId,
     waits: bool,
+    /// Whose it is, from before its commit on.
+    bound_to: Option<GenerationId>,
     is_used: bool,
 }
 
@@ -95,22 +103,29 @@ impl Place {
         self.waits
     }
 
-    /// To be written in one list with a generation that waits, behind it.
-    pub(crate) fn hold(&self, id: GenerationId) -> Option<Change> {
+    /// It is that generation's, which is about to be written. From here on its end makes room, even if that comes before the
+    /// answer of its own commit. Gives what is to be written in one list with one that waits, behind it.
+    pub(crate) fn bind(&mut self, id: GenerationId) -> Option<Change> {
+        self.bound_to = Some(id);
+        if let Some(places) = locked(&self.world.gate.0).get_mut(&self.org) {
+            places.come(self.waits);
+            if self.waits {
+                places.arriving.insert(id)
+            } else {
+                places.taken.insert(id)
+            };
+        }
         let org = self.org.clone();
         self.waits.then_some(Change::Hold(HoldChange::Hold { org, id }))
     }
 
-    /// The generation is on disk.
-    pub(crate) fn used_by(mut self, id: GenerationId) {
+    /// The generation is on disk. It may have ended by now.
+    pub(crate) fn used(mut self) {
         self.is_used = true;
-        if let Some(places) = locked(&self.world.gate.0).get_mut(&self.org) {
-            places.come(self.waits);
-            if self.waits {
-                places.held.insert(id)
-            } else {
-                places.taken.insert(id)
-            };
+        if let (Some(id), Some(places)) = (self.bound_to, locked(&self.world.gate.0).get_mut(&self.org))
+            && places.arriving.remove(&id)
+        {
+            places.held.insert(id);
         }
         // The room that it waits for may have come while it was on its way.
         let_next_in(&self.world, &self.org);
@@ -122,6 +137,10 @@ impl Places {
         let coming = if to_wait { &mut self.coming_to_wait } else { &mut self.coming };
         *coming = coming.saturating_sub(1);
     }
+
+    fn leave(&mut self, id: GenerationId) {
+        let _ = self.taken.remove(&id) || self.held.remove(&id) || self.arriving.remove(&id);
+    }
 }
 
 impl Drop for Place {
@@ -130,7 +149,10 @@ impl Drop for Place {
             return;
         }
         if let Some(places) = locked(&self.world.gate.0).get_mut(&self.org) {
-            places.come(self.waits);
+            match self.bound_to {
+                Some(id) => places.leave(id),
+                None => places.come(self.waits),
+            }
         }
         let_next_in(&self.world, &self.org);
     }
@@ -146,15 +168,14 @@ pub(crate) fn take(world: &Arc<World>, org: &OrgId, wanted: Wanted) -> Result<Op
     places.limit = wanted.limit;
     let (active, limit) = (places.active(), wanted.limit);
     let is_full = limit > 0 && active >= limit as usize;
-    let waiting = places.held.len() + places.coming_to_wait;
-    let waits = is_full && wanted.may_wait && waiting < world.settings.queued_max;
+    let waits = is_full && wanted.may_wait && places.waiting() < world.settings.queued_max;
     if is_full && !waits {
         return Err(NoPlace { active, limit });
     }
     let coming = if waits { &mut places.coming_to_wait } else { &mut places.coming };
     *coming += 1;
     drop(orgs);
-    Ok(Some(Place { world: world.clone(), org: org.clone(), waits, is_used: false }))
+    Ok(Some(Place { world: world.clone(), org: org.clone(), waits, bound_to: None, is_used: false }))
 }
 
 /// A generation has ended, however it did. Saying so again does no harm.
@@ -165,9 +186,7 @@ pub(crate) fn ended(world: &Arc<World>, org: &OrgId, id: GenerationId) {
     {
         let mut orgs = locked(&world.gate.0);
         let Some(places) = orgs.get_mut(org) else { return };
-        if !places.taken.remove(&id) {
-            places.held.remove(&id);
-        }
+        places.leave(id);
     }
     let_next_in(world, org);
 }

@@ -53,7 +53,7 @@ impl Submission {
 }
 
 pub(crate) async fn submit(world: &Arc<World>, submission: Submission) -> Result<Generation, SubmitError> {
-    let Submission { new, uploads, keyed, place } = submission;
+    let Submission { new, uploads, keyed, mut place } = submission;
     may_take(world)?;
     let route = world.settings.routing.route(&new.request.model);
     let backlog = route.and_then(|route: Route| world.backlogs.get(&route)).ok_or(SubmitError::NoGenerator)?;
@@ -62,7 +62,7 @@ pub(crate) async fn submit(world: &Arc<World>, submission: Submission) -> Result
     let mut changes: Vec<Change> = keyed.iter().map(|keyed| keyed.used_for(accepted.id, accepted.created_at)).collect();
     changes.extend(uploads.iter().cloned().map(|asset| Change::AddAsset(Box::new(asset))));
     changes.push(Change::AddGeneration(Box::new(accepted.clone())));
-    changes.extend(place.as_ref().and_then(|place| place.hold(accepted.id)));
+    changes.extend(place.as_mut().and_then(|place| place.bind(accepted.id)));
     match world.ports.store.apply(changes).await? {
         Applied::Done => {}
         Applied::Stale if keyed.is_some() => return Err(SubmitError::KeyUsed),
@@ -74,7 +74,7 @@ pub(crate) async fn submit(world: &Arc<World>, submission: Submission) -> Result
         backlog.offer(accepted.clone());
     }
     if let Some(place) = place {
-        place.used_by(accepted.id);
+        place.used();
     }
     Ok(accepted)
 }

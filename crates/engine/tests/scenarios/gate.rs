@@ -6,7 +6,7 @@ use postsync_core::generation::Status;
 use postsync_core::ids::{GenerationId, OrgId};
 use postsync_core::plan::{Allowance, Plans};
 use postsync_core::schedule::Schedule;
-use postsync_engine::ports::Applied;
+use postsync_engine::ports::{Applied, Spawn as _};
 use postsync_engine::{Bounds, NoPlace, Settings, Submission, Wanted};
 use postsync_sim::world::{Work, WorkResult};
 use postsync_sim::{SLOW_MODEL, Stage};
@@ -22,12 +22,17 @@ fn settings(concurrency: u32, queued_max: usize) -> Settings {
 }
 
 fn play(concurrency: u32, queued_max: usize) -> Play {
-    let play = Play::with(settings(concurrency, queued_max), Bounds::default());
+    let play = play_within(settings(concurrency, queued_max), Bounds::default());
+    play.stage.slow.script(vec![MINUTE; 64]);
+    play
+}
+
+fn play_within(settings: Settings, bounds: Bounds) -> Play {
+    let play = Play::with(settings, bounds);
     let (id, created_at) = (OrgId::new(ORG), play.engine().now());
     let made = Organization { id, name: ORG.to_owned(), plan: None, concurrency: None, created_at };
     let done = play.stage.store.inner().apply(vec![Change::AddOrganization(made)]).now_or_never();
     assert!(matches!(done, Some(Ok(Applied::Done | Applied::Stale))));
-    play.stage.slow.script(vec![MINUTE; 64]);
     play
 }
 
@@ -124,4 +129,38 @@ fn who_has_no_limit_is_not_held_up_by_who_has_one() {
     let other = play.submit_this(Stage::request("other", postsync_sim::INSTANT_MODEL, Some(URL)));
     play.stage.run_ready();
     assert_eq!(play.generation(other).status(), Status::Completed);
+}
+
+/// While memory is behind, whatever is on disk may be read from there and end before its create has been answered.
+#[test]
+fn one_that_ends_before_its_commit_is_answered_gives_its_place_back() {
+    let mut play = play_within(settings(1, 9), Bounds { waiting_max: 1, ..Bounds::default() });
+    play.stage.slow.script(vec![Work { takes_ms: 2_000, result: WorkResult::Done }; 64]);
+    // More than have their inputs fetched ahead, and than wait in memory.
+    for _ in 0..14 {
+        play.submit_this(Stage::request("other", SLOW_MODEL, Some(URL)));
+    }
+    play.stage.store.answer_a_create_late(ANSWER_MS_MAX - 1);
+    let first = create(&mut play, 1, false).unwrap();
+    assert_eq!(statuses(&play, &[first]), [Status::Completed], "ended while it was on its way back");
+    create(&mut play, 1, false).unwrap();
+}
+
+/// The same of one that waits: its owner may end it as soon as it is on disk.
+#[test]
+fn one_that_is_canceled_before_its_commit_is_answered_waits_no_more() {
+    let mut play = play(1, 1);
+    create(&mut play, 1, false).unwrap();
+    play.stage.store.answer_a_create_late(5_000);
+    let (engine, org) = (play.engine(), OrgId::new(ORG));
+    let place = engine.take_place(&org, Wanted { limit: 1, may_wait: true }).unwrap();
+    let plain = Submission::plain(Stage::request(ORG, SLOW_MODEL, Some(URL)));
+    let submission = Submission { place, ..plain };
+    play.stage.spawner().spawn(Box::pin(async move { drop(engine.submit_this(submission).await) }));
+    play.stage.run_ready();
+    let (engine, id) = (play.engine(), held(&play)[0]);
+    let canceled = play.stage.run(1_000, async move { engine.cancel(&OrgId::new(ORG), id).await });
+    canceled.expect("an answer").expect("canceled");
+    play.stage.advance(10_000);
+    create(&mut play, 1, true).expect("its place among those that wait is free");
 }

@@ -61,6 +61,7 @@ struct State {
     damaged: BTreeMap<SecretOwner, StoreError>,
     damaged_endpoints: BTreeMap<OrgId, StoreError>,
     old: VecDeque<Change>,
+    late_answer_ms: Option<i64>,
 }
 
 impl FaultyStore {
@@ -100,6 +101,18 @@ impl FaultyStore {
             Some(error) => damaged.insert(org, error),
             None => damaged.remove(&org),
         };
+    }
+
+    /// Whoever makes the next generation hears of its commit so much later than others may see it.
+    pub fn answer_a_create_late(&self, ms: i64) {
+        self.state().late_answer_ms = Some(ms);
+    }
+
+    async fn dawdle(&self, is_create: bool) {
+        let late = if is_create { self.state().late_answer_ms.take() } else { None };
+        if let Some(ms) = late {
+            self.sleep(ms).await;
+        }
     }
 
     /// Works again.
@@ -243,9 +256,11 @@ macro_rules! reads {
                     self.witness.tell(&Fact::Refused);
                     return Err(error);
                 }
+                let is_create = changes.iter().any(|change| matches!(change, Change::AddGeneration(_)));
                 let mut on_its_way = OnItsWay { store: self, changes: Some(changes) };
                 self.pass().await;
                 let done = self.commit(on_its_way.changes.take().unwrap_or_default());
+                self.dawdle(is_create).await;
                 self.pass().await;
                 done
             }
