@@ -1,5 +1,6 @@
 //! A client of the server's HTTP surface, as thin as it can be: tests judge statuses and bodies themselves.
 use std::net::SocketAddr;
+use std::path::Path;
 
 use axum::http::HeaderMap;
 use futures::StreamExt as _;
@@ -112,6 +113,15 @@ impl Api {
             .part("image", Part::bytes(image).file_name("portrait.png"))
             .part("audio", Part::bytes(audio).file_name("speech.wav"));
         self.try_send(self.http.post(format!("{}/v2/generate", self.base)).multipart(form)).await.unwrap()
+    }
+
+    /// Puts a file to an upload URL.
+    pub(crate) async fn put_asset(&self, file: &Path, content_type: &str) -> Answer {
+        let (name, bytes) = (file.file_name().unwrap().to_str().unwrap(), std::fs::read(file).unwrap());
+        let upload = json!({"fileName": name, "contentType": content_type, "size": bytes.len()});
+        let target = self.post("/v2/assets/upload", &upload).await.expect(201);
+        let put = self.http.put(target["uploadUrl"].as_str().unwrap()).header("content-type", content_type);
+        self.try_send(put.body(bytes)).await.unwrap()
     }
 
     /// The generation, once it has ended.

@@ -34,6 +34,14 @@ const RESULTS: &str = "SELECT id, org, status, tries, created_at, updated_at, en
     output_media, duration_ms, error_code, error, '', NULL, NULL, NULL, NULL, batch, batch_row, request_id
     FROM generations INDEXED BY generations_by_batch WHERE batch = ?1 ORDER BY batch_row LIMIT ?2";
 
+/// Those of lists, and by what each must find its rows.
+#[cfg(test)]
+pub(super) const SEARCHES: &[(&str, &str)] = &[
+    (BY_TIME, "USING INDEX batches_by_time (org=? AND created_at>? AND created_at<?)"),
+    (BY_STATUS, "USING INDEX batches_by_status (org=? AND status=? AND created_at>? AND created_at<?)"),
+    (RESULTS, "USING INDEX generations_by_batch (batch=?)"),
+];
+
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[BY_ID, BY_TIME, BY_STATUS, RESULTS];

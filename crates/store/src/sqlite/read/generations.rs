@@ -26,6 +26,16 @@ const NEWEST_FIRST: &str = "SELECT id FROM generations INDEXED BY generations_by
 const BELOW_ALL: &[u8] = &[];
 const ABOVE_ALL: &[u8] = &[0xFF; 17];
 
+/// Those of lists, and by what each must find its rows.
+#[cfg(test)]
+pub(super) const SEARCHES: &[(&str, &str)] = &[
+    (OLDEST_FIRST, "USING COVERING INDEX generations_by_status (org=? AND status=? AND id>?)"),
+    (NEWEST_FIRST, "USING COVERING INDEX generations_by_status (org=? AND status=? AND id<?)"),
+    (BY_ID, "(id=?)"),
+    (STATUS_OF, "(id=?)"),
+    (COUNT, "(org=? AND status=?)"),
+];
+
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[BY_ID, STATUS_OF, COUNT, OPEN_OF_MODEL, OLDEST_FIRST, NEWEST_FIRST];

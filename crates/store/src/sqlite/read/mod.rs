@@ -73,7 +73,9 @@ mod tests {
                 assert!(!bad, "{step}: {sql}");
             }
         }
-        for (sql, by) in deliveries::SEARCHES.iter().chain(replays::SEARCHES).chain(assets::SEARCHES) {
+        let searches =
+            [assets::SEARCHES, batches::SEARCHES, deliveries::SEARCHES, generations::SEARCHES, replays::SEARCHES].concat();
+        for (sql, by) in searches {
             let steps = plan(&conn, sql);
             assert!(matches!(steps.as_slice(), [step] if step.ends_with(by)), "{by}: {steps:?}");
         }
