@@ -18,7 +18,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> anyhow::Result<()> {
     let measures_another = args.rest.iter().any(|word| word.starts_with("--binary") || word == "--help");
     if !measures_another {
         build(&["-p", "postsync"])?;
-        build(&["-p", "postsync-store", "--example", "backlog"])?;
+        build(&["-p", "postsync-store", "--example", "backlog", "--example", "lists"])?;
     }
     let release = workspace.target_dir.join("release");
     let mut bench = std::process::Command::new(release.join("bench"));

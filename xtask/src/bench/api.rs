@@ -26,12 +26,27 @@ impl Api {
         Ok(Shot { path: "/v2/generate".to_owned(), headers: self.headers()?, bodies: Rc::new(bodies), status: 201 })
     }
 
-    fn headers(&self) -> anyhow::Result<HeaderMap> {
+    /// What every request has.
+    pub(crate) fn headers(&self) -> anyhow::Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         headers.insert("host", "127.0.0.1".parse()?);
         headers.insert("content-type", "application/json".parse()?);
         headers.insert("x-api-key", self.key.parse()?);
         Ok(headers)
+    }
+
+    /// What is at that path.
+    pub(crate) async fn get(&self, client: &mut Client, path: &str) -> anyhow::Result<Bytes> {
+        let mut request = Request::get(path).body(Full::default())?;
+        request.headers_mut().clone_from(&self.headers()?);
+        client.exchange(request, 200).await
+    }
+
+    /// What is answered to that JSON.
+    pub(crate) async fn post(&self, client: &mut Client, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let mut request = Request::post(path).body(Full::from(body.to_string()))?;
+        request.headers_mut().clone_from(&self.headers()?);
+        Ok(serde_json::from_slice(&client.exchange(request, 201).await?)?)
     }
 
     /// All deliveries of that status.
@@ -40,9 +55,7 @@ impl Api {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         loop {
             let path = format!("/postsync/v1/deliveries?status={status}&limit={PAGE}{cursor}");
-            let mut request = Request::get(path).body(Full::default())?;
-            request.headers_mut().clone_from(&self.headers()?);
-            let page: Value = serde_json::from_slice(&client.exchange(request, 200).await?)?;
+            let page: Value = serde_json::from_slice(&self.get(&mut client, &path).await?)?;
             all.extend(page["items"].as_array().cloned().unwrap_or_default());
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

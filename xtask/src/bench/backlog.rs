@@ -1,4 +1,5 @@
-//! A database with deliveries that are due already: made through the store itself, before the server opens it.
+//! A database with deliveries that are due already, or with a million generations: made through the store itself, before the server
+//! opens it.
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,7 +18,7 @@ pub(crate) enum Due {
     Retries,
 }
 
-/// The program that fills a database.
+/// The programs that fill a database: the folder with the store's examples.
 #[derive(Clone)]
 pub(crate) struct Filler(pub(crate) PathBuf);
 
@@ -42,16 +43,25 @@ impl Filler {
             Due::First => "first",
             Due::Retries => "retries",
         };
-        let mut child = Command::new(&self.0)
-            .arg(database)
-            .args([kind, &count.to_string()])
-            .env("POSTSYNC_MASTER_KEY", MASTER_KEY)
-            .stdin(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("{} can't be run", self.0.display()))?;
-        child.stdin.take().context("no standard input")?.write_all(urls.join("\n").as_bytes())?;
-        let ended = child.wait()?;
-        ensure!(ended.success(), "the database could not be filled");
-        Ok(())
+        let mut command = Command::new(self.0.join("backlog"));
+        run(command.arg(database).args([kind, &count.to_string()]), &urls.join("\n"))
     }
+
+    /// A new data folder with `count` generations that have ended, and as many assets.
+    pub(crate) async fn lists(&self, setup: &Setup, count: usize) -> anyhow::Result<TempDir> {
+        let folder = Server::start(setup).await?.stop().await?;
+        let mut command = Command::new(self.0.join("lists"));
+        run(command.arg(folder.path().join("data/postsync.db")).arg(count.to_string()), "")?;
+        Ok(folder)
+    }
+}
+
+fn run(command: &mut Command, input: &str) -> anyhow::Result<()> {
+    let program = command.get_program().display().to_string();
+    command.env("POSTSYNC_MASTER_KEY", MASTER_KEY).stdin(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("{program} can't be run"))?;
+    child.stdin.take().context("no standard input")?.write_all(input.as_bytes())?;
+    let ended = child.wait()?;
+    ensure!(ended.success(), "the database could not be filled");
+    Ok(())
 }

@@ -34,7 +34,7 @@ struct Args {
     #[command(subcommand)]
     part: Option<Part>,
     /// Only these, like a,b. a: accepted to delivered. b: the delivery engine alone. c: retries in random order. d: bad neighbours. e:
-    /// an outage. f: memory. g: latency. m: the speed of mesh-1
+    /// an outage. f: memory. g: latency. h: a batch is accepted. i: a large upload. j: lists. m: the speed of mesh-1
     #[arg(long, value_delimiter = ',', value_name = "LETTERS")]
     only: Vec<char>,
     /// Small numbers: whether it works, not how fast
@@ -43,7 +43,7 @@ struct Args {
     /// Write the tables into docs/BENCHMARKS.md
     #[arg(long)]
     write: bool,
-    /// Measure this binary instead of building one; the store's examples/backlog is taken from beside it
+    /// Measure this binary instead of building one; the store's examples are taken from beside it
     #[arg(long, value_name = "FILE", default_value = "target/release/postsync")]
     binary: PathBuf,
     /// Generations of each rate of (a)
@@ -70,7 +70,7 @@ enum Part {
     Receiver(receiver::Args),
 }
 
-const SCENARIOS: [char; 7] = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+const SCENARIOS: [char; 10] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
 
 /// Measured by a program of its own.
 const MESH_1: char = 'm';
@@ -92,10 +92,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> anyhow::Result<()> {
     let unknown: String = args.only.iter().filter(|letter| !SCENARIOS.contains(letter) && **letter != MESH_1).collect();
-    ensure!(unknown.is_empty(), "--only takes letters from a to g, and m: not {unknown:?}");
+    ensure!(unknown.is_empty(), "--only takes letters from a to j, and m: not {unknown:?}");
     let wanted = |letter: char| args.only.is_empty() || args.only.contains(&letter);
     let binary = args.binary.canonicalize()?;
-    let filler = Filler(binary.with_file_name("examples").join("backlog"));
+    let filler = Filler(binary.with_file_name("examples"));
     let accepted = Accepted { jobs: args.jobs, clients: args.clients, hosts: args.hosts.clone(), is_plain: args.plain };
     let bench = Bench { binary, filler, is_quick: args.quick, accepted };
     println!("{}; load {}", host::machine(), host::load_average());

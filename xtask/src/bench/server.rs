@@ -28,14 +28,19 @@ const STOP_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) binary: PathBuf,
-    /// Of the receivers' authority.
-    pub(crate) ca_file: PathBuf,
+    /// Of the receivers' authority, where there are any.
+    ca_file: Option<PathBuf>,
     pub(crate) log_level: String,
 }
 
 impl Setup {
     pub(crate) fn new(binary: &Path, ca_file: &Path) -> Self {
-        Self { binary: binary.to_owned(), ca_file: ca_file.to_owned(), log_level: "warn".to_owned() }
+        Self { ca_file: Some(ca_file.to_owned()), ..Self::without_receivers(binary) }
+    }
+
+    /// For what sends no webhooks.
+    pub(crate) fn without_receivers(binary: &Path) -> Self {
+        Self { binary: binary.to_owned(), ca_file: None, log_level: "warn".to_owned() }
     }
 
     /// A folder that is gone with the run. Beside the binary: the system's temporary folder may be memory, where a sync
@@ -70,7 +75,7 @@ impl Server {
             .env("POSTSYNC_BOOTSTRAP_API_KEY", API_KEY)
             .env("POSTSYNC_EGRESS_ALLOW", "127.0.0.0/8")
             .env("POSTSYNC_EGRESS_ALLOW_HTTP", "true")
-            .env("POSTSYNC_EGRESS_CA_FILE", &setup.ca_file)
+            .envs(setup.ca_file.iter().map(|file| ("POSTSYNC_EGRESS_CA_FILE", file)))
             .env("POSTSYNC_MODELS_LIPSYNC_2", "passthrough")
             .env("POSTSYNC_LOG_LEVEL", &setup.log_level)
             .stdin(Stdio::null())

@@ -1,12 +1,15 @@
 //! What is measured, a file for each letter of the table.
 mod accepted;
+mod batch;
 mod engine;
 mod latency;
+mod lists;
 mod memory;
 mod neighbours;
 mod outage;
 mod raw;
 mod retries;
+mod upload;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,6 +63,9 @@ pub(crate) async fn run(letter: char, bench: &Bench) -> anyhow::Result<Findings>
         'e' => outage::run(bench).await,
         'f' => memory::run(bench).await,
         'g' => latency::run(bench).await,
+        'h' => batch::run(bench).await,
+        'i' => upload::run(bench).await,
+        'j' => lists::run(bench).await,
         _ => bail!("no scenario has the letter {letter}"),
     }
 }

@@ -74,7 +74,8 @@ mod tests {
             }
         }
         let searches =
-            [assets::SEARCHES, batches::SEARCHES, deliveries::SEARCHES, generations::SEARCHES, replays::SEARCHES].concat();
+            [assets::SEARCHES, batches::SEARCHES, deliveries::SEARCHES, generations::SEARCHES, replays::SEARCHES]
+                .concat();
         for (sql, by) in searches {
             let steps = plan(&conn, sql);
             assert!(matches!(steps.as_slice(), [step] if step.ends_with(by)), "{by}: {steps:?}");
