@@ -1,6 +1,7 @@
 //! Generations that were accepted and wait until their organization has room for them.
 //!
-//! Promise: what is held is on disk like any other, PENDING, and no generator is offered it. Each is let in once.
+//! Promise: what is held is on disk like any other, PENDING, and no generator is offered it. Each is let in once; one that is ended
+//! before waits no more.
 use crate::ids::{GenerationId, OrgId};
 
 /// What is written down of it.
@@ -13,7 +14,7 @@ pub enum HoldChange {
         /// Which.
         id: GenerationId,
     },
-    /// There is room for it. Fence: it waits. One that has ended meanwhile only stops waiting.
+    /// There is room for it. Fence: it waits.
     LetIn {
         /// Whose.
         org: OrgId,

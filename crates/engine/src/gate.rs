@@ -15,7 +15,7 @@ use postsync_core::hold::HoldChange;
 use postsync_core::ids::{GenerationId, OrgId};
 use postsync_core::rule;
 
-use crate::ports::{Applied, StoreError};
+use crate::ports::StoreError;
 use crate::world::{World, locked};
 
 /// Rows read, or let in, at once.
@@ -203,10 +203,9 @@ fn let_next_in(world: &Arc<World>, org: &OrgId) {
 }
 
 async fn let_in(world: Arc<World>, org: OrgId, id: GenerationId) {
-    match world.write(vec![Change::Hold(HoldChange::LetIn { org: org.clone(), id })]).await {
-        Some(Applied::Done) => {}
-        // Somebody else was first, or the process is ending.
-        Some(Applied::Stale) | None => return,
+    // Stale: it was ended before it came in. The store has closed: the process is ending.
+    if world.write(vec![Change::Hold(HoldChange::LetIn { org: org.clone(), id })]).await.is_none() {
+        return;
     }
     let found = loop {
         match world.ports.store.generation_of_any(id).await {

@@ -164,3 +164,18 @@ fn one_that_is_canceled_before_its_commit_is_answered_waits_no_more() {
     play.stage.advance(10_000);
     create(&mut play, 1, true).expect("its place among those that wait is free");
 }
+
+#[test]
+fn one_that_is_canceled_while_it_waits_is_not_counted_after_a_crash() {
+    let mut play = play(1, 2);
+    let first = create(&mut play, 1, false).unwrap();
+    let second = create(&mut play, 1, true).unwrap();
+    let engine = play.engine();
+    let canceled = play.stage.run(1_000, async move { engine.cancel(&OrgId::new(ORG), second).await });
+    canceled.expect("an answer").expect("canceled");
+    assert_eq!(held(&play), []);
+    play.crash_and_restart();
+    play.stage.advance(60_000);
+    assert_eq!(statuses(&play, &[first, second]), [Status::Completed, Status::Failed]);
+    create(&mut play, 1, false).expect("nobody is there any more");
+}

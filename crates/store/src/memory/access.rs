@@ -87,6 +87,12 @@ impl Tables {
         Ok(())
     }
 
+    pub(super) fn waits_no_more(&mut self, id: GenerationId) {
+        if let Some(org) = self.generations.get(&id).map(|generation| generation.org.clone()) {
+            self.held.remove(&(org, id));
+        }
+    }
+
     /// Whether it waits for room.
     pub(super) fn is_held(&self, id: GenerationId) -> bool {
         self.generations.get(&id).is_some_and(|generation| self.held.contains(&(generation.org.clone(), id)))

@@ -117,7 +117,9 @@ impl Tables {
             }
             Change::EndGeneration { id, tries, at, ending } => {
                 let fits = |g: &Generation| (!g.is_final() && g.tries == tries) || !rule::holds("the_end_is_fenced");
-                self.move_generation(id, fits, at, tries, State::Ended(at, ending))
+                self.move_generation(id, fits, at, tries, State::Ended(at, ending))?;
+                self.waits_no_more(id);
+                Ok(())
             }
             Change::Relay(change) => self.change_relay(change),
             Change::Batch(change) => self.batch(change),

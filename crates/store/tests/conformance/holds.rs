@@ -45,10 +45,15 @@ pub(crate) async fn what_is_held_is_offered_to_nobody_until_it_is_let_in(store: 
     assert!(open(store).await.contains(&gen_id(2)));
 }
 
-pub(crate) async fn what_ended_while_it_was_held_only_stops_waiting(store: &dyn Store) {
+pub(crate) async fn what_ended_while_it_was_held_waits_no_more(store: &dyn Store) {
     done(store, vec![add(&generation(1, "default", "mesh-1")), hold(1, "default")]).await;
+    done(store, vec![add(&generation(2, "default", "mesh-1")), hold(2, "default")]).await;
     done(store, vec![end(1, 0, failed())]).await;
-    done(store, vec![let_in(1, "default")]).await;
+    assert_eq!(held(store).await, [(org("default"), gen_id(2))]);
+    stale(store, vec![let_in(1, "default")]).await;
+    stale(store, vec![end(2, 0, failed()), let_in(9, "default")]).await;
+    assert_eq!(held(store).await.len(), 1, "what is taken back with its list waits on");
+    done(store, vec![let_in(2, "default"), end(2, 0, failed())]).await;
     assert_eq!((open(store).await, held(store).await), (vec![], vec![]));
     stale(store, vec![hold(1, "default")]).await;
     stale(store, vec![hold(9, "default")]).await;

@@ -96,7 +96,7 @@ suite! {
         consumers_are_bounded_and_idle_ones_make_room;
     access: organizations_and_keys_are_made_once, a_key_is_revoked_once, assets_read_back,
         media_that_rows_name_is_told_apart;
-    holds: what_is_held_is_offered_to_nobody_until_it_is_let_in, what_ended_while_it_was_held_only_stops_waiting,
+    holds: what_is_held_is_offered_to_nobody_until_it_is_let_in, what_ended_while_it_was_held_waits_no_more,
         open_ones_are_found_by_organization_and_status, a_keys_use_is_written_down_now_and_then, keys_come_newest_first,
         an_organization_keeps_its_plan;
     idempotency: a_key_is_used_once_in_a_day_with_its_generation, of_two_with_one_key_in_one_commit_one_is_taken,

@@ -93,17 +93,21 @@ impl Unit<'_> {
         at: Timestamp,
         ending: &Ending,
     ) -> Result<(), Refusal> {
-        let (id, end) = (id.0.as_bytes(), EndColumns::of(ending));
+        let (key, end) = (id.0.as_bytes(), EndColumns::of(ending));
         let status = match ending {
             Ending::Completed(_) => Status::Completed,
             Ending::Failed(_) => Status::Failed,
         };
         self.fenced(
             END,
-            params![id, tries, at.0, status.as_str(), end.url, end.media, end.duration_ms, end.error_code, end.error],
+            params![key, tries, at.0, status.as_str(), end.url, end.media, end.duration_ms, end.error_code, end.error],
         )?;
-        self.run("DELETE FROM work WHERE model = (SELECT model FROM generations WHERE id = ?1) AND id = ?1", [id])?;
-        Ok(())
+        let work = "DELETE FROM work WHERE model = (SELECT model FROM generations WHERE id = ?1) AND id = ?1";
+        match self.run(work, [key])? {
+            // What is not offered to a generator waits for room.
+            0 => self.waits_no_more(id),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn remove_generation(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
