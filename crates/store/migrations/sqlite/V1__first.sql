@@ -172,7 +172,7 @@ CREATE TABLE batches (
 CREATE INDEX batches_by_time ON batches (org, created_at, id);
 CREATE INDEX batches_by_status ON batches (org, status, created_at, id);
 
--- Generations that an upstream makes: submitted once, watched by its id there.
+-- Generations that an upstream makes: submitted once, watched by its id there. A row goes with its generation.
 CREATE TABLE relays (
     generation BLOB NOT NULL PRIMARY KEY,
     begun_at   INTEGER NOT NULL,

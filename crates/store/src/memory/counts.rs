@@ -20,6 +20,7 @@ impl Tables {
     pub(super) fn remove_generation(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
         self.generations.get(&id).filter(|g| g.org == *org && g.is_final()).ok_or(Refusal::Stale)?;
         self.generations.remove(&id);
+        self.relays.remove(&id);
         Ok(())
     }
 }

@@ -32,6 +32,11 @@ pub(crate) async fn a_relay_is_begun_once_and_taken_once(store: &dyn Store) {
     assert_eq!(read(store, 1).await, Some(taken.clone()));
     done(store, vec![end(1, 1, completed())]).await;
     assert_eq!(read(store, 1).await, Some(taken), "it is told of afterwards, too");
+    let remove = |whose: &str| Change::RemoveGeneration { org: org(whose), id: gen_id(1) };
+    stale(store, vec![remove("acme")]).await;
+    assert!(read(store, 1).await.is_some());
+    done(store, vec![remove("default")]).await;
+    assert_eq!(read(store, 1).await, None, "it goes with its generation");
 }
 
 pub(crate) async fn only_who_is_at_work_writes_of_a_relay(store: &dyn Store) {

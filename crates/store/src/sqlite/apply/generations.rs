@@ -111,7 +111,8 @@ impl Unit<'_> {
     }
 
     pub(super) fn remove_generation(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
-        self.fenced(REMOVE, params![id.0.as_bytes(), org.as_str()])
+        self.fenced(REMOVE, params![id.0.as_bytes(), org.as_str()])?;
+        self.forget_relay(id)
     }
 
     pub(super) fn add_event(&mut self, event: &Event) -> Result<(), Refusal> {

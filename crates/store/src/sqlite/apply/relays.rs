@@ -1,4 +1,5 @@
 //! Generations that an upstream makes. Both changes want the generation at work with the count of whoever writes.
+use postsync_core::ids::GenerationId;
 use postsync_core::relay::RelayChange;
 use rusqlite::params;
 
@@ -22,5 +23,11 @@ impl Unit<'_> {
                 self.fenced(TAKE, params![generation.0.as_bytes(), tries, upstream.as_str(), at.0])
             }
         }
+    }
+
+    /// With its generation.
+    pub(super) fn forget_relay(&mut self, id: GenerationId) -> Result<(), Refusal> {
+        self.run("DELETE FROM relays WHERE generation = ?1", [id.0.as_bytes()])?;
+        Ok(())
     }
 }
