@@ -107,8 +107,8 @@ impl FromRequestParts<ApiState> for Generating {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let known = signed_in(state, parts).await?;
-        known.allow(Scope::Generate)?;
         state.limits.take(Kind::Create, known.allowance.generate_per_minute, known.key)?;
+        known.allow(Scope::Generate)?;
         Ok(Self { org: known.org, allowance: known.allowance })
     }
 }
@@ -116,8 +116,8 @@ impl FromRequestParts<ApiState> for Generating {
 /// The organization of the request's key, if it may do what wants `scope`, and may ask again by now.
 pub(crate) async fn authenticate(state: &ApiState, parts: &Parts, scope: Scope) -> Result<OrgId, ApiError> {
     let known = signed_in(state, parts).await?;
-    known.allow(scope)?;
     state.limits.take(Kind::Other, known.allowance.requests_per_minute, known.key)?;
+    known.allow(scope)?;
     Ok(known.org)
 }
 

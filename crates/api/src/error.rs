@@ -103,8 +103,18 @@ impl ApiError {
         Self::new(error_code::CONCURRENCY_LIMIT_REACHED, message).retry_after(RETRY_AFTER_FULL_S)
     }
 
+    pub(crate) fn too_many_texts() -> Self {
+        let message = "As many texts wait to be spoken as may; send it again when they have been.";
+        Self::new(error_code::RATE_LIMIT_EXCEEDED, message).retry_after(RETRY_AFTER_BUSY_S)
+    }
+
     pub(crate) fn too_many_lists() -> Self {
         let message = "The server is making as many lists as it has memory for; ask for less with limit, or later.";
+        Self::new(error_code::GENERATION_INFRA_RESOURCE_EXHAUSTED, message).retry_after(RETRY_AFTER_BUSY_S)
+    }
+
+    pub(crate) fn too_many_bodies() -> Self {
+        let message = "The server is reading as many large bodies as it has memory for; send it again later.";
         Self::new(error_code::GENERATION_INFRA_RESOURCE_EXHAUSTED, message).retry_after(RETRY_AFTER_BUSY_S)
     }
 

@@ -18,7 +18,10 @@ pub(crate) const CONTENT_TYPE_JSON: HeaderValue = HeaderValue::from_static("appl
 const SHOWN_CHARS_MAX: usize = 60;
 
 /// What one body may come to in memory. Bounding boxes for half an hour of video take a quarter of it.
-const PARSED_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const BUDGET: usize = 64 * 1024 * 1024;
+
+/// What a byte of text comes to at most, itself not counted: `0,` is a value, and a list grows by doubling.
+pub(crate) const SWELLS_MAX: usize = VALUE_BYTES;
 
 /// About what a value takes, beside its text.
 const VALUE_BYTES: usize = size_of::<Value>();
@@ -28,9 +31,15 @@ const MEMBER_BYTES: usize = 200;
 
 /// Reads one JSON text. The error is a plain ASCII sentence.
 pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
+    parse_within(text, &mut BUDGET.clone())
+}
+
+/// The same, of a body that may come to so much more in memory.
+pub(crate) fn parse_within(text: &[u8], budget: &mut usize) -> Result<Value, String> {
     let mut source = serde_json::Deserializer::from_slice(text);
-    let left = Cell::new(PARSED_BYTES_MAX);
+    let left = Cell::new(*budget);
     let value = Strict { left: &left }.deserialize(&mut source).and_then(|value| source.end().map(|()| value));
+    *budget = left.get();
     value.map_err(|error| plain(&error.to_string()))
 }
 

@@ -1,13 +1,13 @@
 //! A small JSON object as a request's body, for the operations under `/postsync/v1`.
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use bytes::Bytes;
+use futures::StreamExt as _;
 use http::{HeaderMap, header};
 use postsync_core::error_code;
 use serde_json::{Map, Value};
 
+use crate::body_room::Held;
 use crate::error::ApiError;
-use crate::json;
 use crate::linger::is_too_slow;
 use crate::state::ApiState;
 
@@ -22,7 +22,13 @@ impl FromRequest<ApiState> for JsonBody {
         if !is_json(&parts.headers) {
             return Err(ApiError::of(error_code::UNSUPPORTED_MEDIA_TYPE));
         }
-        read(&parts.headers, body, state.settings.json_bytes_max).await.map(Self)
+        let unreadable = |why: String| ApiError::new(error_code::INVALID_REQUEST, why);
+        let bytes_max = state.settings.json_bytes_max;
+        match whole(state.bodies.for_a_body(), &parts.headers, body, bytes_max, unreadable).await?.parse().await? {
+            (Ok(Value::Object(fields)), _) => Ok(Self(fields)),
+            (Ok(_), _) => Err(unreadable("The body must be a JSON object.".to_owned())),
+            (Err(why), _) => Err(unreadable(format!("The body is not JSON: {why}."))),
+        }
     }
 }
 
@@ -53,22 +59,32 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Map<String, Value>, ApiError> {
-    let unreadable = |why: String| ApiError::new(error_code::INVALID_REQUEST, why);
-    match json::parse(&whole(headers, body, bytes_max, unreadable).await?) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(unreadable("The body must be a JSON object.".to_owned())),
-        Err(why) => Err(unreadable(format!("The body is not JSON: {why}."))),
+/// A JSON body that has come whole, and its room in memory.
+pub(crate) struct Text {
+    bytes: Vec<u8>,
+    held: Held,
+}
+
+impl Text {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The value, or a plain ASCII sentence; and the room that it takes, to be kept for as long as the value is.
+    pub(crate) async fn parse(mut self) -> Result<(Result<Value, String>, Held), ApiError> {
+        let parsed = self.held.parse(&self.bytes).await?;
+        Ok((parsed, self.held))
     }
 }
 
 /// All of a body that may have so many bytes. `unreadable` says that it broke off.
 pub(crate) async fn whole(
+    held: Held,
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
     unreadable: impl FnOnce(String) -> ApiError,
-) -> Result<Bytes, ApiError> {
+) -> Result<Text, ApiError> {
     let too_large = || {
         let message = format!("The body is larger than the {bytes_max} bytes that this server takes as JSON.");
         ApiError::new(error_code::PAYLOAD_TOO_LARGE, message)
@@ -77,15 +93,19 @@ pub(crate) async fn whole(
     if said.is_some_and(|bytes| bytes > bytes_max as u64) {
         return Err(too_large());
     }
-    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
-        let full = std::error::Error::source(&error)
-            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if full {
-            too_large()
-        } else if is_too_slow(&error) {
-            ApiError::of(error_code::REQUEST_TIMEOUT)
-        } else {
-            unreadable("The body did not arrive whole.".to_owned())
+    let mut text = Text { bytes: Vec::new(), held };
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) if is_too_slow(&error) => return Err(ApiError::of(error_code::REQUEST_TIMEOUT)),
+            Err(_) => return Err(unreadable("The body did not arrive whole.".to_owned())),
+        };
+        if text.bytes.len() + chunk.len() > bytes_max {
+            return Err(too_large());
         }
-    })
+        text.held.grow(chunk.len())?;
+        text.bytes.extend_from_slice(&chunk);
+    }
+    Ok(text)
 }

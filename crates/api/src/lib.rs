@@ -10,6 +10,7 @@
 
 mod asset_urls;
 mod auth;
+mod body_room;
 mod error;
 mod form;
 mod json;
@@ -22,6 +23,7 @@ mod query;
 mod room;
 mod routes;
 mod state;
+mod upload_turns;
 pub mod wire;
 
 pub use limits::Peer;

@@ -132,6 +132,7 @@ async fn throw_away(mut body: BodyDataStream) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body_room::BodyRoom;
     use crate::error::ApiError;
     use crate::json_body::whole;
 
@@ -169,8 +170,9 @@ mod tests {
             Lingering::wrap(&HeaderMap::new(), Body::from_stream(futures::stream::iter([Err::<Bytes, _>(gone)])))
         };
         let of_json = async |body| {
-            let read = whole(&HeaderMap::new(), body, 100, ApiError::unreadable).await;
-            read.unwrap_err().status().as_u16()
+            let held = BodyRoom::default().for_a_body();
+            let read = whole(held, &HeaderMap::new(), body, 100, ApiError::unreadable).await;
+            read.err().unwrap().status().as_u16()
         };
         assert_eq!((of_json(silent()).await, of_json(cut()).await), (408, 400));
     }

@@ -10,8 +10,10 @@ use postsync_core::price::Prices;
 use postsync_engine::Engine;
 
 use crate::auth::KeyCache;
+use crate::body_room::BodyRoom;
 use crate::limits::RequestLimits;
 use crate::room::Room;
+use crate::upload_turns::Uploads;
 
 /// Renders the metrics as Prometheus text.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
@@ -60,6 +62,10 @@ pub struct ApiState {
     pub(crate) metrics: MetricsText,
     pub(crate) keys: Arc<KeyCache>,
     pub(crate) room: Arc<Room>,
+    pub(crate) bodies: BodyRoom,
+    pub(crate) uploads: Uploads,
+    /// Of organizations that may have only so many batches: one after the other counts them and comes.
+    pub(crate) batch_turn: Arc<tokio::sync::Mutex<()>>,
     pub(crate) limits: Arc<RequestLimits>,
     /// The document at `/api-json`, printed once.
     pub(crate) document: Bytes,
@@ -72,6 +78,18 @@ impl ApiState {
         let document = Bytes::from(crate::openapi::document_at(&settings.public_url).to_string());
         let limits = Arc::new(RequestLimits::new(engine.clock().clone()));
         let (keys, room) = (Arc::default(), Arc::default());
-        Self { engine, settings: Arc::new(settings), metrics, keys, room, limits, document }
+        let (bodies, uploads) = (BodyRoom::default(), Uploads::default());
+        Self {
+            engine,
+            settings: Arc::new(settings),
+            metrics,
+            keys,
+            room,
+            bodies,
+            uploads,
+            batch_turn: Arc::default(),
+            limits,
+            document,
+        }
     }
 }

@@ -17,6 +17,8 @@ pub struct Allowance {
     pub concurrency: u32,
     /// Batches that have not ended, at once.
     pub batch_concurrency: u32,
+    /// There are no batches for it.
+    pub refuses_batches: bool,
 }
 
 /// A plan: figures that hold for the organizations that have it. What it leaves out is as the server has it.
@@ -30,9 +32,14 @@ pub struct Plan {
     pub concurrency: Option<u32>,
     /// See [`Allowance`].
     pub batch_concurrency: Option<u32>,
+    /// Whether there are batches. Where nothing is said there are.
+    pub batches: Option<bool>,
 }
 
 impl Plan {
+    /// The name of its switch, as settings write it.
+    pub const BATCHES: &str = "batches";
+
     /// The names of its figures, as settings write them.
     pub const FIGURES: [&str; 4] = ["generate_per_minute", "requests_per_minute", "concurrency", "batch_concurrency"];
 
@@ -49,17 +56,19 @@ impl Plan {
         true
     }
 
-    const fn at_once(concurrency: u32) -> Self {
+    const fn at_once(concurrency: u32, batches: bool) -> Self {
         Self {
             generate_per_minute: None,
             requests_per_minute: None,
             concurrency: Some(concurrency),
             batch_concurrency: None,
+            batches: Some(batches),
         }
     }
 }
 
-/// Plans that every server knows: the rates that Sync documented in 2025, and how many generations its plans have at once.
+/// Plans that every server knows: the rates that Sync documented in 2025, and how many generations its plans have at once and
+/// which of them have batches.
 pub const PRESETS: [(&str, Plan); 7] = [
     (
         "sync-2025",
@@ -68,15 +77,16 @@ pub const PRESETS: [(&str, Plan); 7] = [
             requests_per_minute: Some(600),
             concurrency: None,
             batch_concurrency: None,
+            batches: None,
         },
     ),
-    ("free", Plan::at_once(1)),
-    ("hobbyist", Plan::at_once(1)),
-    ("creator", Plan::at_once(3)),
-    ("growth", Plan::at_once(6)),
-    ("scale", Plan::at_once(15)),
+    ("free", Plan::at_once(1, false)),
+    ("hobbyist", Plan::at_once(1, false)),
+    ("creator", Plan::at_once(3, false)),
+    ("growth", Plan::at_once(6, false)),
+    ("scale", Plan::at_once(15, true)),
     // By agreement: see an organization's own figure.
-    ("enterprise", Plan::at_once(0)),
+    ("enterprise", Plan::at_once(0, true)),
 ];
 
 /// The plans of a server.
@@ -102,6 +112,7 @@ impl Plans {
             requests_per_minute: own.requests_per_minute.or(preset.requests_per_minute),
             concurrency: own.concurrency.or(preset.concurrency),
             batch_concurrency: own.batch_concurrency.or(preset.batch_concurrency),
+            batches: own.batches.or(preset.batches),
         })
     }
 
@@ -122,6 +133,7 @@ impl Plans {
             requests_per_minute: plan.requests_per_minute.unwrap_or(self.server.requests_per_minute),
             concurrency: organization.concurrency.or(plan.concurrency).unwrap_or(self.server.concurrency),
             batch_concurrency: plan.batch_concurrency.unwrap_or(self.server.batch_concurrency),
+            refuses_batches: plan.batches.map_or(self.server.refuses_batches, |batches| !batches),
         }
     }
 }
@@ -135,7 +147,7 @@ mod tests {
     fn of(plans: &Plans, plan: Option<&str>, concurrency: Option<u32>) -> (u32, u32, u32, u32) {
         let (id, plan) = (OrgId::new("o"), plan.map(str::to_owned));
         let organization = Organization { id, name: "o".into(), plan, concurrency, created_at: Timestamp(0) };
-        let Allowance { generate_per_minute, requests_per_minute, concurrency, batch_concurrency } =
+        let Allowance { generate_per_minute, requests_per_minute, concurrency, batch_concurrency, .. } =
             plans.of(&organization);
         (generate_per_minute, requests_per_minute, concurrency, batch_concurrency)
     }
@@ -148,8 +160,13 @@ mod tests {
 
     #[test]
     fn the_organization_then_its_plan_then_the_server() {
-        let server =
-            Allowance { generate_per_minute: 5, requests_per_minute: 50, concurrency: 2, batch_concurrency: 1 };
+        let server = Allowance {
+            generate_per_minute: 5,
+            requests_per_minute: 50,
+            concurrency: 2,
+            batch_concurrency: 1,
+            refuses_batches: false,
+        };
         let plans = Plans { server, ..Plans::default() };
         assert_eq!(of(&plans, None, None), (5, 50, 2, 1));
         assert_eq!(of(&plans, Some("sync-2025"), None), (60, 600, 2, 1));
@@ -159,6 +176,20 @@ mod tests {
         assert_eq!(of(&plans, Some("enterprise"), None), (5, 50, 0, 1));
         let usual = Plans { usual: Some("scale".into()), ..plans };
         assert_eq!((of(&usual, None, None).2, of(&usual, Some("free"), None).2), (15, 1));
+    }
+
+    #[test]
+    fn batches_are_for_whom_the_plan_has_them() {
+        let refuses = |plans: &Plans, plan: Option<&str>| {
+            let (id, plan) = (OrgId::new("o"), plan.map(str::to_owned));
+            let made = Organization { id, name: "o".into(), plan, concurrency: None, created_at: Timestamp(0) };
+            plans.of(&made).refuses_batches
+        };
+        let plans = Plans::default();
+        assert!(!refuses(&plans, None) && !refuses(&plans, Some("sync-2025")) && !refuses(&plans, Some("scale")));
+        assert!(refuses(&plans, Some("free")) && refuses(&plans, Some("growth")));
+        let own = [("growth".into(), Plan { batches: Some(true), ..Plan::default() })].into();
+        assert!(!refuses(&Plans { own, ..Plans::default() }, Some("growth")));
     }
 
     #[test]

@@ -218,6 +218,16 @@ pub fn first_asset_at(at: Timestamp) -> AssetId {
     AssetId(first_uuid_at(at))
 }
 
+/// How long the URL that an upload is put to works, and its id is not used again once the asset was removed.
+pub const UPLOAD_URL_S: u32 = 3_600;
+
+/// The first id that an upload URL can have that still works, or that an upload may be under way to.
+#[must_use]
+pub fn first_uploadable(now: Timestamp) -> AssetId {
+    // An upload that began in time may take long.
+    first_asset_at(now.plus_ms(-25 * i64::from(UPLOAD_URL_S) * 1_000))
+}
+
 /// The version and the variant stand behind the time: all of them are above it.
 fn first_uuid_at(at: Timestamp) -> Uuid {
     let ms = u64::try_from(at.0).unwrap_or(0).min((1 << 48) - 1);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use postsync_core::asset::{Asset, AssetChange, AssetFile, Described};
 use postsync_core::change::Change;
 use postsync_core::ids::{AssetId, OrgId};
+use postsync_core::retention::first_uploadable;
 
 use crate::ports::{Applied, MediaError, MediaKind, StoreError};
 use crate::world::World;
@@ -63,7 +64,8 @@ pub(crate) async fn remove(world: &World, org: &OrgId, id: AssetId) -> Result<()
     for file in [asset.media(), asset.facts.thumbnail].into_iter().flatten() {
         world.ports.media.remove(file).await?;
     }
-    match world.ports.store.apply(vec![Change::Asset(AssetChange::Remove { org: org.clone(), id })]).await? {
+    let change = AssetChange::Remove { org: org.clone(), id, from: first_uploadable(world.now()) };
+    match world.ports.store.apply(vec![Change::Asset(change)]).await? {
         Applied::Done => Ok(()),
         Applied::Stale => Err(AssetError::Unknown),
     }

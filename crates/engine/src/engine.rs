@@ -371,6 +371,12 @@ impl Engine {
         *locked(&self.world.shortage)
     }
 
+    /// The same, looked at right now: for whoever is taking in something large.
+    pub async fn shortage_now(&self) -> Option<Shortage> {
+        space::look(&self.world).await;
+        self.shortage()
+    }
+
     /// Before which times things may have been removed, because their retention was over.
     #[must_use]
     pub fn horizons(&self) -> Horizons {

@@ -24,6 +24,7 @@ use crate::ports::{Applied, Cancel, Progress, StoreError};
 use crate::probe::Bells;
 use crate::secrets::Secrets;
 use crate::settings::{Bounds, Settings};
+use crate::speech::Speaking;
 use crate::tally::Tally;
 use crate::waiters::Waiters;
 
@@ -44,6 +45,7 @@ pub(crate) struct World {
     pub(crate) feeds: Feeds,
     pub(crate) turns: Turns,
     pub(crate) gate: Gate,
+    pub(crate) speaking: Speaking,
     pub(crate) dispatcher: Dispatcher,
     /// An asset waits to be looked at.
     pub(crate) probes: Bells,
@@ -86,6 +88,7 @@ impl World {
             feeds: Feeds::default(),
             turns: Turns::default(),
             gate: Gate::default(),
+            speaking: Speaking::default(),
             backlogs,
             at_work: Mutex::default(),
             canceled: Canceled::default(),

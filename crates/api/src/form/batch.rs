@@ -6,6 +6,7 @@ use postsync_core::batch::Rows;
 use postsync_core::limits::BATCH_BYTES_MAX;
 
 use super::parts::{FormError, Parts, boundary};
+use crate::body_room::Held;
 use crate::error::ApiError;
 
 /// Parts of the form: its own, and some that nobody reads.
@@ -15,22 +16,24 @@ const PARTS_MAX: usize = 16;
 const FIELD_BYTES_MAX: usize = 16 * 1024;
 
 /// What the form came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BatchForm {
     /// The records, one on each line.
     pub(crate) lines: Option<Vec<u8>>,
     pub(crate) webhook_url: Option<String>,
     pub(crate) dry_run: Option<String>,
+    /// Room for the body.
+    pub(crate) held: Held,
 }
 
 /// Reads a whole form.
-pub(crate) async fn read_batch(content_type: &str, body: Body) -> Result<BatchForm, ApiError> {
+pub(crate) async fn read_batch(content_type: &str, body: Body, held: Held) -> Result<BatchForm, ApiError> {
     let boundary = boundary(content_type).ok_or_else(|| {
         ApiError::unreadable("The form has no boundary in its Content-Type, so its parts can't be told apart.")
     })?;
     let source = body.into_data_stream().map_err(|error| FormError::of(&error));
     let mut parts = Parts::new(source.fuse(), boundary);
-    let mut form = BatchForm::default();
+    let mut form = BatchForm { lines: None, webhook_url: None, dry_run: None, held };
     let mut count = 0;
     while let Some(head) = parts.next().await? {
         count += 1;
@@ -38,7 +41,7 @@ pub(crate) async fn read_batch(content_type: &str, body: Body) -> Result<BatchFo
             return Err(ApiError::form_too_large(format!("The form has more than {PARTS_MAX} parts.")));
         }
         match head.name.as_deref() {
-            Some("input" | "file") => once(&mut form.lines, "input", file(&mut parts).await?)?,
+            Some("input" | "file") => once(&mut form.lines, "input", file(&mut parts, &mut form.held).await?)?,
             Some("webhook_url" | "webhookUrl") => {
                 let text = field(&mut parts, "webhook_url").await?;
                 once(&mut form.webhook_url, "webhook_url", text)?;
@@ -61,12 +64,13 @@ fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), ApiError> {
     }
 }
 
-async fn file<S>(parts: &mut Parts<S>) -> Result<Vec<u8>, ApiError>
+async fn file<S>(parts: &mut Parts<S>, held: &mut Held) -> Result<Vec<u8>, ApiError>
 where
     S: Stream<Item = Result<Bytes, FormError>> + Unpin,
 {
     let mut lines = Vec::new();
     while let Some(chunk) = parts.chunk().await? {
+        held.grow(chunk.len())?;
         lines.extend_from_slice(&chunk);
         if lines.len() > BATCH_BYTES_MAX {
             return Err(Rows::too_large(line_of(&lines)).into());

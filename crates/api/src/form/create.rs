@@ -1,14 +1,17 @@
 //! The form of `POST /v2/generate`: text fields become the same body that JSON gives, files become uploads.
 //!
 //! `input` comes repeated, one object each (the Node SDK), or once as an array (the docs). The limits are Sync's.
+use std::sync::Arc;
+
 use axum::body::Body;
 use futures::{StreamExt as _, TryStreamExt as _};
 use postsync_core::idempotency::{Fingerprint, FormPrint, PartPrint};
-use postsync_engine::ports::MediaStore;
+use postsync_engine::Engine;
 use serde_json::{Map, Value};
 
 use super::parts::{FormError, Parts, boundary};
 use super::uploads::{Incoming, Slot, Upload};
+use crate::body_room::Held;
 use crate::error::ApiError;
 
 const FILES_MAX: usize = 3;
@@ -17,12 +20,14 @@ const PARTS_MAX: usize = 35;
 const FIELD_BYTES_MAX: usize = 1024 * 1024;
 
 /// What a form came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CreateForm {
     pub(crate) body: Map<String, Value>,
     pub(crate) uploads: Vec<Upload>,
     /// What tells this payload from others, where that was asked for.
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// Room for the body.
+    pub(crate) held: Held,
 }
 
 /// How a form is read.
@@ -38,15 +43,16 @@ pub(crate) struct FormRules {
 pub(crate) async fn read(
     content_type: &str,
     body: Body,
-    media: &dyn MediaStore,
+    engine: &Arc<Engine>,
     rules: FormRules,
+    held: Held,
 ) -> Result<CreateForm, ApiError> {
     let boundary = boundary(content_type).ok_or_else(|| {
         ApiError::unreadable("The form has no boundary in its Content-Type, so its parts can't be told apart.")
     })?;
     let source = body.into_data_stream().map_err(|error| FormError::of(&error));
     let mut parts = Parts::new(source.fuse(), boundary);
-    let mut form = CreateForm::default();
+    let mut form = CreateForm { body: Map::new(), uploads: Vec::new(), fingerprint: None, held };
     let mut print = rules.fingerprint.then(FormPrint::default);
     let (mut count, mut fields) = (0, 0);
     while let Some(head) = parts.next().await? {
@@ -58,7 +64,7 @@ pub(crate) async fn read(
         let mut part = print.is_some().then(PartPrint::default);
         if let Some(slot) = Slot::parse(&name) {
             let file = File { slot, name: head.file_name.unwrap_or_default(), bytes_max: rules.file_bytes_max };
-            form.file(&mut parts, file, media, &mut part).await?;
+            form.file(&mut parts, file, engine, &mut part).await?;
             note(&mut print, &name, part);
             continue;
         }
@@ -66,12 +72,12 @@ pub(crate) async fn read(
         if fields > FIELDS_MAX {
             return Err(ApiError::form_too_large(format!("The form has more than {FIELDS_MAX} fields.")));
         }
-        let text = field(&mut parts, &name).await?;
+        let text = field(&mut parts, &name, &mut form.held).await?;
         if let Some(part) = &mut part {
             part.update(text.as_bytes());
         }
         note(&mut print, &name, part);
-        form.field(name, text)?;
+        form.field(name, text).await?;
     }
     form.fingerprint = print.map(FormPrint::finish);
     Ok(form)
@@ -96,7 +102,7 @@ impl CreateForm {
         &mut self,
         parts: &mut Parts<S>,
         File { slot, name, bytes_max }: File,
-        media: &dyn MediaStore,
+        engine: &Arc<Engine>,
         print: &mut Option<PartPrint>,
     ) -> Result<(), ApiError>
     where
@@ -109,7 +115,7 @@ impl CreateForm {
         if self.uploads.iter().any(|upload| upload.slot == slot) {
             return Err(ApiError::unreadable(format!("{field} stands more than once in the form.")).with_field(field));
         }
-        let mut incoming = Incoming::create(media).await?;
+        let mut incoming = Incoming::create(engine).await?;
         let mut bytes = 0;
         while let Some(chunk) = parts.chunk().await? {
             bytes = incoming.write(&chunk).await?;
@@ -130,22 +136,22 @@ impl CreateForm {
         Ok(())
     }
 
-    fn field(&mut self, name: String, text: String) -> Result<(), ApiError> {
+    async fn field(&mut self, name: String, text: String) -> Result<(), ApiError> {
         match name.as_str() {
-            "input" => self.input(&text),
+            "input" => self.input(&text).await,
             "model" => self.set(name, Value::String(text)),
             // An empty field of a form is one that was not filled in.
             _ if text.is_empty() => self.set(name, Value::Null),
             "options" | "segments" | "postsync" => {
-                let value = json_field(&name, &text)?;
+                let value = self.json(&name, &text).await?;
                 self.set(name, value)
             }
             _ => self.set(name, Value::String(text)),
         }
     }
 
-    fn input(&mut self, text: &str) -> Result<(), ApiError> {
-        let items = match json_field("input", text)? {
+    async fn input(&mut self, text: &str) -> Result<(), ApiError> {
+        let items = match self.json("input", text).await? {
             Value::Array(items) => items,
             item => vec![item],
         };
@@ -154,6 +160,11 @@ impl CreateForm {
             all.extend(items);
         }
         Ok(())
+    }
+
+    async fn json(&mut self, name: &str, text: &str) -> Result<Value, ApiError> {
+        let parsed = self.held.parse(text.as_bytes()).await?;
+        parsed.map_err(|why| ApiError::unreadable(format!("{name} must be JSON text: {why}")).with_field(name))
     }
 
     fn set(&mut self, name: String, value: Value) -> Result<(), ApiError> {
@@ -166,7 +177,7 @@ impl CreateForm {
     }
 }
 
-async fn field<S>(parts: &mut Parts<S>, name: &str) -> Result<String, ApiError>
+async fn field<S>(parts: &mut Parts<S>, name: &str, held: &mut Held) -> Result<String, ApiError>
 where
     S: futures::Stream<Item = Result<bytes::Bytes, FormError>> + Unpin,
 {
@@ -177,15 +188,11 @@ where
             let message = format!("The field {} is larger than {FIELD_BYTES_MAX} bytes.", shown());
             return Err(ApiError::form_too_large(message).with_field(&shown()));
         }
+        held.grow(chunk.len())?;
         text.extend_from_slice(&chunk);
     }
     String::from_utf8(text)
         .map_err(|_| ApiError::unreadable(format!("The field {} is not UTF-8 text.", shown())).with_field(&shown()))
-}
-
-fn json_field(name: &str, text: &str) -> Result<Value, ApiError> {
-    crate::json::parse(text.as_bytes())
-        .map_err(|why| ApiError::unreadable(format!("{name} must be JSON text: {why}")).with_field(name))
 }
 
 fn not_such_a_file(slot: Slot) -> ApiError {

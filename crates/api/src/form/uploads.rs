@@ -1,16 +1,22 @@
 //! Files on their way into the media store. Until they are kept they lie under a temporary name, and are removed when this
 //! is dropped: whatever ends a request early (a refusal, a client that goes away) leaves nothing behind.
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use postsync_core::asset::AssetKind;
 use postsync_core::sniff::{SNIFF_BYTES, Sniffed, sniff};
-use postsync_engine::ports::{MediaError, MediaStore};
+use postsync_engine::Engine;
+use postsync_engine::ports::MediaError;
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::error::ApiError;
+
+/// What is written of a file between two looks how much room is left: a disk that is full to the last byte could not take what
+/// becomes of deliveries.
+const LOOK_EVERY_BYTES: usize = 16 * 1024 * 1024;
 
 /// The form's field that a file came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +86,9 @@ impl Drop for TemporaryFile {
 
 /// A file that is being written, and hashed on its way.
 pub(crate) struct Incoming {
+    engine: Arc<Engine>,
+    /// Written since it was last looked how much room is left.
+    unseen: usize,
     temporary: TemporaryFile,
     file: File,
     head: Vec<u8>,
@@ -96,14 +105,21 @@ pub(crate) struct Arrived {
 }
 
 impl Incoming {
-    pub(crate) async fn create(media: &dyn MediaStore) -> Result<Self, ApiError> {
-        let temporary = TemporaryFile(media.upload_path().await.map_err(ApiError::not_taken)?);
+    pub(crate) async fn create(engine: &Arc<Engine>) -> Result<Self, ApiError> {
+        let temporary = TemporaryFile(engine.media().upload_path().await.map_err(ApiError::not_taken)?);
         let file = File::create_new(&temporary.0).await.map_err(not_written)?;
-        Ok(Self { temporary, file, head: Vec::new(), hash: Sha256::new(), bytes: 0 })
+        Ok(Self { engine: engine.clone(), unseen: 0, temporary, file, head: Vec::new(), hash: Sha256::new(), bytes: 0 })
     }
 
     /// Appends a chunk; gives how many bytes there are now.
     pub(crate) async fn write(&mut self, chunk: &Bytes) -> Result<u64, ApiError> {
+        self.unseen += chunk.len();
+        if self.unseen > LOOK_EVERY_BYTES {
+            self.unseen = 0;
+            if self.engine.shortage_now().await.is_some() {
+                return Err(ApiError::no_room());
+            }
+        }
         let wanted = SNIFF_BYTES.saturating_sub(self.head.len()).min(chunk.len());
         self.head.extend_from_slice(&chunk[..wanted]);
         self.hash.update(chunk);

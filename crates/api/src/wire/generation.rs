@@ -181,6 +181,8 @@ pub struct CreateGenerationForm {
     pub input: Vec<String>,
     /// JSON text.
     pub options: Option<String>,
+    /// JSON text: a list.
+    pub segments: Option<String>,
     /// https.
     pub webhook_url: Option<String>,
     /// 1 to 255 letters, digits, `_` and `-`; `.mp4` is added.

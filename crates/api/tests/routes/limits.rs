@@ -117,6 +117,32 @@ async fn batches_have_a_concurrency_of_their_own_and_take_no_place() {
 }
 
 #[tokio::test]
+async fn of_batches_that_come_at_once_no_more_are_taken_than_may_be() {
+    let app = App::limited(Allowance { batch_concurrency: 2, ..Allowance::default() }, 0).await;
+    let row = |n: usize| json!({"request_id": n.to_string(), "endpoint": "/v2/generate", "payload": body("lipsync-2")});
+    let rows = json!({"rows": (0..20).map(row).collect::<Vec<_>>()}).to_string();
+    let answers = futures::future::join_all((0..8).map(|_| app.post("/v2/batch", ADMIN, rows.clone()))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 6);
+}
+
+#[tokio::test]
+async fn a_plan_without_batches_refuses_them() {
+    let app = App::limited(Allowance { refuses_batches: true, ..Allowance::default() }, 0).await;
+    assert_eq!(app.post("/v2/batch", ADMIN, "{}").await.refusal(), "402 batch_plan_required -");
+    assert_eq!(app.create(&body("sync-3")).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_ask_can_not_ask_without_end() {
+    let app = App::limited(Allowance { requests_per_minute: 2, ..Allowance::default() }, 0).await;
+    let statuses = [403, 403, 429];
+    for status in statuses {
+        assert_eq!(app.post("/v2/batch", READER, "{}").await.status, status);
+    }
+}
+
+#[tokio::test]
 async fn webhooks_go_out_whatever_the_api_refuses() {
     let tight = Allowance { generate_per_minute: 1, requests_per_minute: 1, concurrency: 1, ..Allowance::default() };
     let app = App::limited(tight, 0).await;

@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 /// One thing to write down about an asset.
 #[derive(Clone, Debug)]
 pub enum AssetChange {
-    /// It has come. Fence: its id is new. (An upload may be sent twice; [`Change::AddAsset`](crate::change::Change::AddAsset)
+    /// It has come. Fence: its id is new, and was not that of one that was removed. (An upload may be sent twice; [`Change::AddAsset`](crate::change::Change::AddAsset)
     /// is for ids that nobody else was given.)
     Register(Box<Asset>),
     /// Its owner says something else of it. Fence: it is there, and the organization's.
@@ -26,6 +26,9 @@ pub enum AssetChange {
         org: OrgId,
         /// Which.
         id: AssetId,
+        /// Ids from this one on may still have an upload URL that works: such an id is never used again. What is remembered of
+        /// older ones is forgotten.
+        from: AssetId,
     },
     /// It is about to be looked at. Fence: it waits for that, and `tries - 1` looks have begun.
     StartProbe {

@@ -57,8 +57,8 @@ const PLANS_HEAD: &str = "
 ## Plans
 
 A plan is figures that hold for the organizations that have it (`postsync orgs create NAME --plan PLAN`): `generate_per_minute`,
-`requests_per_minute`, `concurrency`, `batch_concurrency`, each as under `limits`, 0 for no limit. What a plan leaves out is as `limits`
-has it. An organization's own `--concurrency` goes before its plan. `limits.plan` is the plan of those that were made without one.
+`requests_per_minute`, `concurrency`, `batch_concurrency`, each as under `limits`, 0 for no limit; and `batches`, which is false where its
+organizations may make none. What a plan leaves out is as `limits` has it; there are batches where nothing is said. An organization's own `--concurrency` goes before its plan. `limits.plan` is the plan of those that were made without one.
 Plans stand in the file; these are there from the start, and a table of the same name changes them:
 
 ```toml
@@ -70,8 +70,8 @@ concurrency = 4
 requests_per_minute = 1200
 ```
 
-| plan | generate_per_minute | requests_per_minute | concurrency | batch_concurrency |
-|---|---|---|---|---|
+| plan | generate_per_minute | requests_per_minute | concurrency | batch_concurrency | batches |
+|---|---|---|---|---|---|
 ";
 
 const TAIL: &str = "
@@ -107,7 +107,12 @@ fn configuration() {
     for (name, plan) in PRESETS {
         let figures =
             [plan.generate_per_minute, plan.requests_per_minute, plan.concurrency, plan.batch_concurrency].map(figure);
-        let _ = writeln!(wanted, "| `{name}` | {} |", figures.join(" | "));
+        let _ = writeln!(
+            wanted,
+            "| `{name}` | {} | {} |",
+            figures.join(" | "),
+            plan.batches.map_or(String::new(), |is| is.to_string())
+        );
     }
     wanted.push_str(TAIL);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFIGURATION.md");

@@ -18,7 +18,7 @@ use postsync_core::batch::RowLimits;
 use postsync_core::egress_rules::{Allow, AllowError, EgressRules};
 use postsync_core::limits::BATCH_ROWS_SETTING_MAX;
 use postsync_core::model::{MODELS, Route, Routing};
-use postsync_core::plan::{Allowance, Plans};
+use postsync_core::plan::{Allowance, Plan, Plans};
 use postsync_core::price::Prices;
 use postsync_core::retention::Retention;
 use postsync_core::schedule::{Schedule, parse_duration};
@@ -335,12 +335,17 @@ impl Judge<'_> {
             requests_per_minute: self.figure("limits.requests_per_minute"),
             concurrency: self.figure("limits.concurrency"),
             batch_concurrency: self.figure("limits.batch_concurrency"),
+            refuses_batches: false,
         };
         let mut plans = Plans { server, usual: self.optional("limits.plan"), own: BTreeMap::new() };
         for name in self.values.plan_figures() {
             if let Some((plan, figure)) = sources::plan_figure(&name) {
-                let count = self.figure(&name);
-                plans.own.entry(plan.to_owned()).or_default().set(figure, count);
+                let own = plans.own.entry(plan.to_owned()).or_default();
+                if figure == Plan::BATCHES {
+                    own.batches = Some(self.flag(&name));
+                } else {
+                    own.set(figure, self.figure(&name));
+                }
             }
         }
         if let Some(usual) = plans.usual.as_deref().filter(|usual| plans.named(usual).is_none()) {

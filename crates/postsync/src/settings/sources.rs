@@ -140,7 +140,8 @@ impl Values {
 pub(super) fn plan_figure(name: &str) -> Option<(&str, &str)> {
     let (plan, figure) = name.strip_prefix("plans.")?.rsplit_once('.')?;
     let is_word = !plan.is_empty() && plan.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    (is_word && plan.len() <= PLAN_CHARS_MAX && Plan::FIGURES.contains(&figure)).then_some((plan, figure))
+    (is_word && plan.len() <= PLAN_CHARS_MAX && (Plan::FIGURES.contains(&figure) || figure == Plan::BATCHES))
+        .then_some((plan, figure))
 }
 
 fn model_variables() -> String {

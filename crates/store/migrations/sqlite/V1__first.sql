@@ -358,6 +358,11 @@ CREATE INDEX assets_by_size ON assets (org, kind, bytes, id);
 CREATE INDEX assets_to_probe ON assets (id) WHERE probe = 'waiting' AND media IS NOT NULL;
 CREATE INDEX assets_to_fetch ON assets (id) WHERE probe = 'waiting' AND media IS NULL;
 
+-- Those that were removed while their upload URL works: it does not bring them back.
+CREATE TABLE assets_removed (
+    id BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- How many each organization has: a count must not read a million rows.
 CREATE TABLE asset_counts (
     org   TEXT NOT NULL,

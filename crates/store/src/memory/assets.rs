@@ -62,7 +62,11 @@ impl Tables {
 
     pub(super) fn asset_change(&mut self, change: AssetChange) -> Result<(), Refusal> {
         match change {
-            AssetChange::Register(asset) if self.assets.contains(&asset.id) => Err(Refusal::Stale),
+            AssetChange::Register(asset)
+                if self.assets.contains(&asset.id) || self.removed_assets.contains(&asset.id) =>
+            {
+                Err(Refusal::Stale)
+            }
             AssetChange::Register(asset) => self.add_asset(*asset),
             AssetChange::Describe { org, id, to: Described { name, visibility }, at } => {
                 let found = self.assets.get(&id).filter(|asset| asset.org == org).ok_or(Refusal::Stale)?.clone();
@@ -71,11 +75,7 @@ impl Tables {
                 self.assets.put(id, Asset { name, visibility, updated_at: at, ..found });
                 Ok(())
             }
-            AssetChange::Remove { org, id } => {
-                self.assets.get(&id).filter(|asset| asset.org == org).ok_or(Refusal::Stale)?;
-                self.assets.remove(&id);
-                Ok(())
-            }
+            AssetChange::Remove { org, id, from } => self.remove_asset(&org, id, from),
             AssetChange::StartProbe { id, tries } => {
                 let fits = |asset: &&Asset| asset.probe == Probe::Waiting(tries.saturating_sub(1)) && tries > 0;
                 let found = self.assets.get(&id).filter(fits).ok_or(Refusal::Stale)?.clone();
@@ -84,6 +84,19 @@ impl Tables {
             }
             AssetChange::Probed { id, kind, bytes, facts, at } => self.probed(id, (kind, bytes), facts, at),
         }
+    }
+
+    fn remove_asset(&mut self, org: &OrgId, id: AssetId, from: AssetId) -> Result<(), Refusal> {
+        self.assets.get(&id).filter(|asset| asset.org == *org).ok_or(Refusal::Stale)?;
+        self.assets.remove(&id);
+        let old: Vec<AssetId> = self.removed_assets.range(..from).map(|(id, ())| *id).collect();
+        for id in old {
+            self.removed_assets.remove(&id);
+        }
+        if id >= from {
+            self.removed_assets.put(id, ());
+        }
+        Ok(())
     }
 
     fn probed(

@@ -53,6 +53,8 @@ pub(super) struct Tables {
     pub(super) replayed: Table<DeliveryId, Timestamp>,
     pub(super) endpoints: Table<(OrgId, EndpointId), Endpoint>,
     pub(super) assets: Table<AssetId, Asset>,
+    /// Those that were removed while their upload URL works.
+    pub(super) removed_assets: Table<AssetId, ()>,
     pub(super) organizations: Table<OrgId, Organization>,
     pub(super) keys: Table<KeyId, ApiKey>,
     pub(super) signing: Table<SecretOwner, Signing>,
@@ -83,6 +85,7 @@ macro_rules! each {
         $tables.replayed.$method();
         $tables.endpoints.$method();
         $tables.assets.$method();
+        $tables.removed_assets.$method();
         $tables.organizations.$method();
         $tables.keys.$method();
         $tables.signing.$method();

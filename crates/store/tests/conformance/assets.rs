@@ -88,10 +88,28 @@ pub(crate) async fn what_is_said_of_it_is_said_by_its_own(store: &dyn Store) {
     let read = store.asset(&org("default"), id(1)).await.unwrap().unwrap();
     assert_eq!((read.name.as_str(), read.visibility, read.updated_at), ("Z", Visibility::User, at(50)));
     assert_eq!(walk(store, &query("nameAsc"), 9).await, [2, 1], "it is sorted by its new name");
-    stale(store, changed(AssetChange::Remove { org: org("acme"), id: id(1) })).await;
-    done(store, changed(AssetChange::Remove { org: org("default"), id: id(1) })).await;
-    stale(store, changed(AssetChange::Remove { org: org("default"), id: id(1) })).await;
+    stale(store, changed(remove("acme", 1, 0))).await;
+    done(store, changed(remove("default", 1, 0))).await;
+    stale(store, changed(remove("default", 1, 0))).await;
     assert_eq!(store.asset(&org("default"), id(1)).await, Ok(None));
+}
+
+pub(crate) async fn what_was_removed_does_not_come_back_while_it_could(store: &dyn Store) {
+    let come = |number| changed(AssetChange::Register(Box::new(asset(number, "a", AssetKind::Video, 1))));
+    for number in [1, 2, 3] {
+        done(store, come(number)).await;
+    }
+    done(store, changed(remove("default", 1, 2))).await;
+    done(store, changed(remove("default", 2, 2))).await;
+    stale(store, come(2)).await;
+    done(store, come(1)).await;
+    done(store, changed(remove("default", 3, 3))).await;
+    stale(store, come(3)).await;
+    done(store, come(2)).await;
+}
+
+fn remove(whose: &str, number: u128, from: u128) -> AssetChange {
+    AssetChange::Remove { org: org(whose), id: id(number), from: id(from) }
 }
 
 pub(crate) async fn lists_run_in_every_order_and_go_on_anywhere(store: &dyn Store) {
@@ -149,7 +167,7 @@ pub(crate) async fn they_are_counted_as_they_come_and_go(store: &dyn Store) {
     )
     .await;
     assert_eq!(count("default", &[AssetKind::Video]).await, 1, "it is another kind now");
-    done(store, changed(AssetChange::Remove { org: org("default"), id: id(1) })).await;
+    done(store, changed(remove("default", 1, 0))).await;
     done(store, vec![Change::ForgetAssets(vec![id(3)])]).await;
     assert_eq!((count("default", &[AssetKind::Audio, AssetKind::Video]).await, count("acme", &[]).await), (1, 1));
 }

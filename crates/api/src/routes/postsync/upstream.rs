@@ -54,9 +54,9 @@ pub(crate) async fn tell_upstream_end(
         return Err(unknown());
     }
     let unreadable = |why: String| ApiError::new(error_code::INVALID_REQUEST, why);
-    let body = whole(&headers, body, BODY_BYTES_MAX, unreadable).await?;
+    let body = whole(state.bodies.for_a_body(), &headers, body, BODY_BYTES_MAX, unreadable).await?;
     let signature = headers.get("sync-signature").map(http::HeaderValue::as_bytes);
-    match state.engine.upstream_told(id, &token, signature, &body) {
+    match state.engine.upstream_told(id, &token, signature, body.bytes()) {
         Ok(()) => Ok(json::answer(StatusCode::OK, r#"{"status":"ok"}"#)),
         Err(Unheard::NoDoor) => Err(unknown()),
         Err(Unheard::NotGenuine(why)) => {

@@ -16,6 +16,7 @@ use crate::auth::Reader;
 use crate::error::ApiError;
 use crate::json;
 use crate::json_body::JsonBody;
+use crate::routes::v2::own_assets;
 use crate::state::ApiState;
 use crate::wire::{CostEstimate, CreateGeneration, ErrorBody, EstimateCost, EstimatedCost, UnauthorizedBody};
 
@@ -52,7 +53,9 @@ pub(crate) async fn analyze_cost(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
-    let Judged { request, items } = judge(body.into_fields(), &rules)?;
+    let mut fields = body.into_fields();
+    own_assets::name(&state, &org, &mut fields).await?;
+    let Judged { request, items } = judge(fields, &rules)?;
     let mode = request.options.as_deref().and_then(sync_mode);
     let price = state.settings.prices.of(&request.model);
     let duration_ms = match length_ms(&state, &org, &items, mode.as_deref()).await? {

@@ -7,6 +7,7 @@ pub(super) mod errors;
 pub(super) mod generate;
 pub(super) mod generations;
 pub(super) mod models;
+pub(super) mod own_assets;
 mod range;
 pub(super) mod result;
 mod serve;

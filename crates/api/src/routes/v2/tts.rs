@@ -3,6 +3,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postsync_core::create::Refusal;
+use postsync_core::error_code;
 use postsync_core::generation::Failure;
 use postsync_core::speech::{Provider, Words};
 use postsync_engine::SpeakError;
@@ -34,6 +35,8 @@ use crate::wire::{CreateSpeech, ErrorBody, SpeechBody, UnauthorizedBody};
         (status = 408, description = "The body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
+        (status = 429, description = "As many texts wait to be spoken as may, or too many requests with this key", body = ErrorBody),
+        (status = 503, description = "Too little room on the disk, the server is stopping, or ElevenLabs can't be asked", body = ErrorBody),
     )
 )]
 pub(crate) async fn create_speech(
@@ -41,6 +44,12 @@ pub(crate) async fn create_speech(
     Creator(org): Creator,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
+    if !state.engine.is_accepting() {
+        return Err(ApiError::stopping());
+    }
+    if state.engine.shortage().is_some() {
+        return Err(ApiError::no_room());
+    }
     let fields = body.into_fields();
     let provider = match fields.get("provider") {
         None | Some(serde_json::Value::Null) => Some(Provider::ElevenLabs),
@@ -48,7 +57,11 @@ pub(crate) async fn create_speech(
     };
     let provider = provider.ok_or_else(|| ApiError::invalid("provider", "provider must be elevenlabs or espeak"))?;
     let words = Words::read_as(provider, &fields, "").map_err(|invalid| ApiError::from(Refusal::from(invalid)))?;
-    let asset = state.engine.speak(org, &words).await?;
+    drop(fields);
+    // In a task of its own: a client that hangs up now must not leave a file that nobody owns.
+    let engine = state.engine.clone();
+    let spoken = tokio::spawn(tracing::Instrument::in_current_span(async move { engine.speak(org, &words).await }));
+    let asset = spoken.await.map_err(|_| ApiError::of(error_code::INTERNAL_ERROR))??;
     let url = asset_urls::url_of(&state, &asset);
     Ok(json::answer(StatusCode::OK, json::text(&SpeechBody::of(&asset, url))))
 }
@@ -56,6 +69,7 @@ pub(crate) async fn create_speech(
 impl From<SpeakError> for ApiError {
     fn from(error: SpeakError) -> Self {
         match error {
+            SpeakError::Busy => Self::too_many_texts(),
             SpeakError::Failed(Failure { code, error }) => Self::new(code, error),
             SpeakError::Asset(error) => error.into(),
         }

@@ -1,6 +1,6 @@
 //! Assets: rare, so written plainly.
 use postsync_core::asset::{Asset, AssetChange, AssetFile, AssetKind, Facts, Probe, search_key};
-use postsync_core::ids::AssetId;
+use postsync_core::ids::{AssetId, OrgId};
 use postsync_core::time::Timestamp;
 use rusqlite::params;
 
@@ -24,6 +24,12 @@ const REGISTER: &str = insert!("INSERT OR IGNORE");
 const DESCRIBE: &str = "UPDATE assets SET name = coalesce(?3, name), name_key = coalesce(?4, name_key),
     visibility = coalesce(?5, visibility), updated_at = ?6 WHERE id = ?1 AND org = ?2";
 
+const WAS_REMOVED: &str = "SELECT 1 FROM assets_removed WHERE id = ?1";
+
+const REMEMBER: &str = "INSERT INTO assets_removed (id) VALUES (?1)";
+
+const FORGET_REMOVED: &str = "DELETE FROM assets_removed WHERE id < ?1";
+
 const REMOVE: &str = "DELETE FROM assets WHERE id = ?1 AND org = ?2";
 
 const START_PROBE: &str = "UPDATE assets SET probes = ?2 WHERE id = ?1 AND probes = ?2 - 1 AND probe = 'waiting'";
@@ -37,7 +43,8 @@ const NOT_PROBED: &str = "UPDATE assets SET probe = 'failed', kind = coalesce(?2
 
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
-pub(in crate::sqlite) const STATEMENTS: &[&str] = &[DESCRIBE, REMOVE, START_PROBE, PROBED, NOT_PROBED];
+pub(in crate::sqlite) const STATEMENTS: &[&str] =
+    &[DESCRIBE, REMOVE, WAS_REMOVED, FORGET_REMOVED, START_PROBE, PROBED, NOT_PROBED];
 
 impl Unit<'_> {
     pub(super) fn add_asset(&mut self, asset: &Asset) -> Result<(), Refusal> {
@@ -46,18 +53,34 @@ impl Unit<'_> {
 
     pub(super) fn asset_change(&mut self, change: &AssetChange) -> Result<(), Refusal> {
         match change {
-            AssetChange::Register(asset) => self.insert_asset(REGISTER, asset),
+            AssetChange::Register(asset) => self.register_asset(asset),
             AssetChange::Describe { org, id, to, at } => {
                 let (name, key) = (to.name.as_deref(), to.name.as_deref().map(search_key));
                 let visibility = to.visibility.map(|visibility| visibility.as_str());
                 self.fenced(DESCRIBE, params![id.0.as_bytes(), org.as_str(), name, key, visibility, at.0])
             }
-            AssetChange::Remove { org, id } => self.fenced(REMOVE, params![id.0.as_bytes(), org.as_str()]),
+            AssetChange::Remove { org, id, from } => self.remove_asset(org, *id, *from),
             AssetChange::StartProbe { id, tries } => self.fenced(START_PROBE, params![id.0.as_bytes(), tries]),
             AssetChange::Probed { id, kind, bytes, facts, at } => {
                 self.probed(*id, (*kind, *bytes), facts.as_ref(), *at)
             }
         }
+    }
+
+    fn register_asset(&mut self, asset: &Asset) -> Result<(), Refusal> {
+        match self.one(WAS_REMOVED, [asset.id.0.as_bytes()])? {
+            Some(_) => Err(Refusal::Stale),
+            None => self.insert_asset(REGISTER, asset),
+        }
+    }
+
+    fn remove_asset(&mut self, org: &OrgId, id: AssetId, from: AssetId) -> Result<(), Refusal> {
+        self.fenced(REMOVE, params![id.0.as_bytes(), org.as_str()])?;
+        self.run(FORGET_REMOVED, [from.0.as_bytes()])?;
+        if id >= from {
+            self.run(REMEMBER, [id.0.as_bytes()])?;
+        }
+        Ok(())
     }
 
     fn insert_asset(&mut self, sql: &'static str, a: &Asset) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use postsync_core::asset::{Asset, AssetKind, Facts};
 use postsync_core::error_code;
 use postsync_core::ids::AssetId;
+use postsync_core::retention::UPLOAD_URL_S;
 use postsync_engine::AssetError;
 use serde_json::{Map, Value};
 
@@ -26,8 +27,8 @@ use crate::routes::path::PathId;
 use crate::state::ApiState;
 use crate::wire::{AssetBody, CreateUpload, ErrorBody, UnauthorizedBody, UploadTarget};
 
-/// How long an upload URL works: 5 GiB in that time are 1.5 MB a second. The upload must have begun by then.
-const EXPIRES_IN_S: u32 = 3_600;
+/// 5 GiB in that time are 1.5 MB a second. The upload must have begun by then.
+const EXPIRES_IN_S: u32 = UPLOAD_URL_S;
 
 /// Begin an upload
 ///
@@ -109,7 +110,12 @@ fn size(fields: &Map<String, Value>, bytes_max: u64) -> Result<u64, ApiError> {
         (status = 403, description = "The URL is not as it was given out, or its time is over", body = ErrorBody),
         (status = 404, description = "No such asset", body = ErrorBody),
         (status = 408, description = "The body stopped coming", body = ErrorBody),
-        (status = 409, description = "Other bytes were put there before", body = ErrorBody),
+        (
+            status = 409,
+            description = "Other bytes were put there before, the asset was deleted, or the same upload was begun again meanwhile",
+            body = ErrorBody,
+        ),
+        (status = 503, description = "Too little room on the disk", body = ErrorBody),
     )
 )]
 pub(crate) async fn put_asset_upload(
@@ -123,7 +129,11 @@ pub(crate) async fn put_asset_upload(
         return Err(ApiError::no_room());
     }
     let (parts, body) = request.into_parts();
-    let arrived = receive(&state, &parts.headers, body, grant.bytes).await?;
+    let under_way = state.uploads.begin(id);
+    let arrived = tokio::select! {
+        arrived = receive(&state, &parts.headers, body, grant.bytes) => arrived?,
+        () = under_way.is_replaced() => return Err(ApiError::of(error_code::ASSET_CONFLICT)),
+    };
     let kind = judged(&grant, &arrived)?;
     // In a task of its own: a client that hangs up now must not leave a file that nobody owns.
     let taken = tokio::spawn(tracing::Instrument::in_current_span(keep(state.clone(), id, grant, kind, arrived)));
@@ -148,7 +158,7 @@ async fn receive(state: &ApiState, headers: &HeaderMap, body: Body, wanted: u64)
     if said.is_some_and(|said| said != wanted) {
         return Err(another_size(wanted));
     }
-    let mut incoming = Incoming::create(state.engine.media().as_ref()).await?;
+    let mut incoming = Incoming::create(&state.engine).await?;
     let mut chunks = body.into_data_stream();
     let mut bytes = 0;
     while let Some(chunk) = chunks.next().await {

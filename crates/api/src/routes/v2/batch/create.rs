@@ -10,9 +10,12 @@ use postsync_core::ids::OrgId;
 use postsync_core::limits::BATCH_BYTES_MAX;
 use postsync_engine::ports::BatchQuery;
 use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedMutexGuard;
 
 use super::records;
 use crate::auth::Creator;
+use crate::body_room::Held;
 use crate::error::ApiError;
 use crate::form::{self, BatchForm};
 use crate::json;
@@ -40,6 +43,7 @@ use crate::wire::{BatchBody, BatchValidated, CreateBatch, CreateBatchForm, Error
         (status = 201, description = "The batch, PENDING", body = BatchBody),
         (status = 400, description = "Something is wrong with the request; the message names the line", body = ErrorBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
+        (status = 402, description = "The organization's plan has no batches", body = ErrorBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "A field of the form, or the JSON body, is too large", body = ErrorBody),
@@ -60,17 +64,24 @@ pub(crate) async fn create_batch(
     if !state.engine.is_accepting() {
         return Err(ApiError::stopping());
     }
+    let allowance = state.engine.allowance(&org).await?;
+    if allowance.refuses_batches {
+        return Err(ApiError::of(error_code::BATCH_PLAN_REQUIRED));
+    }
     if state.engine.shortage().is_some() {
         return Err(ApiError::no_room());
     }
     let (parts, body) = request.into_parts();
     let asked = match content_kind(&parts.headers)? {
-        ContentKind::Json => read_json(&parts.headers, body, state.settings.json_bytes_max).await?,
-        ContentKind::Form(content_type) => read_form(form::read_batch(content_type, body).await?)?,
+        ContentKind::Json => read_json(&state, &parts.headers, body).await?,
+        ContentKind::Form(content_type) => {
+            read_form(form::read_batch(content_type, body, state.bodies.for_a_body()).await?)?
+        }
     };
+    let _held = asked.held;
     let webhook_url = asked.webhook_url.as_deref().map(|url| judge_url("webhook_url", url, &state.settings.rules));
     let webhook_url = webhook_url.transpose()?;
-    let rows = judge(&state, asked.records).await?;
+    let rows = judge(&state, &org, asked.records).await?;
     for row in &rows {
         asset_fits_row(&state, &org, row).await?;
     }
@@ -78,17 +89,19 @@ pub(crate) async fn create_batch(
         let validated = BatchValidated { status: "VALIDATED".to_owned() };
         return Ok(json::answer(StatusCode::OK, json::text(&validated)));
     }
-    has_room(&state, &org).await?;
-    commit(&state, org, webhook_url, rows).await
+    let turn = has_room(&state, &org, allowance.batch_concurrency as usize).await?;
+    commit(&state, NewBatch { org, webhook_url, rows: records::taken(rows) }, turn).await
 }
 
-/// Whether the organization may have one more batch that has not ended. Of those that come at the same moment each is let in
-/// that sees room: it is there to keep somebody from taking over the server, and not to the last one.
-async fn has_room(state: &ApiState, org: &OrgId) -> Result<(), ApiError> {
-    let limit = state.engine.allowance(org).await?.batch_concurrency as usize;
+/// The turn of one batch among those that count how many there are, until it is on disk itself.
+type Turn = Option<OwnedMutexGuard<()>>;
+
+/// Whether the organization may have one more batch that has not ended.
+async fn has_room(state: &ApiState, org: &OrgId, limit: usize) -> Result<Turn, ApiError> {
     if limit == 0 {
-        return Ok(());
+        return Ok(None);
     }
+    let turn = state.batch_turn.clone().lock_owned().await;
     let mut running = 0;
     for status in [Status::Pending, Status::JobsCreated, Status::Processing] {
         let (org, status, left) = (org.clone(), Some(status), limit - running);
@@ -98,29 +111,29 @@ async fn has_room(state: &ApiState, org: &OrgId) -> Result<(), ApiError> {
             return Err(ApiError::too_many_batches());
         }
     }
-    Ok(())
+    Ok(Some(turn))
 }
 
 /// Five megabytes of JSON take a processor for a moment: not one that others wait for.
-async fn judge(state: &ApiState, records: Records) -> Result<Vec<JudgedRow>, ApiError> {
-    let state = state.clone();
-    let judging = move || match records {
-        Records::Lines(text) => records::of_lines(&state, &text),
-        Records::Rows(rows) => records::of_rows(&state, rows),
+async fn judge(state: &ApiState, org: &OrgId, records: Records) -> Result<Vec<JudgedRow>, ApiError> {
+    let (state, org, runtime) = (state.clone(), org.clone(), Handle::current());
+    let judging = move || {
+        let judge = records::Judge::new(&state, &org, &runtime);
+        match records {
+            Records::Lines(text) => judge.lines(&text),
+            Records::Rows(rows) => judge.rows(rows),
+        }
     };
     tokio::task::spawn_blocking(judging).await.unwrap_or_else(|_| Err(ApiError::of(error_code::INTERNAL_ERROR)))
 }
 
 /// In a task of its own: a client that hangs up in the middle must not leave a batch on disk that no loop has been told of.
-async fn commit(
-    state: &ApiState,
-    org: OrgId,
-    webhook_url: Option<String>,
-    rows: Vec<JudgedRow>,
-) -> Result<Response, ApiError> {
-    let rows = rows.into_iter().map(|row| (row.request_id, row.judged.request)).collect();
-    let (engine, new) = (state.engine.clone(), NewBatch { org, webhook_url, rows });
-    let task = async move { engine.submit_batch(new).await };
+async fn commit(state: &ApiState, new: NewBatch, turn: Turn) -> Result<Response, ApiError> {
+    let engine = state.engine.clone();
+    let task = async move {
+        let _turn = turn;
+        engine.submit_batch(new).await
+    };
     match tokio::spawn(tracing::Instrument::in_current_span(task)).await {
         Ok(batch) => Ok(json::answer(StatusCode::CREATED, wire(&batch?))),
         Err(_) => Err(ApiError::of(error_code::INTERNAL_ERROR)),
@@ -136,6 +149,8 @@ struct Asked {
     records: Records,
     webhook_url: Option<String>,
     is_dry: bool,
+    /// Room for the body.
+    held: Held,
 }
 
 fn read_form(form: BatchForm) -> Result<Asked, ApiError> {
@@ -149,12 +164,15 @@ fn read_form(form: BatchForm) -> Result<Asked, ApiError> {
         Some(_) => return Err(ApiError::unreadable("dry_run must be true or false").with_field("dry_run")),
     };
     let webhook_url = form.webhook_url.filter(|url| !url.is_empty());
-    Ok(Asked { records: Records::Lines(lines), webhook_url, is_dry })
+    Ok(Asked { records: Records::Lines(lines), webhook_url, is_dry, held: form.held })
 }
 
-async fn read_json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Asked, ApiError> {
-    let bytes = json_body::whole(headers, body, bytes_max, ApiError::unreadable).await?;
-    let mut fields = match json::parse(&bytes) {
+async fn read_json(state: &ApiState, headers: &HeaderMap, body: Body) -> Result<Asked, ApiError> {
+    let bytes_max = state.settings.json_bytes_max;
+    let text = json_body::whole(state.bodies.for_a_body(), headers, body, bytes_max, ApiError::unreadable).await?;
+    let bytes = text.bytes().len();
+    let (parsed, held) = text.parse().await?;
+    let mut fields = match parsed {
         Ok(Value::Object(fields)) => fields,
         Ok(_) => return Err(ApiError::unreadable("The body must be a JSON object with rows.")),
         Err(why) => return Err(ApiError::unreadable(format!("The body is not JSON that can be kept: {why}."))),
@@ -163,7 +181,7 @@ async fn read_json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<
         Some(Value::Array(rows)) => rows,
         _ => return Err(ApiError::unreadable("rows must be a list of records").with_field("rows")),
     };
-    if bytes.len() > BATCH_BYTES_MAX {
+    if bytes > BATCH_BYTES_MAX {
         return Err(Rows::too_large(rows.len().max(1)).into());
     }
     let mut urls = ["webhook_url", "webhookUrl"].into_iter().filter_map(|name| fields.remove(name));
@@ -177,5 +195,5 @@ async fn read_json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<
         Some(Value::Bool(is_dry)) => *is_dry,
         Some(_) => return Err(ApiError::unreadable("dry_run must be true or false").with_field("dry_run")),
     };
-    Ok(Asked { records: Records::Rows(rows), webhook_url, is_dry })
+    Ok(Asked { records: Records::Rows(rows), webhook_url, is_dry, held })
 }

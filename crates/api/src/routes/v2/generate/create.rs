@@ -17,10 +17,12 @@ use serde_json::{Map, Value};
 use super::keyed::{self, Beginning};
 use super::submit::{self, Placed};
 use crate::auth::Generating;
+use crate::body_room::Held;
 use crate::error::ApiError;
 use crate::form::{self, FormRules, Upload};
 use crate::json;
 use crate::json_body;
+use crate::routes::v2::own_assets;
 use crate::state::ApiState;
 use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationBody, UnauthorizedBody};
 
@@ -71,18 +73,19 @@ pub(crate) async fn create_generation(
     if !state.engine.is_accepting() {
         return Err(ApiError::stopping());
     }
-    // Before the body: a large upload would take the room that is left.
-    if state.engine.shortage().is_some() {
-        return Err(ApiError::no_room());
-    }
     let key = keyed::key(request.headers())?;
-    let Payload { mut fields, uploads, fingerprint } = read(&state, request, key.is_some()).await?;
+    // Before the body: a large upload would take the room that is left. JSON with a key may have been taken before, and is then
+    // answered as it was.
+    let is_late = key.is_some() && matches!(content_kind(request.headers())?, ContentKind::Json);
+    has_room(&state, !is_late)?;
+    let Payload { mut fields, uploads, fingerprint, held: _held } = read(&state, request, key.is_some()).await?;
     let keyed = match keyed::begin(&state, &org, key, fingerprint).await? {
         Beginning::First(keyed) => keyed,
         Beginning::Before(generation) => return Ok(keyed::replayed(&generation)),
     };
+    has_room(&state, is_late)?;
     let uploads = submit::place(&state, &mut fields, uploads)?;
-    submit::name_own_assets(&state, &org, &mut fields).await?;
+    own_assets::name(&state, &org, &mut fields).await?;
     let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
     let Judged { request, items } = judge(fields, &rules)?;
     assets_fit(&state, &org, &items, &uploads).await?;
@@ -94,27 +97,32 @@ pub(crate) async fn create_generation(
     Ok(json::answer(StatusCode::CREATED, wire(&generation)))
 }
 
+fn has_room(state: &ApiState, now: bool) -> Result<(), ApiError> {
+    if now && state.engine.shortage().is_some() { Err(ApiError::no_room()) } else { Ok(()) }
+}
+
 /// What came.
 struct Payload {
     fields: Map<String, Value>,
     uploads: Vec<Upload>,
     /// Where it was asked for.
     fingerprint: Option<Fingerprint>,
+    /// Room for the fields.
+    held: Held,
 }
 
 async fn read(state: &ApiState, request: Request, is_keyed: bool) -> Result<Payload, ApiError> {
     let (parts, body) = request.into_parts();
     match content_kind(&parts.headers)? {
         ContentKind::Json => {
-            let fields = read_json(&parts.headers, body, state.settings.json_bytes_max).await?;
+            let (fields, held) = read_json(state, &parts.headers, body).await?;
             let fingerprint = is_keyed.then(|| Fingerprint::of_json(&fields));
-            Ok(Payload { fields, uploads: Vec::new(), fingerprint })
+            Ok(Payload { fields, uploads: Vec::new(), fingerprint, held })
         }
         ContentKind::Form(content_type) => {
-            let media = state.engine.media().as_ref();
             let rules = FormRules { file_bytes_max: state.settings.input_bytes_max, fingerprint: is_keyed };
-            let form = form::read(content_type, body, media, rules).await?;
-            Ok(Payload { fields: form.body, uploads: form.uploads, fingerprint: form.fingerprint })
+            let form = form::read(content_type, body, &state.engine, rules, state.bodies.for_a_body()).await?;
+            Ok(Payload { fields: form.body, uploads: form.uploads, fingerprint: form.fingerprint, held: form.held })
         }
     }
 }
@@ -140,12 +148,16 @@ pub(crate) fn content_kind(headers: &HeaderMap) -> Result<ContentKind<'_>, ApiEr
     }
 }
 
-async fn read_json(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Map<String, Value>, ApiError> {
-    let bytes = json_body::whole(headers, body, bytes_max, ApiError::unreadable).await?;
-    match json::parse(&bytes) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(ApiError::unreadable("The body must be a JSON object with model and input.")),
-        Err(why) => Err(ApiError::unreadable(format!("The body is not JSON that can be kept: {why}."))),
+async fn read_json(state: &ApiState, headers: &HeaderMap, body: Body) -> Result<(Map<String, Value>, Held), ApiError> {
+    let bytes_max = state.settings.json_bytes_max;
+    match json_body::whole(state.bodies.for_a_body(), headers, body, bytes_max, ApiError::unreadable)
+        .await?
+        .parse()
+        .await?
+    {
+        (Ok(Value::Object(fields)), held) => Ok((fields, held)),
+        (Ok(_), _) => Err(ApiError::unreadable("The body must be a JSON object with model and input.")),
+        (Err(why), _) => Err(ApiError::unreadable(format!("The body is not JSON that can be kept: {why}."))),
     }
 }
 

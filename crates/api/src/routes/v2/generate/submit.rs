@@ -11,13 +11,9 @@ use postsync_engine::ports::{MediaError, MediaKind};
 use postsync_engine::{Engine, Submission};
 use serde_json::{Map, Value, json};
 
-use crate::asset_urls;
 use crate::error::ApiError;
 use crate::form::{Slot, Upload};
 use crate::state::ApiState;
-
-/// More items than any generation can have; the rest is refused by its number.
-const ITEMS_NAMED_MAX: usize = 1_000;
 
 /// An upload that `input` names.
 pub(super) struct Placed {
@@ -66,25 +62,6 @@ fn put(items: &mut Vec<Value>, slot: Slot, asset: AssetId) {
         item.insert("type".to_owned(), slot.as_str().into());
         item.insert("assetId".to_owned(), asset.to_string().into());
     }
-}
-
-/// A URL of ours that an upload was given becomes its asset: the file is here, and need not be fetched from ourselves.
-pub(super) async fn name_own_assets(
-    state: &ApiState,
-    org: &OrgId,
-    fields: &mut Map<String, Value>,
-) -> Result<(), ApiError> {
-    let Some(Value::Array(items)) = fields.get_mut("input") else { return Ok(()) };
-    for item in items.iter_mut().filter_map(Value::as_object_mut).take(ITEMS_NAMED_MAX) {
-        let Some(id) = item.get("url").and_then(Value::as_str).and_then(|url| asset_urls::own_asset(state, url)) else {
-            continue;
-        };
-        if !item.contains_key("assetId") && state.engine.store().asset(org, id).await?.is_some() {
-            item.shift_remove("url");
-            item.insert("assetId".to_owned(), id.to_string().into());
-        }
-    }
-    Ok(())
 }
 
 /// Keeps the uploads and commits. In a task of its own: a client that hangs up in the middle must neither leave files that

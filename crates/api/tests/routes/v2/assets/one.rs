@@ -107,4 +107,13 @@ async fn an_uploads_own_url_is_an_input_without_being_fetched() {
     let made = app.create(&create).await;
     assert_eq!(made.status, 201, "{}", made.text());
     assert_eq!(made.json()["input"][0], json!({"type": "video", "assetId": asset["id"]}));
+    let mut null = create.clone();
+    null["input"][0]["assetId"] = json!(null);
+    assert_eq!(app.create(&null).await.json()["input"][0]["assetId"], asset["id"]);
+    let row = |n: usize| json!({"request_id": n.to_string(), "endpoint": "/v2/generate", "payload": create});
+    let rows: Vec<_> = (0..20).map(row).collect();
+    let answer = app.post("/v2/batch", ADMIN, json!({"rows": rows}).to_string()).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let listed = app.get("/v2/generations?limit=1").await.json();
+    assert_eq!(listed[0]["input"][0], json!({"type": "video", "assetId": asset["id"]}));
 }

@@ -3,8 +3,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
+use futures::StreamExt as _;
 use http::{Method, Request};
 use postsync_api::ApiSettings;
+use postsync_core::space::Space;
 use serde_json::{Value, json};
 
 use super::{begun, put, uploaded};
@@ -115,6 +117,60 @@ async fn sent_again_it_is_the_same_and_never_another() {
     assert_eq!(put(&app, &upload, &other).await.refusal(), "409 asset_conflict -");
     assert_eq!(app.media.files().len(), 1);
     assert_eq!(app.send(request(Method::GET, &url, None, Body::empty())).await.body.as_ref(), video.as_slice());
+}
+
+#[tokio::test]
+async fn begun_again_it_takes_over_from_the_one_under_way() {
+    let app = App::start().await;
+    let video = Made::video();
+    let (upload, _) = begun(&app, "in.mp4", "video/mp4", video.len()).await;
+    let (hold, held) = futures::channel::oneshot::channel::<()>();
+    let first = video[..10].to_vec();
+    let rest = futures::stream::once(async move { Ok(held.await.map_or(Vec::new(), |()| Vec::new())) });
+    let chunks = futures::stream::iter([Ok::<_, std::io::Error>(first)]).chain(rest);
+    let slow = app.send(Request::put(&upload).body(Body::from_stream(chunks)).unwrap());
+    let again = async {
+        app.until(|| async { (!app.media.files().is_empty()).then_some(()) }).await;
+        put(&app, &upload, &video).await
+    };
+    let (slow, again) = tokio::join!(slow, again);
+    assert_eq!((slow.refusal().as_str(), again.status), ("409 asset_conflict -", 200));
+    drop(hold);
+    assert_eq!(app.media.files().len(), 1, "what the first had written is gone");
+}
+
+#[tokio::test]
+async fn once_deleted_its_upload_url_does_not_bring_it_back() {
+    let app = App::start().await;
+    let video = Made::video();
+    let (upload, url) = begun(&app, "in.mp4", "video/mp4", video.len()).await;
+    let id = put(&app, &upload, &video).await.json()["id"].as_str().unwrap().to_owned();
+    let gone = request(Method::DELETE, &format!("/v2/assets/{id}"), Some(ADMIN), Body::empty());
+    assert_eq!(app.send(gone).await.status, 204);
+    assert_eq!(put(&app, &upload, &video).await.refusal(), "409 asset_conflict -");
+    assert_eq!(app.send(request(Method::GET, &url, None, Body::empty())).await.status, 404);
+    assert!(app.media.files().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_upload_ends_where_the_room_that_is_kept_free_begins() {
+    let app = App::start().await;
+    let size = 40 * 1024 * 1024;
+    let (upload, _) = begun(&app, "in.mp4", "video/mp4", size).await;
+    let mut video = Made::video();
+    video.resize(size, 0);
+    let media = app.media.clone();
+    let chunks = (0..40).map(|i| video[i << 20..(i + 1) << 20].to_vec()).collect::<Vec<_>>();
+    let chunks = chunks.into_iter().enumerate().map(move |(i, chunk)| {
+        if i == 10 {
+            *media.space.lock().unwrap() = Some(Space { free_bytes: 1, disk_bytes: 1 << 40, media_bytes: None });
+        }
+        Ok::<_, std::io::Error>(chunk)
+    });
+    let body = Body::from_stream(futures::stream::iter(chunks));
+    let answer = app.send(Request::put(&upload).body(body).unwrap()).await;
+    assert_eq!(answer.refusal(), "503 generation_infra_storage_error -");
+    assert!(app.media.files().is_empty());
 }
 
 #[tokio::test]
