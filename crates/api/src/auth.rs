@@ -12,6 +12,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use postsync_core::access::{AccessChange, ApiKey, Scope, Scopes, USED_AGAIN_MS, key_hash};
+use postsync_core::audit::Caller;
 use postsync_core::change::Change;
 use postsync_core::ids::{KeyId, OrgId};
 use postsync_core::plan::Allowance;
@@ -36,9 +37,16 @@ pub(crate) struct Creator(pub(crate) OrgId);
 /// A caller whose key has the scope `admin`.
 pub(crate) struct Admin(pub(crate) OrgId);
 
+/// A caller whose key has the scope `generate`, and of whom is written down what it asks for.
+pub(crate) struct Submitter {
+    pub(crate) org: OrgId,
+    pub(crate) caller: Caller,
+}
+
 /// A caller of `POST /v2/generate`, with what its organization may do.
 pub(crate) struct Generating {
     pub(crate) org: OrgId,
+    pub(crate) caller: Caller,
     pub(crate) allowance: Allowance,
 }
 
@@ -102,6 +110,15 @@ impl FromRequestParts<ApiState> for Creator {
     }
 }
 
+impl FromRequestParts<ApiState> for Submitter {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let known = allowed(state, parts, Scope::Generate).await?;
+        Ok(Self { caller: known.caller(parts), org: known.org })
+    }
+}
+
 impl FromRequestParts<ApiState> for Generating {
     type Rejection = ApiError;
 
@@ -109,16 +126,20 @@ impl FromRequestParts<ApiState> for Generating {
         let known = signed_in(state, parts).await?;
         state.limits.take(Kind::Create, known.allowance.generate_per_minute, known.key)?;
         known.allow(Scope::Generate)?;
-        Ok(Self { org: known.org, allowance: known.allowance })
+        Ok(Self { caller: known.caller(parts), org: known.org, allowance: known.allowance })
     }
 }
 
 /// The organization of the request's key, if it may do what wants `scope`, and may ask again by now.
 pub(crate) async fn authenticate(state: &ApiState, parts: &Parts, scope: Scope) -> Result<OrgId, ApiError> {
+    Ok(allowed(state, parts, scope).await?.org)
+}
+
+async fn allowed(state: &ApiState, parts: &Parts, scope: Scope) -> Result<Known, ApiError> {
     let known = signed_in(state, parts).await?;
     state.limits.take(Kind::Other, known.allowance.requests_per_minute, known.key)?;
     known.allow(scope)?;
-    Ok(known.org)
+    Ok(known)
 }
 
 /// Who asks. A key that works is looked at before its address is: what others try from there must not lock it out.
@@ -191,6 +212,11 @@ struct Known {
 impl Known {
     fn allow(&self, scope: Scope) -> Result<(), ApiError> {
         if self.scopes.allow(scope) { Ok(()) } else { Err(ApiError::forbidden(scope)) }
+    }
+
+    fn caller(&self, parts: &Parts) -> Caller {
+        let address = parts.extensions.get().map(|Peer(from)| from.to_canonical());
+        Caller { key: Some(self.key), address }
     }
 
     /// A clock that stepped back makes it old too: believing a key for hours would be the worse fault.

@@ -1,9 +1,11 @@
 //! Query strings, read as the clients really send them. Unknown parameters are ignored.
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use postsync_core::time::Timestamp;
 use serde_json::Value;
 
 use crate::error::ApiError;
@@ -61,6 +63,22 @@ impl Query {
                 Err(ApiError::invalid(name, message))
             }
         }
+    }
+
+    /// An id; `what` says of which kind.
+    pub(crate) fn id<T: FromStr>(&self, name: &str, what: &str) -> Result<Option<T>, ApiError> {
+        let wrong = |_| ApiError::invalid(name, format!("{name} is not {what}"));
+        self.one(name)?.map(|text| text.parse().map_err(wrong)).transpose()
+    }
+
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(text) = self.one(name)? else { return Ok(None) };
+        // A plus that nobody has encoded arrives as a space.
+        let time = Timestamp::parse_rfc3339(&text.replace(' ', "+"));
+        time.map(Some).ok_or_else(|| {
+            let message = format!("{name} must be a time like 2026-11-24T08:00:00Z, in the years 1970 to 2247");
+            ApiError::invalid(name, message)
+        })
     }
 
     pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {

@@ -2,6 +2,7 @@
 use crate::access::{AccessChange, ApiKey, Organization};
 use crate::asset::{Asset, AssetChange};
 use crate::attempt::AttemptEnd;
+use crate::audit::AuditChange;
 use crate::batch::BatchChange;
 use crate::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
 use crate::endpoint::Endpoint;
@@ -213,6 +214,8 @@ pub enum Change {
         /// As it is to be.
         now: Box<Signing>,
     },
+    /// Who asked for a generation, and from what.
+    Audit(AuditChange),
     /// What keeps a create that is sent twice from being taken twice.
     Idempotency(IdempotencyChange),
     /// What is known of keys.

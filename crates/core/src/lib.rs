@@ -10,6 +10,7 @@ pub mod access;
 pub mod address;
 pub mod asset;
 pub mod attempt;
+pub mod audit;
 pub mod batch;
 pub mod change;
 pub mod create;

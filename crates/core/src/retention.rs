@@ -33,11 +33,13 @@ pub struct Retention {
     pub exhausted: Duration,
     /// `retention.media`: videos and uploads.
     pub media: Duration,
+    /// `retention.audit`: who asked for each generation, and from what.
+    pub audit: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { events: 30 * DAY, exhausted: 90 * DAY, media: 30 * DAY }
+        Self { events: 30 * DAY, exhausted: 90 * DAY, media: 30 * DAY, audit: 365 * DAY }
     }
 }
 
@@ -122,6 +124,7 @@ impl Retention {
             events: before(now, self.events),
             exhausted: before(now, self.exhausted),
             media: before(now, self.media),
+            audit: before(now, self.audit),
             used_keys: now.plus_ms(-idempotency::KEPT_MS),
         }
     }
@@ -153,6 +156,8 @@ pub struct Horizons {
     pub exhausted: Timestamp,
     /// Of files.
     pub media: Timestamp,
+    /// Of who asked.
+    pub audit: Timestamp,
     /// Of keys that creates have used.
     pub used_keys: Timestamp,
 }
@@ -210,6 +215,12 @@ pub fn kept_at(id: MediaId) -> Timestamp {
 #[must_use]
 pub fn accepted_at(id: GenerationId) -> Timestamp {
     Timestamp(i64::try_from(id.0.as_u128() >> 80).unwrap_or(0))
+}
+
+/// The first id that a generation of that time can have.
+#[must_use]
+pub fn first_generation_at(at: Timestamp) -> GenerationId {
+    GenerationId(first_uuid_at(at))
 }
 
 /// The first id that an asset of that time can have.
@@ -313,6 +324,7 @@ mod tests {
             events: DAY * events,
             exhausted: DAY * exhausted,
             media: DAY * media,
+            ..Retention::default()
         };
         let told = |retention: Retention, schedule: &str| -> Vec<String> {
             retention.mistakes(&Schedule::parse(schedule).unwrap()).iter().map(ToString::to_string).collect()
@@ -344,6 +356,8 @@ mod tests {
             assert!(AssetId::new(NOW, random) > first_asset_at(NOW));
             assert_eq!(kept_at(MediaId::new(NOW, random)), NOW);
             assert_eq!(accepted_at(GenerationId::new(NOW, random)), NOW);
+            assert!(GenerationId::new(NOW.plus_ms(-1), random) < first_generation_at(NOW));
+            assert!(GenerationId::new(NOW, random) > first_generation_at(NOW));
         }
         assert_eq!(first_delivery_at(Timestamp(i64::MIN)).0, 0);
     }

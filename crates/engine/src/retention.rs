@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use postsync_core::audit::AuditChange;
 use postsync_core::change::Change;
 use postsync_core::idempotency::IdempotencyChange;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
@@ -33,6 +34,9 @@ const PAGE: usize = 256;
 /// Rows that go in one commit, and what they come to: the writer is busy with them for some milliseconds.
 const ROWS_PER_COMMIT: usize = 256;
 const BYTES_PER_COMMIT: u64 = 1024 * 1024;
+
+/// The same of the audit: the largest rows of it would else come to many times that.
+const AUDIT_ROWS_PER_COMMIT: usize = 64;
 
 /// Files that could not be removed are passed over, so many in a round: more say that it is the disk.
 const STUCK_FILES_MAX: u32 = 64;
@@ -94,6 +98,7 @@ impl<'a> Keeper<'a> {
         told("events", self.events(&horizons).await);
         told("replays", self.replays(&horizons).await);
         told("idempotency keys", self.used_keys(&horizons).await);
+        told("audit", self.audit(&horizons).await);
         told("outputs", self.outputs(&horizons).await);
         told("uploads", self.uploads(&horizons).await);
         told("room", self.give_back().await);
@@ -159,6 +164,13 @@ impl<'a> Keeper<'a> {
     async fn used_keys(&self, horizons: &Horizons) -> Result<(), Trouble> {
         let before = horizons.used_keys;
         let change = || Change::Idempotency(IdempotencyChange::Forget { before, limit: ROWS_PER_COMMIT });
+        while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
+        Ok(())
+    }
+
+    async fn audit(&self, horizons: &Horizons) -> Result<(), Trouble> {
+        let before = horizons.audit;
+        let change = || Change::Audit(AuditChange::Forget { before, limit: AUDIT_ROWS_PER_COMMIT });
         while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
         Ok(())
     }

@@ -2,9 +2,11 @@
 use std::sync::Arc;
 
 use postsync_core::asset::Asset;
+use postsync_core::audit::{self, Caller, Named};
 use postsync_core::change::Change;
 use postsync_core::generation::{self, Generation, NewGeneration};
 use postsync_core::model::Route;
+use postsync_core::retention::accepted_at;
 use postsync_core::space::Shortage;
 
 use crate::gate::Place;
@@ -42,26 +44,34 @@ pub struct Submission {
     pub keyed: Option<Keyed>,
     /// Its place, where its organization has a limit; see [`Engine::take_place`](crate::Engine::take_place).
     pub place: Option<Place>,
+    /// Who asks.
+    pub caller: Caller,
+    /// The assets that it names, those that came with it left out.
+    pub named: Named,
 }
 
 impl Submission {
     /// One without files and without a key.
     #[must_use]
     pub fn plain(new: NewGeneration) -> Self {
-        Self { new, uploads: Vec::new(), keyed: None, place: None }
+        let (caller, named) = (Caller::default(), Named::default());
+        Self { new, uploads: Vec::new(), keyed: None, place: None, caller, named }
     }
 }
 
 pub(crate) async fn submit(world: &Arc<World>, submission: Submission) -> Result<Generation, SubmitError> {
-    let Submission { new, uploads, keyed, mut place } = submission;
+    let Submission { new, uploads, keyed, mut place, caller, mut named } = submission;
     may_take(world)?;
     let route = world.settings.routing.route(&new.request.model);
     let backlog = route.and_then(|route: Route| world.backlogs.get(&route)).ok_or(SubmitError::NoGenerator)?;
-    let accepted = generation::accept(new, world.new_generation_id(), world.now());
+    let id = world.new_generation_id();
+    // Its id tells the time, too: both are to say the same.
+    let accepted = generation::accept(new, id, accepted_at(id));
     // First of the list: a key that was used meanwhile refuses it before anything else of it is written.
     let mut changes: Vec<Change> = keyed.iter().map(|keyed| keyed.used_for(accepted.id, accepted.created_at)).collect();
     changes.extend(uploads.iter().cloned().map(|asset| Change::AddAsset(Box::new(asset))));
-    changes.push(Change::AddGeneration(Box::new(accepted.clone())));
+    uploads.iter().for_each(|asset| named.add(asset));
+    changes.extend(audit::accepted(&accepted, caller, &named));
     changes.extend(place.as_mut().and_then(|place| place.bind(accepted.id)));
     match world.ports.store.apply(changes).await? {
         Applied::Done => {}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use postsync_core::audit::AuditChange;
 use postsync_core::batch::{Batch, BatchChange};
 use postsync_core::change::Change;
 use postsync_core::delivery::State;
@@ -231,6 +232,7 @@ impl fmt::Display for Short<'_> {
                     write!(f, "batch {id} ends at {before:?} and {succeeded}")
                 }
             },
+            Change::Audit(AuditChange::Add(entry)) => write!(f, "audit of {}", entry.generation),
             Change::AddEvent(event) => write!(f, "event {} of {:?}", event.id, event.generation),
             Change::AddDelivery(d) => write!(f, "delivery {} of {}", d.id, d.event),
             Change::StartAttempt { delivery, attempt, step, started_at } => {

@@ -14,8 +14,9 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 56] = [
+pub const MUTANTS: [Mutant; 57] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
+    mutant("a_generation_is_audited", "each_is_audited_once"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
     mutant("what_overflows_meanwhile_is_read_back", "accepted_ends"),
     mutant("work_left_open_is_taken_up", "accepted_ends"),

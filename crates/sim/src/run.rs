@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use postsync_core::audit::{Caller, Named};
 use postsync_core::batch::NewBatch;
 use postsync_core::generation::NewGeneration;
 use postsync_core::ids::{ConsumerName, GenerationId, OrgId};
@@ -337,7 +338,8 @@ impl Run {
         };
         let rows = (0..1 + dice.below(BATCH_ROWS_MAX)).map(row).collect();
         let webhook_url = url(2).map(str::to_owned);
-        let new = NewBatch { org: OrgId::new(&org), webhook_url, rows };
+        let (caller, named) = (Caller::default(), Named::default());
+        let new = NewBatch { org: OrgId::new(&org), webhook_url, rows, caller, named };
         let witness = self.stage.witness.clone();
         self.stage.spawner().spawn(Box::pin(async move {
             if let Ok(batch) = engine.submit_batch(new).await {

@@ -130,7 +130,7 @@ impl World {
 
 impl Life {
     fn accept(&self) -> Vec<Change> {
-        vec![Change::AddGeneration(Box::new(self.generation.clone()))]
+        accepted(&self.generation, Caller::default(), &Named::default())
     }
 
     fn end(&self) -> Vec<Change> {

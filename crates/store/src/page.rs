@@ -1,6 +1,7 @@
 //! Where a page of generations or events ends, for both stores: the same place, so that one suite holds both.
 use postsync_core::asset::{Asset, search_key};
 use postsync_core::attempt::Attempt;
+use postsync_core::audit::AuditEntry;
 use postsync_core::event::Event;
 use postsync_core::generation::Generation;
 use postsync_core::limits::{ASSETS_SEARCHED_MAX, ATTEMPTS_SHOWN_MAX, DUE_PAGE_BYTES_MAX, LIST_BYTES_MAX};
@@ -10,6 +11,14 @@ use postsync_engine::ports::{AssetPage, AssetQuery, DueDelivery, FedEvent};
 /// as they may would not fit in memory. Has a row wherever there is one, so a reader always comes further.
 pub(crate) fn cut<E>(rows: impl Iterator<Item = Result<Generation, E>>, limit: usize) -> Result<Vec<Generation>, E> {
     cut_by(rows, limit, LIST_BYTES_MAX, |row| row.request.bytes())
+}
+
+/// The same of the audit.
+pub(crate) fn cut_audit<E>(
+    rows: impl Iterator<Item = Result<AuditEntry, E>>,
+    limit: usize,
+) -> Result<Vec<AuditEntry>, E> {
+    cut_by(rows, limit, LIST_BYTES_MAX, AuditEntry::bytes)
 }
 
 /// The same of a delivery's attempts.

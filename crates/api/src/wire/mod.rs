@@ -1,6 +1,7 @@
 //! The shapes on the wire, as the document at `/api-json` shows them. Ours are camelCase; Sync's are as Sync has them.
 mod asset;
 mod attempt;
+mod audit;
 mod batch;
 mod cost;
 mod delivery;
@@ -15,6 +16,7 @@ mod voice;
 
 pub use asset::{AssetBody, AssetPageBody, CreateUpload, RegisterAsset, UpdateAsset, UploadTarget};
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
+pub use audit::{AuditInputItem, AuditItem, AuditPage};
 pub use batch::{BatchBody, BatchMetrics, BatchRow, BatchValidated, CreateBatch, CreateBatchForm};
 pub use cost::{CostEstimate, EstimateCost, EstimatedCost};
 pub use delivery::{DeliveryDetail, DeliveryItem, DeliveryPage};

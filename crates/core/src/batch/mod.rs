@@ -14,6 +14,7 @@ mod rows;
 
 use bytes::Bytes;
 
+use crate::audit::{self, Caller, Named};
 use crate::change::Change;
 use crate::delivery::{Delivery, Origin};
 use crate::endpoint::{self, Receiver};
@@ -48,6 +49,10 @@ pub struct NewBatch {
     pub webhook_url: Option<String>,
     /// What is asked for, each under its `request_id`, in the client's order.
     pub rows: Vec<(String, Request)>,
+    /// Who asks.
+    pub caller: Caller,
+    /// The assets that its rows name.
+    pub named: Named,
 }
 
 /// How its rows stand.
@@ -219,7 +224,7 @@ pub fn accept(
         Generation { row, ..generation::accept(generation, next_generation(), now) }
     };
     let generations: Vec<Generation> = (1..).zip(new.rows).map(&mut row).collect();
-    let added = generations.iter().map(|generation| Change::AddGeneration(Box::new(generation.clone())));
+    let added = generations.iter().flat_map(|generation| audit::accepted(generation, new.caller, &new.named));
     let first = Change::Batch(BatchChange::Add(Box::new(batch.clone())));
     let made = Change::Batch(BatchChange::JobsCreated { id });
     let changes = std::iter::once(first).chain(added).chain([made]).collect();

@@ -1,10 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::audit::AuditChange;
 use crate::create::Rules;
 use crate::egress_rules::EgressRules;
 use crate::error_code;
-use crate::ids::IdSequence;
+use crate::ids::{IdSequence, KeyId};
 use crate::model::Routing;
 use crate::schedule::Schedule;
 
@@ -50,7 +51,8 @@ fn a_body_reads_as_sync_writes_it() {
 fn an_accepted_batch_is_one_list_with_its_rows_in_their_order() {
     let request = |model: &str| Request { model: model.to_owned(), ..Request::default() };
     let rows = vec![("b".to_owned(), request("one")), ("a".to_owned(), request("two"))];
-    let new = NewBatch { org: OrgId::new("default"), webhook_url: None, rows };
+    let caller = Caller { key: Some(KeyId(7)), address: None };
+    let new = NewBatch { org: OrgId::new("default"), webhook_url: None, rows, caller, named: Named::default() };
     let mut n = 0;
     let accepted = accept(new, batch(2, 0, 0, State::Pending).id, NOW, || {
         n += 1;
@@ -59,11 +61,14 @@ fn an_accepted_batch_is_one_list_with_its_rows_in_their_order() {
     assert_eq!(accepted.batch.status(), Status::Pending);
     let rows: Vec<_> = accepted.generations.iter().filter_map(|g| g.row.clone()).collect();
     assert_eq!(rows.iter().map(|row| (row.number, row.request_id.as_str())).collect::<Vec<_>>(), [(1, "b"), (2, "a")]);
-    let [Change::Batch(BatchChange::Add(_)), Change::AddGeneration(_), Change::AddGeneration(_), Change::Batch(last)] =
-        accepted.changes.as_slice()
-    else {
+    let [Change::Batch(BatchChange::Add(_)), rows @ .., Change::Batch(last)] = accepted.changes.as_slice() else {
         panic!("{:?}", accepted.changes)
     };
+    let [Change::AddGeneration(one), Change::Audit(who), Change::AddGeneration(two), Change::Audit(_)] = rows else {
+        panic!("{rows:?}")
+    };
+    assert_eq!((one.id, two.id), (accepted.generations[0].id, accepted.generations[1].id));
+    assert!(matches!(who, AuditChange::Add(entry) if entry.generation == one.id && entry.caller == caller));
     assert_eq!(moved(&accepted.batch, last).unwrap().status(), Status::JobsCreated);
 }
 

@@ -3,6 +3,7 @@
 //! Time, randomness and tasks are ports too: that is what lets a simulated crash be a dropped future.
 mod access;
 mod assets;
+mod audit;
 mod batches;
 mod counts;
 mod exchange;
@@ -22,6 +23,7 @@ mod world;
 
 pub use access::AccessStore;
 pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane};
+pub use audit::{AuditQuery, AuditStore};
 pub use batches::{BatchQuery, BatchStore};
 pub use counts::CountStore;
 pub use exchange::{Exchange, ExchangeAnswer, ExchangeError, ExchangeFailure, ExchangeRequest, Method, Piece};

@@ -17,6 +17,7 @@ use postsync_core::time::Timestamp;
 
 use super::access::AccessStore;
 use super::assets::AssetStore;
+use super::audit::AuditStore;
 use super::batches::BatchStore;
 use super::counts::CountStore;
 use super::holds::HoldStore;
@@ -68,7 +69,17 @@ pub enum StoreError {
 /// `Done`; a list with a stale fence changes nothing and disturbs no neighbour; reads see what was applied before them.
 #[async_trait]
 pub trait Store:
-    AccessStore + AssetStore + BatchStore + CountStore + HoldStore + IdempotencyStore + RelayStore + TurnStore + Send + Sync
+    AccessStore
+    + AssetStore
+    + AuditStore
+    + BatchStore
+    + CountStore
+    + HoldStore
+    + IdempotencyStore
+    + RelayStore
+    + TurnStore
+    + Send
+    + Sync
 {
     /// Writes a list of changes: all or nothing.
     ///

@@ -1,4 +1,5 @@
 //! Batches: they end once with the last of their rows, over crashes too, and hold up nobody meanwhile.
+use postsync_core::audit::{Caller, Named};
 use postsync_core::batch::{Batch, NewBatch, Status};
 use postsync_core::generation::Status as RowStatus;
 use postsync_core::ids::OrgId;
@@ -16,7 +17,8 @@ const BATCH_URL: &str = "https://app.example/batch";
 fn submit(play: &mut Play, models: &[&str], webhook: Option<&str>) -> Batch {
     let row = |(n, model): (usize, &&str)| (format!("row-{n}"), Stage::request(ORG, model, webhook).request);
     let rows = models.iter().enumerate().map(row).collect();
-    let new = NewBatch { org: OrgId::new(ORG), webhook_url: Some(BATCH_URL.to_owned()), rows };
+    let (caller, named) = (Caller::default(), Named::default());
+    let new = NewBatch { org: OrgId::new(ORG), webhook_url: Some(BATCH_URL.to_owned()), rows, caller, named };
     let engine = play.engine();
     let answer = play.stage.run(60_000, async move { engine.submit_batch(new).await });
     answer.expect("an answer").expect("an accepted batch")

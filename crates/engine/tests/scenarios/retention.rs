@@ -14,7 +14,7 @@ use postsync_core::retention::{Retention, first_delivery_at, first_event_at, fir
 use postsync_core::schedule::Schedule;
 use postsync_core::space::Space;
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{Applied, Clock as _};
+use postsync_engine::ports::{Applied, AuditQuery, Clock as _};
 use postsync_engine::{Bounds, Settings, SubmitError};
 use postsync_sim::world::{Work, WorkResult};
 use postsync_sim::{INSTANT_MODEL, SLOW_MODEL, Stage};
@@ -94,7 +94,7 @@ fn what_is_over_goes_and_what_is_not_stays() {
 #[test]
 fn what_is_to_be_delivered_outlives_any_retention() {
     let short = Duration::from_secs(2 * 3600);
-    let retention = Retention { events: short, exhausted: short, media: short };
+    let retention = Retention { events: short, exhausted: short, media: short, ..Retention::default() };
     let schedule = Schedule::parse("4h").expect("a schedule");
     let mut play = Play::with(Settings { schedule, retention, ..Settings::default() }, Bounds::default());
     let id = play.submit(INSTANT_MODEL, Some(URL));
@@ -317,4 +317,35 @@ fn too_little_room_refuses_new_work_and_nothing_else() {
     play.stage.media.set_space(space(100));
     play.crash_and_restart();
     assert!(play.engine().shortage().is_some());
+}
+
+#[test]
+fn who_asked_is_kept_longer_than_the_generation_and_not_for_ever() {
+    let retention = Retention { audit: Duration::from_secs(2 * 24 * 3600), ..Retention::default() };
+    let mut play = Play::with(Settings { retention, ..Settings::default() }, Bounds::default());
+    let audited = |play: &Play, id| {
+        let query = AuditQuery {
+            org: OrgId::new(ORG),
+            generation: Some(id),
+            key: None,
+            since: None,
+            until: None,
+            before: None,
+            limit: 9,
+        };
+        let page = play.stage.store.inner().audit(query).now_or_never().expect("at once").expect("a page");
+        page.len()
+    };
+    let old: Vec<GenerationId> = (0..100).map(|_| play.submit(INSTANT_MODEL, None)).collect();
+    play.stage.advance(DAY_MS);
+    let young = play.submit(INSTANT_MODEL, None);
+    play.stage.advance(MINUTE_MS);
+    let engine = play.engine();
+    let removed = async move { engine.remove_generation(&OrgId::new(ORG), young).await };
+    assert!(matches!(play.stage.run(MINUTE_MS, removed), Some(Ok(()))));
+    play.stage.advance(DAY_MS - HOUR_MS);
+    assert!(old.iter().chain([&young]).all(|id| audited(&play, *id) == 1), "their time has not come");
+    play.stage.advance(2 * HOUR_MS);
+    assert_eq!(old.iter().map(|id| audited(&play, *id)).sum::<usize>(), 0, "more than go with one commit");
+    assert_eq!(audited(&play, young), 1, "though its generation is gone");
 }

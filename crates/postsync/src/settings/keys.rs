@@ -78,6 +78,11 @@ pub(crate) const KEYS: &[Key] = &[
          of it. 1d to 3650d.",
     ),
     key(
+        "retention.audit",
+        "365d",
+        "How long it is kept who asked for each generation, and from what; it goes with nothing else. 1d to 3650d.",
+    ),
+    key(
         "retention.inputs",
         "24h",
         "Checked, and without effect: fetched copies of inputs are removed as soon as the work is over, whatever it says. \

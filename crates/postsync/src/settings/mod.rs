@@ -186,6 +186,7 @@ impl Judge<'_> {
             events: self.duration("retention.events", DAY_S, RETENTION_S_MAX),
             exhausted: self.duration("retention.exhausted", DAY_S, RETENTION_S_MAX),
             media: self.duration("retention.media", DAY_S, RETENTION_S_MAX),
+            audit: self.duration("retention.audit", DAY_S, RETENTION_S_MAX),
         };
         let _ = self.duration("retention.inputs", 0, RETENTION_S_MAX);
         // Only of what can be read: a mistake would be told twice.

@@ -3,6 +3,7 @@
 //! Promise: none of them asks the engine or `core` what would be right. Where a rule has arithmetic (the schedule), it is
 //! written down here a second time.
 mod attempts;
+mod audits;
 mod batches;
 mod cancels;
 mod endings;
@@ -88,6 +89,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<endings::SettlesWithinBound>::default(),
         Box::<endings::NothingLeft>::default(),
         Box::<batches::BatchesEndOnce>::default(),
+        Box::<audits::EachIsAuditedOnce>::default(),
         Box::<attempts::DeliveredImplies2xx>::default(),
         Box::<attempts::AttemptsRiseByOne>::default(),
         Box::<attempts::PostHasStart>::default(),

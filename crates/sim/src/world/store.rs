@@ -4,6 +4,7 @@
 //! dropped on the way back it happened and nobody was told. For a while everything may be refused as busy or full, and
 //! then nothing of it was written. And who is not the owner any more may write late what it wrote before.
 mod access;
+mod audit;
 mod idempotency;
 
 use std::collections::{BTreeMap, VecDeque};

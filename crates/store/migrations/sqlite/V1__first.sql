@@ -127,6 +127,18 @@ BEGIN
     UPDATE generation_counts SET count = count - 1 WHERE org = old.org AND status = old.status;
 END;
 
+-- Who asked for each generation and from what: in one commit with it, and kept when it is deleted.
+CREATE TABLE audit (
+    org        TEXT NOT NULL,
+    generation BLOB NOT NULL,
+    key        INTEGER,                 -- NULL: not asked for over the API
+    address    TEXT,
+    model      TEXT NOT NULL,
+    inputs     TEXT NOT NULL,           -- JSON: of each its type, asset, SHA-256, URL without its query
+    PRIMARY KEY (org, generation)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_by_key ON audit (org, key, generation);
+
 -- Idempotency-Keys that creates have used: in one commit with the generation. A day later they go.
 CREATE TABLE idempotency_keys (
     org         TEXT NOT NULL,

@@ -8,6 +8,7 @@
 mod access;
 mod aged;
 mod assets;
+mod audit;
 mod batches;
 mod counts;
 mod endpoints;

@@ -5,6 +5,7 @@
 use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
+use postsync_core::audit::AuditEntry;
 use postsync_core::batch::Batch;
 use postsync_core::change::{Change, Parking, Settlement};
 use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
@@ -63,6 +64,7 @@ pub(super) struct Tables {
     /// The videos that were kept before that time are gone.
     pub(super) removed_outputs: Table<(), Timestamp>,
     pub(super) held: Table<(OrgId, GenerationId), ()>,
+    pub(super) audit: Table<(OrgId, GenerationId), AuditEntry>,
     pub(super) used_keys: Table<(OrgId, IdempotencyKey), UsedKey>,
 }
 
@@ -92,6 +94,7 @@ macro_rules! each {
         $tables.secrets.$method();
         $tables.removed_outputs.$method();
         $tables.held.$method();
+        $tables.audit.$method();
         $tables.used_keys.$method();
     }};
 }
@@ -166,6 +169,7 @@ impl Tables {
             Change::AddKey(key) => self.add_key(*key),
             Change::RevokeKey { id, at } => self.revoke_key(id, at),
             Change::SetSecrets { was, now } => self.set_secrets(was, *now),
+            Change::Audit(change) => self.change_audit(change),
             Change::Idempotency(change) => self.change_idempotency(change),
             Change::Access(change) => self.change_access(&change),
             Change::Hold(change) => self.change_hold(change),

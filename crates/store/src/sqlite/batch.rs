@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use postsync_core::asset::AssetChange;
+use postsync_core::audit::AuditChange;
 use postsync_core::change::Change;
 use postsync_core::idempotency::IdempotencyChange;
 
@@ -139,6 +140,7 @@ pub fn can_wait(changes: &[Change]) -> bool {
             | Change::ForgetAssets(_)
             | Change::Asset(AssetChange::StartProbe { .. } | AssetChange::Probed { .. })
             | Change::Idempotency(IdempotencyChange::Forget { .. })
+            | Change::Audit(AuditChange::Forget { .. })
             | Change::Access(_),
         ) => true,
         _ => false,

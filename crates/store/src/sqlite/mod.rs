@@ -11,6 +11,7 @@
 mod access;
 mod apply;
 mod assets;
+mod audit;
 mod backup;
 mod batch;
 mod batches;

@@ -5,6 +5,7 @@ mod access;
 mod aged;
 mod assets;
 mod atomic;
+mod audit;
 mod attempts;
 mod batches;
 mod due;
@@ -101,5 +102,7 @@ suite! {
         an_organization_keeps_its_plan;
     idempotency: a_key_is_used_once_in_a_day_with_its_generation, of_two_with_one_key_in_one_commit_one_is_taken,
         old_keys_go_a_few_at_a_time;
+    audit: an_entry_is_written_with_its_generation_and_stays_without_it, entries_are_found_by_what_is_asked_for,
+        a_page_of_long_inputs_is_shorter, old_entries_go_a_few_at_a_time;
     secrets: secrets_move_through_a_rotation, secrets_move_only_from_where_they_were_found, each_owner_has_its_own_secrets;
 }

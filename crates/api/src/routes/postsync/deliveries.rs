@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postsync_core::error_code;
-use postsync_core::ids::{DeliveryId, EndpointId, GenerationId, OrgId};
+use postsync_core::ids::{DeliveryId, EndpointId, OrgId};
 use postsync_core::limits::LIST_MAX;
 use postsync_engine::ports::{DeliveryFilter, DeliveryQuery};
 
@@ -67,16 +67,11 @@ fn filter(query: &Query, org: OrgId, limit: usize) -> Result<DeliveryQuery, ApiE
             return Err(ApiError::invalid("status", "status must be one of due, parked, delivered, exhausted"));
         }
     };
-    let generation: Option<GenerationId> = id(query, "generationId", "the id of a generation")?;
-    let after: Option<DeliveryId> = id(query, "cursor", "the nextCursor of a page")?;
+    let generation = query.id("generationId", "the id of a generation")?;
+    let after = query.id("cursor", "the nextCursor of a page")?;
     let wrong = |_| ApiError::invalid("endpointId", "endpointId is not the id of an endpoint, ep_... or imp_...");
     let endpoint = query.one("endpointId")?.map(|text| EndpointId::of_either_kind(text).map_err(wrong)).transpose()?;
     Ok(DeliveryQuery { org, status, generation, endpoint, after, limit: limit + 1 })
-}
-
-fn id<T: std::str::FromStr>(query: &Query, name: &str, what: &str) -> Result<Option<T>, ApiError> {
-    let wrong = |_| ApiError::invalid(name, format!("{name} is not {what}"));
-    query.one(name)?.map(|text| text.parse().map_err(|_| wrong(()))).transpose()
 }
 
 /// Read a delivery with its attempts

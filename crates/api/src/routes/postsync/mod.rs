@@ -1,4 +1,5 @@
 //! `/postsync/v1`: what Sync's API has no place for.
+pub(super) mod audit;
 pub(super) mod deliveries;
 pub(super) mod destinations;
 pub(super) mod endpoints;

@@ -1,3 +1,4 @@
+mod audit;
 mod deliveries;
 mod destinations;
 mod endpoints;

@@ -4,6 +4,7 @@
 //! has written nothing and needs no savepoint.
 mod access;
 pub(super) mod assets;
+pub(super) mod audit;
 mod batches;
 mod deliveries;
 mod endpoints;
@@ -124,6 +125,7 @@ impl<'c> Unit<'c> {
             Change::AddKey(key) => self.add_key(key),
             Change::RevokeKey { id, at } => self.revoke_key(*id, *at),
             Change::SetSecrets { was, now } => self.set_secrets(*was, now),
+            Change::Audit(change) => self.audit(change),
             Change::Idempotency(change) => self.change_idempotency(change),
             Change::Access(change) => self.change_access(change),
             Change::Hold(change) => self.change_hold(change),

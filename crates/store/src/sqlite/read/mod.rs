@@ -3,6 +3,7 @@
 pub(super) mod access;
 pub(super) mod aged;
 pub(super) mod assets;
+pub(super) mod audit;
 pub(super) mod batches;
 pub(super) mod deliveries;
 pub(super) mod endpoints;
@@ -35,7 +36,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sqlite::apply::{assets as asset_changes, forget, holds as holding, idempotency as used};
+    use crate::sqlite::apply::{assets as asset_changes, audit as auditing, forget, holds as holding, idempotency as used};
     use crate::sqlite::{connect, setup};
 
     /// Every statement that reads walks an index to the rows it wants, in the order it wants: none scans or sorts. The
@@ -49,6 +50,8 @@ mod tests {
             asset_changes::STATEMENTS,
             aged::STATEMENTS,
             assets::STATEMENTS,
+            audit::STATEMENTS,
+            auditing::STATEMENTS,
             batches::STATEMENTS,
             deliveries::STATEMENTS,
             endpoints::STATEMENTS,

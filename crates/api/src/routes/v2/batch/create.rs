@@ -3,6 +3,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use postsync_core::audit::Named;
 use postsync_core::batch::{JudgedRow, NewBatch, Rows, Status, wire};
 use postsync_core::create::judge_url;
 use postsync_core::error_code;
@@ -14,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedMutexGuard;
 
 use super::records;
-use crate::auth::Creator;
+use crate::auth::Submitter;
 use crate::body_room::Held;
 use crate::error::ApiError;
 use crate::form::{self, BatchForm};
@@ -58,7 +59,7 @@ use crate::wire::{BatchBody, BatchValidated, CreateBatch, CreateBatchForm, Error
 )]
 pub(crate) async fn create_batch(
     State(state): State<ApiState>,
-    Creator(org): Creator,
+    Submitter { org, caller }: Submitter,
     request: Request,
 ) -> Result<Response, ApiError> {
     if !state.engine.is_accepting() {
@@ -82,15 +83,16 @@ pub(crate) async fn create_batch(
     let webhook_url = asked.webhook_url.as_deref().map(|url| judge_url("webhook_url", url, &state.settings.rules));
     let webhook_url = webhook_url.transpose()?;
     let rows = judge(&state, &org, asked.records).await?;
+    let mut named = Named::default();
     for row in &rows {
-        asset_fits_row(&state, &org, row).await?;
+        asset_fits_row(&state, &org, row, &mut named).await?;
     }
     if asked.is_dry {
         let validated = BatchValidated { status: "VALIDATED".to_owned() };
         return Ok(json::answer(StatusCode::OK, json::text(&validated)));
     }
     let turn = has_room(&state, &org, allowance.batch_concurrency as usize).await?;
-    commit(&state, NewBatch { org, webhook_url, rows: records::taken(rows) }, turn).await
+    commit(&state, NewBatch { org, webhook_url, rows: records::taken(rows), caller, named }, turn).await
 }
 
 /// The turn of one batch among those that count how many there are, until it is on disk itself.

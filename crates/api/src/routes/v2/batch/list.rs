@@ -4,7 +4,6 @@ use axum::response::Response;
 use http::StatusCode;
 use postsync_core::batch::{Status, wire};
 use postsync_core::limits::LIST_MAX;
-use postsync_core::time::Timestamp;
 use postsync_engine::ports::BatchQuery;
 
 use crate::auth::Reader;
@@ -39,7 +38,7 @@ pub(crate) async fn list_batches(
     Reader(org): Reader,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let (after, before) = (time(&query, "created_after")?, time(&query, "created_before")?);
+    let (after, before) = (query.time("created_after")?, query.time("created_before")?);
     let query = BatchQuery { org, status: status(&query)?, after, before, limit: LIST_MAX };
     let room = state.room.for_a_list().await?;
     let found = state.engine.store().batches(query).await?;
@@ -54,15 +53,5 @@ fn status(query: &Query) -> Result<Option<Status>, ApiError> {
     Status::parse(plain).map(Some).ok_or_else(|| {
         let list: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
         ApiError::invalid("status", format!("status must be one of {}", list.join(", ")))
-    })
-}
-
-fn time(query: &Query, name: &str) -> Result<Option<Timestamp>, ApiError> {
-    let Some(text) = query.one(name)? else { return Ok(None) };
-    // A plus that nobody has encoded arrives as a space.
-    let time = Timestamp::parse_rfc3339(&text.replace(' ', "+"));
-    time.map(Some).ok_or_else(|| {
-        let message = format!("{name} must be a time like 2026-11-24T08:00:00Z, in the years 1970 to 2247");
-        ApiError::invalid(name, message)
     })
 }

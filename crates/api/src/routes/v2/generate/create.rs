@@ -3,7 +3,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
-use postsync_core::asset::AssetKind;
+use postsync_core::asset::{Asset, AssetKind};
+use postsync_core::audit::Named;
 use postsync_core::batch::JudgedRow;
 use postsync_core::create::{Judged, Refusal, Rules, judge};
 use postsync_core::error_code;
@@ -67,7 +68,7 @@ use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationB
 )]
 pub(crate) async fn create_generation(
     State(state): State<ApiState>,
-    Generating { org, allowance }: Generating,
+    Generating { org, caller, allowance }: Generating,
     request: Request,
 ) -> Result<Response, ApiError> {
     if !state.engine.is_accepting() {
@@ -88,11 +89,12 @@ pub(crate) async fn create_generation(
     own_assets::name(&state, &org, &mut fields).await?;
     let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
     let Judged { request, items } = judge(fields, &rules)?;
-    assets_fit(&state, &org, &items, &uploads).await?;
+    let named = assets_fit(&state, &org, &items, &uploads).await?;
     // An upload has come all the way, and no SDK can send one twice: it waits on disk. A JSON create can come again.
     let wanted = Wanted { limit: allowance.concurrency, may_wait: !uploads.is_empty() };
     let place = state.engine.take_place(&org, wanted)?;
-    let submission = Submission { keyed, place, ..Submission::plain(NewGeneration { org, request }) };
+    let plain = Submission::plain(NewGeneration { org, request });
+    let submission = Submission { keyed, place, caller, named, ..plain };
     let generation = submit::submit(&state, submission, uploads).await?;
     Ok(json::answer(StatusCode::CREATED, wire(&generation)))
 }
@@ -162,22 +164,28 @@ async fn read_json(state: &ApiState, headers: &HeaderMap, body: Body) -> Result<
 }
 
 /// Whether each asset that is named exists here and is of the right kind. What came with this request was judged already.
-async fn assets_fit(state: &ApiState, org: &OrgId, items: &[Item], uploads: &[Placed]) -> Result<(), ApiError> {
+async fn assets_fit(state: &ApiState, org: &OrgId, items: &[Item], uploads: &[Placed]) -> Result<Named, ApiError> {
+    let mut named = Named::default();
     for (i, item) in items.iter().enumerate() {
         let Some(Source::Asset(id)) = &item.source else { continue };
         if !uploads.iter().any(|placed| placed.asset == *id) {
-            asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await??;
+            named.add(&asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await??);
         }
     }
-    Ok(())
+    Ok(named)
 }
 
 /// The same of a record of a batch.
-pub(crate) async fn asset_fits_row(state: &ApiState, org: &OrgId, row: &JudgedRow) -> Result<(), ApiError> {
+pub(crate) async fn asset_fits_row(
+    state: &ApiState,
+    org: &OrgId,
+    row: &JudgedRow,
+    named: &mut Named,
+) -> Result<(), ApiError> {
     for (i, item) in row.judged.items.iter().enumerate() {
         let Some(Source::Asset(id)) = &item.source else { continue };
         let fits = asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await?;
-        fits.map_err(|refusal| row.refuse(refusal))?;
+        named.add(&fits.map_err(|refusal| row.refuse(refusal))?);
     }
     Ok(())
 }
@@ -194,7 +202,7 @@ async fn asset_fits(
     kind: ItemKind,
     id: AssetId,
     field: &str,
-) -> Result<Result<(), Refusal>, ApiError> {
+) -> Result<Result<Asset, Refusal>, ApiError> {
     let Some(asset) = state.engine.store().asset(org, id).await? else {
         return Ok(Err(Refusal::coded(error_code::ASSET_NOT_FOUND, field, format!("{field} does not exist"))));
     };
@@ -205,7 +213,7 @@ async fn asset_fits(
         ItemKind::Text => true,
     };
     if fits {
-        return Ok(Ok(()));
+        return Ok(Ok(asset));
     }
     let message = format!("{field} is {}, which can't be used as {}", asset.kind.as_str(), kind.as_str());
     Ok(Err(Refusal::coded(error_code::GENERATION_INPUT_ASSET_TYPE_MISMATCH, field, message)))
