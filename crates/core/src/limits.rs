@@ -63,6 +63,9 @@ pub const BATCH_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// A record's `request_id`, in characters.
 pub const REQUEST_ID_CHARS_MAX: usize = 256;
 
+/// Rows of `GET /v2/usage/generations` in one answer, as Sync has it.
+pub const USAGE_MAX: usize = 500;
+
 /// Rows of a list in one answer.
 pub const LIST_MAX: usize = 1_000;
 

@@ -123,11 +123,16 @@ impl Plans {
         presets.chain(self.own.keys().map(String::as_str)).collect()
     }
 
+    /// The name of that organization's plan.
+    #[must_use]
+    pub fn name_of<'a>(&'a self, organization: &'a Organization) -> Option<&'a str> {
+        organization.plan.as_deref().or(self.usual.as_deref())
+    }
+
     /// What that organization may do. A plan that the server does not know any more says nothing.
     #[must_use]
     pub fn of(&self, organization: &Organization) -> Allowance {
-        let name = organization.plan.as_deref().or(self.usual.as_deref());
-        let plan = name.and_then(|name| self.named(name)).unwrap_or_default();
+        let plan = self.name_of(organization).and_then(|name| self.named(name)).unwrap_or_default();
         Allowance {
             generate_per_minute: plan.generate_per_minute.unwrap_or(self.server.generate_per_minute),
             requests_per_minute: plan.requests_per_minute.unwrap_or(self.server.requests_per_minute),

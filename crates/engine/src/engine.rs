@@ -14,7 +14,7 @@ use postsync_core::generation::{Failure, Generation, NewGeneration};
 use postsync_core::idempotency::{Fingerprint, IdempotencyKey};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::model::Route;
-use postsync_core::plan::Allowance;
+use postsync_core::plan::{Allowance, Plans};
 use postsync_core::replay::{Filter, Replay};
 use postsync_core::retention::Horizons;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
@@ -165,6 +165,12 @@ impl Engine {
         let plans = &self.world.settings.plans;
         let found = self.store().organization(org).await?;
         Ok(found.map_or(plans.server, |organization| plans.of(&organization)))
+    }
+
+    /// What plans there are, and what each organization may do.
+    #[must_use]
+    pub fn plans(&self) -> &Plans {
+        &self.world.settings.plans
     }
 
     /// Makes an API key; gives it with its text, which is kept nowhere. `None` where the organization has as many as it may.

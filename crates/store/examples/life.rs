@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use futures::future::join_all;
 use postsync_core::attempt::{Answer, AttemptEnd, Word};
+use postsync_core::audit::{Caller, Named, accepted};
 use postsync_core::change::{Change, Settlement};
 use postsync_core::delivery::{Delivery, State as DeliveryState};
 use postsync_core::event::{Event, EventType};

@@ -24,6 +24,7 @@ use examples::Examples;
         (name = "events", description = "What has happened, to be fetched instead of being told"),
         (name = "endpoints", description = "Receivers that an organization has registered"),
         (name = "keys", description = "API keys of the organization"),
+        (name = "account", description = "Whose a key is"),
         (name = "audit", description = "Who asked for each generation, and from what"),
         (name = "secrets", description = "What signs webhooks, and its rotation"),
         (name = "server", description = "The server itself"),

@@ -62,6 +62,8 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(v2::voices::list_voices))
         .routes(routes!(v2::voices::get_voice))
         .routes(routes!(v2::tts::create_speech))
+        .routes(routes!(v2::account::get_account))
+        .routes(routes!(v2::usage::list_usage))
         .routes(routes!(v2::webhook_secret::get_webhook_secret))
         .routes(routes!(postsync::deliveries::list_deliveries))
         .routes(routes!(postsync::deliveries::get_delivery))

@@ -1,4 +1,5 @@
 //! The shapes on the wire, as the document at `/api-json` shows them. Ours are camelCase; Sync's are as Sync has them.
+mod account;
 mod asset;
 mod attempt;
 mod audit;
@@ -14,6 +15,7 @@ mod replay;
 mod secret;
 mod voice;
 
+pub use account::{AccountBody, AccountLimits, AccountOrganization, UsageItem, UsagePage};
 pub use asset::{AssetBody, AssetPageBody, CreateUpload, RegisterAsset, UpdateAsset, UploadTarget};
 pub use attempt::{AttemptEntry, AttemptRequest, AttemptResponse, Headers, PhaseTimes};
 pub use audit::{AuditInputItem, AuditItem, AuditPage};

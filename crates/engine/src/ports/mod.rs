@@ -19,6 +19,7 @@ mod sender;
 mod speech;
 mod store;
 mod turns;
+mod usage;
 mod world;
 
 pub use access::AccessStore;
@@ -42,4 +43,5 @@ pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, 
 pub use speech::{Speech, Spoken, Voice};
 pub use store::{Applied, Store, StoreError};
 pub use turns::{TurnPage, TurnQuery, TurnStore};
+pub use usage::{UsageQuery, UsageStore, Used};
 pub use world::{Clock, Entropy, Spawn};

@@ -29,6 +29,7 @@ use super::records::{
 use super::relays::RelayStore;
 use super::replays::{ReplayCount, ReplayPage, ReplayQuery};
 use super::turns::TurnStore;
+use super::usage::UsageStore;
 
 /// What became of a list of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,7 @@ pub trait Store:
     + IdempotencyStore
     + RelayStore
     + TurnStore
+    + UsageStore
     + Send
     + Sync
 {

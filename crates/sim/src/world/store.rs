@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod idempotency;
+mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -98,6 +98,8 @@ CREATE TABLE generations (
     request_id       TEXT               -- what the client calls it there
 ) STRICT;
 CREATE INDEX generations_by_status ON generations (org, status, id);
+-- What has ended, for bills.
+CREATE INDEX generations_by_end ON generations (org, ended_at, id) WHERE ended_at IS NOT NULL;
 CREATE UNIQUE INDEX generations_by_batch ON generations (batch, batch_row) WHERE batch IS NOT NULL;
 -- Tells whether a file is a generation's video.
 CREATE INDEX generations_by_media ON generations (output_media) WHERE output_media IS NOT NULL;

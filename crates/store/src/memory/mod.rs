@@ -19,6 +19,7 @@ mod relays;
 mod replays;
 mod table;
 mod tables;
+mod usage;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -28,6 +28,7 @@ mod rekey;
 mod relays;
 mod setup;
 mod space;
+mod usage;
 mod words;
 mod writer;
 

@@ -20,6 +20,7 @@ mod parked;
 mod relays;
 mod replays;
 mod secrets;
+mod usage;
 mod world;
 
 /// Runs each named check on each kind of store.
@@ -104,5 +105,6 @@ suite! {
         old_keys_go_a_few_at_a_time;
     audit: an_entry_is_written_with_its_generation_and_stays_without_it, entries_are_found_by_what_is_asked_for,
         a_page_of_long_inputs_is_shorter, old_entries_go_a_few_at_a_time;
+    usage: what_has_ended_is_listed_by_when_it_did;
     secrets: secrets_move_through_a_rotation, secrets_move_only_from_where_they_were_found, each_owner_has_its_own_secrets;
 }

@@ -192,6 +192,6 @@ fn per_1000_s(fps: f64) -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sums stay far below 2^53 millionths")]
-fn dollars(micros: u64) -> f64 {
+pub(super) fn dollars(micros: u64) -> f64 {
     micros as f64 / 1_000_000.0
 }

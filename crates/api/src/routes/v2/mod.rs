@@ -1,4 +1,5 @@
 //! `/v2`: Sync's own API.
+pub(super) mod account;
 pub(super) mod assets;
 pub(super) mod batch;
 pub(super) mod batch_result;
@@ -12,5 +13,6 @@ mod range;
 pub(super) mod result;
 mod serve;
 pub(super) mod tts;
+pub(super) mod usage;
 pub(super) mod voices;
 pub(super) mod webhook_secret;

@@ -7,4 +7,5 @@ mod generate;
 mod generations;
 mod models;
 mod result;
+mod usage;
 mod voices;

@@ -15,6 +15,7 @@ pub(super) mod replays;
 mod rows;
 pub(super) mod secrets;
 pub(super) mod turns;
+pub(super) mod usage;
 
 use rusqlite::{Connection, Params, Result, Row};
 
@@ -65,6 +66,7 @@ mod tests {
             replays::STATEMENTS,
             secrets::STATEMENTS,
             turns::STATEMENTS,
+            usage::STATEMENTS,
         ]
         .concat();
         assert!(statements.len() > 15);
