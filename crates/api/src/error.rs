@@ -14,7 +14,7 @@ use postsync_core::error_code::{self, ErrorCode};
 use postsync_core::limits::CONSUMERS_MAX;
 use postsync_engine::ports::{MediaError, StoreError};
 use postsync_engine::{
-    AssetError, CancelError, EndpointError, KeyError, NoPlace, RemoveError, ReplayError, SubmitError,
+    AssetError, CancelError, EndpointError, KeyError, NoPlace, PlaceError, RemoveError, ReplayError, SubmitError,
 };
 
 use crate::wire::ErrorBody;
@@ -264,6 +264,15 @@ impl From<SubmitError> for ApiError {
             SubmitError::NoRoom(_) => Self::no_room(),
             SubmitError::KeyUsed => Self::key_in_use(),
             SubmitError::NoGenerator => crate::routes::no_generator().into(),
+        }
+    }
+}
+
+impl From<PlaceError> for ApiError {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Full(no) => no.into(),
+            PlaceError::Store(error) => error.into(),
         }
     }
 }

@@ -116,9 +116,35 @@ pub struct ApiKey {
 /// The use of a key is written down no oftener than this: it is there for people who look for keys that nobody needs.
 pub const USED_AGAIN_MS: i64 = 60 * 1000;
 
+/// How much an organization may do, where that was said of it and not of everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrgLimits {
+    /// See [`Organization::plan`].
+    pub plan: Option<String>,
+    /// See [`Organization::concurrency`].
+    pub concurrency: Option<u32>,
+}
+
+impl Organization {
+    /// What was said of it.
+    #[must_use]
+    pub fn limits(&self) -> OrgLimits {
+        OrgLimits { plan: self.plan.clone(), concurrency: self.concurrency }
+    }
+}
+
 /// What is written down of who may do what, beside organizations, keys and secrets themselves.
 #[derive(Clone, Debug)]
 pub enum AccessChange {
+    /// An organization may do more, or less. Fence: it exists, and stands as `was` says.
+    Limit {
+        /// Whose.
+        org: OrgId,
+        /// As it was found.
+        was: OrgLimits,
+        /// As it is to be.
+        now: OrgLimits,
+    },
     /// A key was used. Fence: it exists, and its last use on record is [`USED_AGAIN_MS`] old.
     Used {
         /// Which.

@@ -235,7 +235,8 @@ mod tests {
             ]),
             &named,
         );
-        let of = |kind, asset, sha256, url: Option<&str>| AuditInput { kind, asset, sha256, url: url.map(str::to_owned) };
+        let of =
+            |kind, asset, sha256, url: Option<&str>| AuditInput { kind, asset, sha256, url: url.map(str::to_owned) };
         let words = Some(Sha256::digest("s3cret").into());
         assert_eq!(
             entry.inputs,

@@ -29,7 +29,7 @@ use crate::cancel::CancelError;
 use crate::destinations::DestinationView;
 use crate::endpoints::{EndpointError, NewEndpoint};
 use crate::feed::Feed;
-use crate::gate::{NoPlace, Place, Wanted};
+use crate::gate::{Place, PlaceError, Wanted};
 use crate::keyed::{Begun, KeyError};
 use crate::ports::{
     Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender,
@@ -152,9 +152,9 @@ impl Engine {
     /// Takes a place for a create, where its organization has a limit.
     ///
     /// # Errors
-    /// [`NoPlace`], where it has as many generations as it may.
-    pub fn take_place(&self, org: &OrgId, wanted: Wanted) -> Result<Option<Place>, NoPlace> {
-        gate::take(&self.world, org, wanted)
+    /// It has as many generations as it may, or the store can't be read.
+    pub async fn take_place(&self, org: &OrgId, wanted: Wanted) -> Result<Option<Place>, PlaceError> {
+        gate::take(&self.world, org, wanted).await
     }
 
     /// What an organization may do.

@@ -5,7 +5,9 @@
 //! that was taken for a create is given back where nothing comes of it.
 //!
 //! How it fails: after a crash the store says who is open and who waits, and it goes on from there. Generations of batches are
-//! not counted: they take no place here.
+//! not counted: they take no place here. Limits may change meanwhile: see [`limits`].
+mod limits;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -43,9 +45,24 @@ pub struct NoPlace {
     pub limit: u32,
 }
 
+/// Why there is no place for a create.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// There are as many as may be.
+    #[error(transparent)]
+    Full(#[from] NoPlace),
+    /// The store could not say how many there are.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// What is known of each organization that has a limit.
 #[derive(Default)]
-pub(crate) struct Gate(Mutex<BTreeMap<OrgId, Places>>);
+pub(crate) struct Gate {
+    orgs: Mutex<BTreeMap<OrgId, Places>>,
+    /// Whose turn it is to count what an organization has.
+    counts: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Places {
@@ -59,6 +76,10 @@ struct Places {
     /// Creates that have no id yet.
     coming: usize,
     coming_to_wait: usize,
+    /// While those that are open are counted: what has ended meanwhile, and was perhaps counted all the same.
+    ended: Option<BTreeSet<GenerationId>>,
+    /// Somebody looks whether the limit has changed.
+    is_watched: bool,
 }
 
 impl Places {
@@ -107,7 +128,7 @@ impl Place {
     /// answer of its own commit. Gives what is to be written in one list with one that waits, behind it.
     pub(crate) fn bind(&mut self, id: GenerationId) -> Option<Change> {
         self.bound_to = Some(id);
-        if let Some(places) = locked(&self.world.gate.0).get_mut(&self.org) {
+        if let Some(places) = locked(&self.world.gate.orgs).get_mut(&self.org) {
             places.come(self.waits);
             if self.waits {
                 places.arriving.insert(id)
@@ -122,13 +143,14 @@ impl Place {
     /// The generation is on disk. It may have ended by now.
     pub(crate) fn used(mut self) {
         self.is_used = true;
-        if let (Some(id), Some(places)) = (self.bound_to, locked(&self.world.gate.0).get_mut(&self.org))
+        if let (Some(id), Some(places)) = (self.bound_to, locked(&self.world.gate.orgs).get_mut(&self.org))
             && places.arriving.remove(&id)
         {
             places.held.insert(id);
         }
         // The room that it waits for may have come while it was on its way.
         let_next_in(&self.world, &self.org);
+        limits::watch(&self.world, &self.org);
     }
 }
 
@@ -148,7 +170,7 @@ impl Drop for Place {
         if self.is_used {
             return;
         }
-        if let Some(places) = locked(&self.world.gate.0).get_mut(&self.org) {
+        if let Some(places) = locked(&self.world.gate.orgs).get_mut(&self.org) {
             match self.bound_to {
                 Some(id) => places.leave(id),
                 None => places.come(self.waits),
@@ -159,8 +181,11 @@ impl Drop for Place {
 }
 
 /// Takes a place for a create. `None` where the organization has no limit.
-pub(crate) fn take(world: &Arc<World>, org: &OrgId, wanted: Wanted) -> Result<Option<Place>, NoPlace> {
-    let mut orgs = locked(&world.gate.0);
+pub(crate) async fn take(world: &Arc<World>, org: &OrgId, wanted: Wanted) -> Result<Option<Place>, PlaceError> {
+    if wanted.limit > 0 {
+        limits::count_once(world, org).await?;
+    }
+    let mut orgs = locked(&world.gate.orgs);
     if wanted.limit == 0 && !orgs.contains_key(org) {
         return Ok(None);
     }
@@ -170,7 +195,7 @@ pub(crate) fn take(world: &Arc<World>, org: &OrgId, wanted: Wanted) -> Result<Op
     let is_full = limit > 0 && active >= limit as usize;
     let waits = is_full && wanted.may_wait && places.waiting() < world.settings.queued_max;
     if is_full && !waits {
-        return Err(NoPlace { active, limit });
+        return Err(NoPlace { active, limit }.into());
     }
     let coming = if waits { &mut places.coming_to_wait } else { &mut places.coming };
     *coming += 1;
@@ -184,8 +209,11 @@ pub(crate) fn ended(world: &Arc<World>, org: &OrgId, id: GenerationId) {
         return;
     }
     {
-        let mut orgs = locked(&world.gate.0);
+        let mut orgs = locked(&world.gate.orgs);
         let Some(places) = orgs.get_mut(org) else { return };
+        if let Some(ended) = &mut places.ended {
+            ended.insert(id);
+        }
         places.leave(id);
     }
     let_next_in(world, org);
@@ -196,7 +224,7 @@ fn let_next_in(world: &Arc<World>, org: &OrgId) {
     if world.stopping.is_cancelled() {
         return;
     }
-    let next = locked(&world.gate.0).get_mut(org).map(Places::next).unwrap_or_default();
+    let next = locked(&world.gate.orgs).get_mut(org).map(Places::next).unwrap_or_default();
     for id in next {
         world.ports.spawn.spawn(Box::pin(let_in(world.clone(), org.clone(), id)));
     }
@@ -234,7 +262,7 @@ pub(crate) async fn recover(world: &Arc<World>) -> Result<(), StoreError> {
         if limit > 0 {
             let taken = open(world, &organization.id).await?;
             let places = Places { limit, taken, ..Places::default() };
-            locked(&world.gate.0).insert(organization.id, places);
+            locked(&world.gate.orgs).insert(organization.id, places);
         }
     }
     let mut after = None;
@@ -250,14 +278,17 @@ pub(crate) async fn recover(world: &Arc<World>) -> Result<(), StoreError> {
             let _ = world.ports.store.apply(changes).await?;
         }
     }
-    let orgs: Vec<OrgId> = locked(&world.gate.0).keys().cloned().collect();
-    orgs.iter().for_each(|org| let_next_in(world, org));
+    let orgs: Vec<OrgId> = locked(&world.gate.orgs).keys().cloned().collect();
+    for org in &orgs {
+        let_next_in(world, org);
+        limits::watch(world, org);
+    }
     Ok(())
 }
 
 /// Whether its organization has a limit: then it is counted as one that waits.
 fn keeps_waiting(world: &World, org: &OrgId, id: GenerationId) -> bool {
-    let mut orgs = locked(&world.gate.0);
+    let mut orgs = locked(&world.gate.orgs);
     let Some(places) = orgs.get_mut(org) else { return false };
     places.taken.remove(&id);
     places.held.insert(id)

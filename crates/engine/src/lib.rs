@@ -48,7 +48,7 @@ pub use destinations::DestinationView;
 pub use endpoints::{EndpointError, NewEndpoint};
 pub use engine::{Engine, Ports, StartError};
 pub use feed::{Feed, FeedError, Followed, Follower, Start};
-pub use gate::{NoPlace, Place, Wanted};
+pub use gate::{NoPlace, Place, PlaceError, Wanted};
 pub use keyed::{Begun, KeyError, Keyed};
 pub use relay::{Door, RelayPorts, RelaySettings, Relays, Unheard};
 pub use remove::RemoveError;

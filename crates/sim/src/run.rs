@@ -11,6 +11,7 @@ use postsync_core::audit::{Caller, Named};
 use postsync_core::batch::NewBatch;
 use postsync_core::generation::NewGeneration;
 use postsync_core::ids::{ConsumerName, GenerationId, OrgId};
+use postsync_core::plan::{Allowance, Plans};
 use postsync_core::replay::{EndedAs, Filter};
 use postsync_core::rotation::{SecretOwner, Step};
 use postsync_core::schedule::Schedule;
@@ -120,7 +121,7 @@ pub fn run_on_sqlite(plan: Plan) -> Report {
 pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
     let mut run = Run {
         stage: stage(plan.seed, store),
-        concurrency: [0, 0, 3, 6][(plan.seed % 4) as usize],
+        concurrency: concurrency(plan.seed),
         stopping: Arc::default(),
         stopped: Arc::default(),
         polls: 0,
@@ -135,6 +136,11 @@ pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
     run.report(plan.seed)
 }
 
+/// How many generations each organization may have at once.
+fn concurrency(seed: u64) -> u32 {
+    [0, 0, 3, 6][(seed % 4) as usize]
+}
+
 fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
     // Other seeds, other settings: some faults need much room, others little.
     let dice = Dice::new(!seed);
@@ -144,6 +150,10 @@ fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
         in_flight_max: 1 + dice.below(6),
         generation_timeout: Duration::from_secs(60),
         shutdown_grace: Duration::from_secs(4),
+        plans: Plans {
+            server: Allowance { concurrency: concurrency(seed), ..Allowance::default() },
+            ..Plans::default()
+        },
         ..Settings::default()
     };
     let bounds = Bounds {
@@ -479,7 +489,7 @@ struct Asking {
 }
 
 async fn client(engine: Arc<Engine>, new: NewGeneration, asking: Asking, witness: Witness) {
-    let Ok(place) = engine.take_place(&new.org, asking.wanted) else { return };
+    let Ok(place) = engine.take_place(&new.org, asking.wanted).await else { return };
     let submission = Submission { place, ..Submission::plain(new) };
     let Ok(generation) = engine.submit_this(submission).await else { return };
     witness.tell(&Fact::Acknowledged(&generation));

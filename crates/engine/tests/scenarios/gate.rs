@@ -1,13 +1,13 @@
 //! An organization with a limit: who is let in, who waits, who is refused, and that nobody who waits is forgotten.
 use futures::FutureExt as _;
-use postsync_core::access::Organization;
+use postsync_core::access::{AccessChange, OrgLimits, Organization};
 use postsync_core::change::Change;
 use postsync_core::generation::Status;
 use postsync_core::ids::{GenerationId, OrgId};
 use postsync_core::plan::{Allowance, Plans};
 use postsync_core::schedule::Schedule;
 use postsync_engine::ports::{Applied, Spawn as _};
-use postsync_engine::{Bounds, NoPlace, Settings, Submission, Wanted};
+use postsync_engine::{Bounds, NoPlace, PlaceError, Settings, Submission, Wanted};
 use postsync_sim::world::{Work, WorkResult};
 use postsync_sim::{SLOW_MODEL, Stage};
 
@@ -41,7 +41,11 @@ fn create(play: &mut Play, limit: u32, may_wait: bool) -> Result<GenerationId, N
     play.stage.advance(1);
     let engine = play.engine();
     let answer = play.stage.run(ANSWER_MS_MAX, async move {
-        let place = engine.take_place(&OrgId::new(ORG), Wanted { limit, may_wait })?;
+        let place = match engine.take_place(&OrgId::new(ORG), Wanted { limit, may_wait }).await {
+            Ok(place) => place,
+            Err(PlaceError::Full(no)) => return Err(no),
+            Err(PlaceError::Store(error)) => panic!("{error}"),
+        };
         let plain = Submission::plain(Stage::request(ORG, SLOW_MODEL, Some(URL)));
         let generation = engine.submit_this(Submission { place, ..plain }).await.expect("an accepted generation");
         Ok(generation.id)
@@ -85,9 +89,12 @@ fn a_create_that_comes_to_nothing_gives_its_place_back() {
     let mut play = play(1, 0);
     let (engine, org) = (play.engine(), OrgId::new(ORG));
     let wanted = Wanted { limit: 1, may_wait: true };
-    let place = engine.take_place(&org, wanted).unwrap();
-    assert!(engine.take_place(&org, wanted).is_err());
-    drop(place);
+    let answer = play.stage.run(ANSWER_MS_MAX, async move {
+        let place = engine.take_place(&org, wanted).await.unwrap();
+        assert!(engine.take_place(&org, wanted).await.is_err());
+        drop(place);
+    });
+    answer.expect("an answer");
     create(&mut play, 1, true).unwrap();
 }
 
@@ -153,10 +160,11 @@ fn one_that_is_canceled_before_its_commit_is_answered_waits_no_more() {
     create(&mut play, 1, false).unwrap();
     play.stage.store.answer_a_create_late(5_000);
     let (engine, org) = (play.engine(), OrgId::new(ORG));
-    let place = engine.take_place(&org, Wanted { limit: 1, may_wait: true }).unwrap();
-    let plain = Submission::plain(Stage::request(ORG, SLOW_MODEL, Some(URL)));
-    let submission = Submission { place, ..plain };
-    play.stage.spawner().spawn(Box::pin(async move { drop(engine.submit_this(submission).await) }));
+    play.stage.spawner().spawn(Box::pin(async move {
+        let place = engine.take_place(&org, Wanted { limit: 1, may_wait: true }).await.unwrap();
+        let plain = Submission::plain(Stage::request(ORG, SLOW_MODEL, Some(URL)));
+        drop(engine.submit_this(Submission { place, ..plain }).await);
+    }));
     play.stage.run_ready();
     let (engine, id) = (play.engine(), held(&play)[0]);
     let canceled = play.stage.run(1_000, async move { engine.cancel(&OrgId::new(ORG), id).await });
@@ -178,4 +186,47 @@ fn one_that_is_canceled_while_it_waits_is_not_counted_after_a_crash() {
     play.stage.advance(60_000);
     assert_eq!(statuses(&play, &[first, second]), [Status::Completed, Status::Failed]);
     create(&mut play, 1, false).expect("nobody is there any more");
+}
+
+/// As the operator does it beside the server.
+fn set_concurrency(play: &Play, was: Option<u32>, now: Option<u32>) {
+    let limits = |concurrency| OrgLimits { plan: None, concurrency };
+    let change = AccessChange::Limit { org: OrgId::new(ORG), was: limits(was), now: limits(now) };
+    let done = play.stage.store.inner().apply(vec![Change::Access(change)]).now_or_never();
+    assert_eq!(done, Some(Ok(Applied::Done)));
+}
+
+#[test]
+fn a_limit_that_is_raised_lets_in_who_waits_without_another_create() {
+    let mut play = play(1, 9);
+    let ids: Vec<GenerationId> = (0..5).map(|_| create(&mut play, 1, true).unwrap()).collect();
+    assert_eq!(held(&play), ids[1..]);
+    set_concurrency(&play, None, Some(3));
+    play.stage.advance(1_100);
+    assert_eq!(held(&play), ids[3..]);
+    set_concurrency(&play, Some(3), Some(0));
+    play.stage.advance(1_100);
+    assert_eq!(held(&play), [], "without a limit all of them");
+    // Who waits after that is looked after, too.
+    set_concurrency(&play, Some(0), Some(1));
+    play.stage.advance(1_100);
+    let late = create(&mut play, 1, true).unwrap();
+    assert_eq!(held(&play), [late]);
+    set_concurrency(&play, Some(1), Some(9));
+    play.stage.advance(1_100);
+    assert_eq!(held(&play), []);
+}
+
+#[test]
+fn a_first_limit_counts_what_is_open_already() {
+    let mut play = play(0, 9);
+    let ids: Vec<GenerationId> = (0..3).map(|_| create(&mut play, 0, true).unwrap()).collect();
+    assert_eq!(create(&mut play, 3, false), Err(NoPlace { active: 3, limit: 3 }));
+    let fourth = create(&mut play, 4, false).unwrap();
+    assert_eq!(create(&mut play, 4, false), Err(NoPlace { active: 4, limit: 4 }));
+    play.stage.advance(120_000);
+    assert_eq!(statuses(&play, &[&ids[..], &[fourth]].concat()), [Status::Completed; 4]);
+    for n in 1..=4 {
+        assert!(create(&mut play, 4, false).is_ok(), "all of their places were given back: {n}");
+    }
 }

@@ -3,17 +3,20 @@ use std::process::ExitCode;
 
 use anyhow::{bail, ensure};
 use clap::Subcommand;
-use postsync_core::access::{DEFAULT_ORG, NAME_CHARS_MAX, Organization, Scopes, judged_name, key_text};
+use postsync_core::access::{
+    AccessChange, DEFAULT_ORG, NAME_CHARS_MAX, OrgLimits, Organization, Scopes, judged_name, key_text,
+};
 use postsync_core::change::Change;
 use postsync_core::ids::{KeyId, OrgId};
 use postsync_core::rotation::SecretOwner;
 use postsync_engine::first_secret;
-use postsync_engine::ports::{Applied, Clock as _, Store as _};
+use postsync_engine::ports::{AccessStore as _, Applied, Clock as _, Store as _};
 
 use super::{StoreArgs, block_on};
 use crate::bootstrap;
 use crate::data::{self, Opened, random};
 use crate::out::say;
+use crate::settings::Settings;
 use crate::world::SystemClock;
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +70,15 @@ pub(crate) enum OrgsCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Change an organization's plan or limit. A running server goes by it within a second.
+    Set {
+        /// Its id, as `orgs list` shows it.
+        id: String,
+        #[command(flatten)]
+        to: NewLimits,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
     /// List the organizations.
     List {
         /// As JSON, one array.
@@ -75,6 +87,32 @@ pub(crate) enum OrgsCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
+}
+
+/// What `orgs set` changes: one of these at least.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct NewLimits {
+    /// Its plan from now on: one of the settings, or free, hobbyist, creator, growth, scale, enterprise, sync-2025.
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+    /// No plan of its own any more: the server's usual one.
+    #[arg(long, conflicts_with = "plan")]
+    no_plan: bool,
+    /// Generations that it may have at once, whatever its plan says; 0 is no limit.
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u32>,
+    /// No figure of its own any more: as its plan has it.
+    #[arg(long, conflicts_with = "concurrency")]
+    no_concurrency: bool,
+}
+
+impl NewLimits {
+    fn of(&self, was: &OrgLimits) -> OrgLimits {
+        let plan = if self.no_plan { None } else { self.plan.clone().or_else(|| was.plan.clone()) };
+        let concurrency = if self.no_concurrency { None } else { self.concurrency.or(was.concurrency) };
+        OrgLimits { plan, concurrency }
+    }
 }
 
 pub(crate) fn keys(command: &KeysCommand) -> anyhow::Result<ExitCode> {
@@ -94,6 +132,7 @@ pub(crate) fn orgs(command: &OrgsCommand) -> anyhow::Result<ExitCode> {
             OrgsCommand::Create { name, plan, concurrency, store } => {
                 create_org(name, plan.as_deref(), *concurrency, store).await?;
             }
+            OrgsCommand::Set { id, to, store } => set_org(id, to, store).await?,
             OrgsCommand::List { json, store } => list_orgs(*json, store).await?,
         }
         Ok(ExitCode::SUCCESS)
@@ -186,10 +225,7 @@ async fn revoke_key(id: &str, store: &StoreArgs) -> anyhow::Result<()> {
 async fn create_org(name: &str, plan: Option<&str>, concurrency: Option<u32>, store: &StoreArgs) -> anyhow::Result<()> {
     let name = named(name, "an organization's name")?;
     let settings = store.settings()?;
-    if let Some(plan) = plan {
-        let known = settings.plans.names();
-        ensure!(known.contains(&plan), "there is no plan {plan:?}; there are {}", known.join(", "));
-    }
+    known_plan(&settings, plan)?;
     let mut opened = data::open_or_make(&settings).await?;
     let id = OrgId::new(&format!("org_{}", hex::encode(random::<8>())));
     let (plan, created_at) = (plan.map(str::to_owned), SystemClock.now());
@@ -199,6 +235,30 @@ async fn create_org(name: &str, plan: Option<&str>, concurrency: Option<u32>, st
     let secret = opened.new_secret();
     first_secret(opened.store.as_ref(), &SecretOwner::org(&id), secret).await?;
     say!("{id}")?;
+    Ok(())
+}
+
+fn known_plan(settings: &Settings, plan: Option<&str>) -> anyhow::Result<()> {
+    let Some(plan) = plan else { return Ok(()) };
+    let known = settings.plans.names();
+    ensure!(known.contains(&plan), "there is no plan {plan:?}; there are {}", known.join(", "));
+    Ok(())
+}
+
+async fn set_org(id: &str, to: &NewLimits, store: &StoreArgs) -> anyhow::Result<()> {
+    let settings = store.settings()?;
+    known_plan(&settings, to.plan.as_deref())?;
+    let opened = data::open(&settings).await?;
+    let id = organization(&opened, id).await?;
+    let found = opened.store.organization(&id).await?;
+    let found = found.ok_or_else(|| anyhow::anyhow!("the organization {id} is gone"))?;
+    let (was, org) = (found.limits(), id.clone());
+    let now = to.of(&was);
+    let applied = opened.store.apply(vec![Change::Access(AccessChange::Limit { org, was, now: now.clone() })]).await?;
+    ensure!(applied == Applied::Done, "somebody else has just changed {id}; try again");
+    let plan = now.plan.as_deref().unwrap_or("none of its own");
+    let concurrency = now.concurrency.map_or_else(|| "as its plan has it".to_owned(), |count| count.to_string());
+    eprintln!("{id}: plan {plan}, concurrency {concurrency}; a running server knows it within a second.");
     Ok(())
 }
 

@@ -55,6 +55,31 @@ fn organizations_are_made_and_have_keys_of_their_own() {
 }
 
 #[test]
+fn an_organizations_limits_are_changed_one_by_one() {
+    let home = Home::new();
+    let org = home.done(&["orgs", "create", "Film", "--plan", "growth"]).line().to_owned();
+    let shown = || {
+        let orgs = home.done(&["orgs", "list", "--json"]).json();
+        let found = orgs.as_array().unwrap().iter().find(|row| row["id"] == org.as_str()).unwrap().clone();
+        (found["plan"].as_str().map(str::to_owned), found["concurrency"].as_u64())
+    };
+    let set = |args: &[&str]| home.done(&[&["orgs", "set", &org], args].concat());
+    let told = set(&["--concurrency", "8"]);
+    assert!(told.out.is_empty() && told.err.contains("plan growth, concurrency 8"), "{told:?}");
+    assert_eq!(shown(), (Some("growth".to_owned()), Some(8)));
+    set(&["--plan", "free", "--no-concurrency"]);
+    assert_eq!(shown(), (Some("free".to_owned()), None));
+    set(&["--no-plan", "--concurrency", "0"]);
+    assert_eq!(shown(), (None, Some(0)));
+    home.run(&["orgs", "set", &org, "--plan", "gold"]).refused(1, &["gold", "growth"]);
+    home.run(&["orgs", "set", "nobody", "--plan", "free"]).refused(1, &["nobody", "orgs list"]);
+    home.run(&["orgs", "set", &org]).refused(2, &["--plan"]);
+    home.run(&["orgs", "set", &org, "--plan", "free", "--no-plan"]).refused(2, &["--no-plan"]);
+    assert_eq!(shown(), (None, Some(0)), "what is refused changes nothing");
+    home.done(&["orgs", "set", "default", "--concurrency", "2"]);
+}
+
+#[test]
 fn what_there_is_not_is_refused_in_a_sentence() {
     let home = Home::with_database();
     home.run(&["keys", "create", "--name", "x", "--scope", "king"]).refused(1, &["king", "admin, generate, read"]);

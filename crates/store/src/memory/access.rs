@@ -2,10 +2,11 @@
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use postsync_core::access::{AccessChange, ApiKey, Organization, USED_AGAIN_MS};
+use postsync_core::access::{AccessChange, ApiKey, OrgLimits, Organization, USED_AGAIN_MS};
 use postsync_core::generation::{Generation, Status};
 use postsync_core::hold::HoldChange;
 use postsync_core::ids::{GenerationId, KeyId, OrgId};
+use postsync_core::time::Timestamp;
 use postsync_engine::ports::{AccessStore, HoldStore, StoreError};
 
 use super::Memory;
@@ -54,11 +55,25 @@ impl HoldStore for Memory {
 
 impl Tables {
     pub(super) fn change_access(&mut self, change: &AccessChange) -> Result<(), Refusal> {
-        let AccessChange::Used { id, at } = change;
+        match change {
+            AccessChange::Limit { org, was, now } => self.limit(org, was, now),
+            AccessChange::Used { id, at } => self.key_used(*id, *at),
+        }
+    }
+
+    fn limit(&mut self, org: &OrgId, was: &OrgLimits, now: &OrgLimits) -> Result<(), Refusal> {
+        let found = self.organizations.get(org).filter(|found| found.limits() == *was).ok_or(Refusal::Stale)?;
+        let OrgLimits { plan, concurrency } = now.clone();
+        let limited = Organization { plan, concurrency, ..found.clone() };
+        self.organizations.put(org.clone(), limited);
+        Ok(())
+    }
+
+    fn key_used(&mut self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {
         let is_old = |key: &&ApiKey| key.last_used_at.is_none_or(|last| last.0 <= at.0.saturating_sub(USED_AGAIN_MS));
-        let key = self.keys.get(id).filter(is_old).ok_or(Refusal::Stale)?;
-        let used = ApiKey { last_used_at: Some(*at), ..key.clone() };
-        self.keys.put(*id, used);
+        let key = self.keys.get(&id).filter(is_old).ok_or(Refusal::Stale)?;
+        let used = ApiKey { last_used_at: Some(at), ..key.clone() };
+        self.keys.put(id, used);
         Ok(())
     }
 

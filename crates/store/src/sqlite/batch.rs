@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use postsync_core::access::AccessChange;
 use postsync_core::asset::AssetChange;
 use postsync_core::audit::AuditChange;
 use postsync_core::change::Change;
@@ -141,7 +142,7 @@ pub fn can_wait(changes: &[Change]) -> bool {
             | Change::Asset(AssetChange::StartProbe { .. } | AssetChange::Probed { .. })
             | Change::Idempotency(IdempotencyChange::Forget { .. })
             | Change::Audit(AuditChange::Forget { .. })
-            | Change::Access(_),
+            | Change::Access(AccessChange::Used { .. }),
         ) => true,
         _ => false,
     }

@@ -1,5 +1,5 @@
 //! Generations that wait for room, and the rest of what is known of organizations and keys.
-use postsync_core::access::{AccessChange, ApiKey, Organization, USED_AGAIN_MS};
+use postsync_core::access::{AccessChange, ApiKey, OrgLimits, Organization, USED_AGAIN_MS};
 use postsync_core::change::Change;
 use postsync_core::generation::Status;
 use postsync_core::hold::HoldChange;
@@ -96,6 +96,23 @@ pub(crate) async fn keys_come_newest_first(store: &dyn Store) {
     assert_eq!(found(None, 9).await, [4, 2, 1]);
     assert_eq!(found(None, 2).await, [4, 2]);
     assert_eq!(found(Some(4), 9).await, [2, 1]);
+}
+
+pub(crate) async fn an_organizations_limits_change_from_where_they_were_found(store: &dyn Store) {
+    done(store, vec![Change::AddOrganization(organization("acme", 1))]).await;
+    let limits = |plan: Option<&str>, concurrency| OrgLimits { plan: plan.map(str::to_owned), concurrency };
+    let (none, growth) = (limits(None, None), limits(Some("growth"), Some(0)));
+    let change = |whose: &str, was: &OrgLimits, now: &OrgLimits| {
+        Change::Access(AccessChange::Limit { org: org(whose), was: was.clone(), now: now.clone() })
+    };
+    stale(store, vec![change("nobody", &none, &growth)]).await;
+    stale(store, vec![change("acme", &growth, &none)]).await;
+    done(store, vec![change("acme", &none, &growth)]).await;
+    let now = Organization { plan: growth.plan.clone(), concurrency: Some(0), ..organization("acme", 1) };
+    assert_eq!(store.organization(&org("acme")).await.unwrap(), Some(now));
+    stale(store, vec![change("acme", &none, &growth)]).await;
+    done(store, vec![change("acme", &growth, &none)]).await;
+    assert_eq!(store.organization(&org("acme")).await.unwrap(), Some(organization("acme", 1)));
 }
 
 pub(crate) async fn an_organization_keeps_its_plan(store: &dyn Store) {

@@ -5,8 +5,8 @@ mod access;
 mod aged;
 mod assets;
 mod atomic;
-mod audit;
 mod attempts;
+mod audit;
 mod batches;
 mod due;
 mod endpoints;
@@ -100,7 +100,7 @@ suite! {
         media_that_rows_name_is_told_apart;
     holds: what_is_held_is_offered_to_nobody_until_it_is_let_in, what_ended_while_it_was_held_waits_no_more,
         open_ones_are_found_by_organization_and_status, a_keys_use_is_written_down_now_and_then, keys_come_newest_first,
-        an_organization_keeps_its_plan;
+        an_organization_keeps_its_plan, an_organizations_limits_change_from_where_they_were_found;
     idempotency: a_key_is_used_once_in_a_day_with_its_generation, of_two_with_one_key_in_one_commit_one_is_taken,
         old_keys_go_a_few_at_a_time;
     audit: an_entry_is_written_with_its_generation_and_stays_without_it, entries_are_found_by_what_is_asked_for,

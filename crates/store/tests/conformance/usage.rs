@@ -21,7 +21,9 @@ async fn found(store: &dyn Store, query: UsageQuery) -> Vec<GenerationId> {
 
 pub(crate) async fn what_has_ended_is_listed_by_when_it_did(store: &dyn Store) {
     // Not in the order in which they came; two at the same moment.
-    for (number, ms, ending) in [(1, 300, completed()), (2, 100, failed()), (3, 200, completed()), (4, 200, completed())] {
+    for (number, ms, ending) in
+        [(1, 300, completed()), (2, 100, failed()), (3, 200, completed()), (4, 200, completed())]
+    {
         ended(store, number, "default", ms, ending).await;
     }
     done(store, vec![add(&generation(5, "default", "mesh-1"))]).await;

@@ -149,6 +149,10 @@ async fn it_has_filters_and_pages_and_is_each_organizations_own() {
         ("?limit=0", "limit"),
         ("?cursor=x", "cursor"),
     ] {
-        assert_eq!(app.get(&format!("{AUDIT}{query}")).await.refusal(), format!("400 invalid_request {field}"), "{query}");
+        assert_eq!(
+            app.get(&format!("{AUDIT}{query}")).await.refusal(),
+            format!("400 invalid_request {field}"),
+            "{query}"
+        );
     }
 }

@@ -53,7 +53,10 @@ async fn what_has_ended_is_listed_with_its_cost() {
     assert_eq!(part["items"], json!(all[1..3]));
     let first = app.get(&format!("{USAGE}?limit=3")).await.json();
     let rest = app.get(&format!("{USAGE}?limit=3&cursor={}", first["nextCursor"].as_str().unwrap())).await.json();
-    assert_eq!((&first["items"], &rest["items"], &rest["nextCursor"]), (&json!(all[..3]), &json!(all[3..]), &Value::Null));
+    assert_eq!(
+        (&first["items"], &rest["items"], &rest["nextCursor"]),
+        (&json!(all[..3]), &json!(all[3..]), &Value::Null)
+    );
     for (query, field) in [
         ("?startTime=now", "startTime"),
         ("?startTime=2026-11-24T08:00:00Z&endTime=2026-11-24T07:00:00Z", "endTime"),
@@ -62,16 +65,18 @@ async fn what_has_ended_is_listed_with_its_cost() {
         ("?cursor=7", "cursor"),
         ("?cursor=x_0191b7c4-7d1e-7b55-9a0c-2f1d3c4b5a69", "cursor"),
     ] {
-        assert_eq!(app.get(&format!("{USAGE}{query}")).await.refusal(), format!("400 invalid_request {field}"), "{query}");
+        assert_eq!(
+            app.get(&format!("{USAGE}{query}")).await.refusal(),
+            format!("400 invalid_request {field}"),
+            "{query}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_account_shows_its_limits() {
     let app = App::start().await;
-    let limits = |requests: Option<u32>, at_once: Option<u32>| {
-        json!({"generatePerMinute": null, "requestsPerMinute": requests, "concurrency": at_once, "batchConcurrency": null})
-    };
+    let limits = |requests: Option<u32>, at_once: Option<u32>| json!({"generatePerMinute": null, "requestsPerMinute": requests, "concurrency": at_once, "batchConcurrency": null});
     let account = |limits: Value| {
         let organization = json!({"id": "default", "name": "default"});
         json!({"organization": organization, "plan": null, "limits": limits, "balance": null, "credentialType": "api_key"})

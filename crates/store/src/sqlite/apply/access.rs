@@ -39,11 +39,16 @@ impl Unit<'_> {
     }
 
     pub(super) fn change_access(&mut self, change: &AccessChange) -> Result<(), Refusal> {
-        let AccessChange::Used { id, at } = change;
-        self.fenced(
-            "UPDATE keys SET last_used_at = ?2 WHERE id = ?1 AND coalesce(last_used_at <= ?2 - ?3, 1)",
-            params![id.0, at.0, USED_AGAIN_MS],
-        )
+        match change {
+            AccessChange::Limit { org, was, now } => self.fenced(
+                "UPDATE organizations SET plan = ?2, concurrency = ?3 WHERE id = ?1 AND plan IS ?4 AND concurrency IS ?5",
+                params![org.as_str(), now.plan, now.concurrency, was.plan, was.concurrency],
+            ),
+            AccessChange::Used { id, at } => self.fenced(
+                "UPDATE keys SET last_used_at = ?2 WHERE id = ?1 AND coalesce(last_used_at <= ?2 - ?3, 1)",
+                params![id.0, at.0, USED_AGAIN_MS],
+            ),
+        }
     }
 
     pub(super) fn revoke_key(&mut self, id: KeyId, at: Timestamp) -> Result<(), Refusal> {

@@ -7,8 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::Unit;
 use crate::refusal::Refusal;
 
-const ADD: &str =
-    "INSERT INTO audit (org, generation, key, address, model, inputs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const ADD: &str = "INSERT INTO audit (org, generation, key, address, model, inputs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 const NEXT_ORG: &str = "SELECT org FROM audit WHERE org > ?1 ORDER BY org LIMIT 1";
 

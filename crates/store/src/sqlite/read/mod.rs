@@ -37,7 +37,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sqlite::apply::{assets as asset_changes, audit as auditing, forget, holds as holding, idempotency as used};
+    use crate::sqlite::apply::{
+        assets as asset_changes, audit as auditing, forget, holds as holding, idempotency as used,
+    };
     use crate::sqlite::{connect, setup};
 
     /// Every statement that reads walks an index to the rows it wants, in the order it wants: none scans or sorts. The

@@ -92,7 +92,7 @@ pub(crate) async fn create_generation(
     let named = assets_fit(&state, &org, &items, &uploads).await?;
     // An upload has come all the way, and no SDK can send one twice: it waits on disk. A JSON create can come again.
     let wanted = Wanted { limit: allowance.concurrency, may_wait: !uploads.is_empty() };
-    let place = state.engine.take_place(&org, wanted)?;
+    let place = state.engine.take_place(&org, wanted).await?;
     let plain = Submission::plain(NewGeneration { org, request });
     let submission = Submission { keyed, place, caller, named, ..plain };
     let generation = submit::submit(&state, submission, uploads).await?;
