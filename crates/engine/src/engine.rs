@@ -20,7 +20,7 @@ use postsync_core::retention::Horizons;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::space::Shortage;
-use postsync_core::speech::Words;
+use postsync_core::speech::{Provider, Words};
 use postsync_core::time::Timestamp;
 
 use crate::assets::AssetError;
@@ -223,12 +223,12 @@ impl Engine {
         speech::speak(&self.world, org, words).await
     }
 
-    /// Every voice that can be asked to.
+    /// Every voice that can be asked to, or all of that provider.
     ///
     /// # Errors
     /// Somebody else's list could not be had.
-    pub async fn voices(&self) -> Result<Vec<Voice>, Failure> {
-        self.world.ports.speech.voices().await
+    pub async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure> {
+        self.world.ports.speech.voices(of).await
     }
 
     /// Says something else of an asset.

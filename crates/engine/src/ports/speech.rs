@@ -39,9 +39,9 @@ pub trait Speech: Send + Sync {
     /// With the code and a sentence for the user.
     async fn speak(&self, words: &Words, folder: &Path, to: &Path) -> Result<Spoken, Failure>;
 
-    /// Every voice that can be asked for.
+    /// Every voice that can be asked for, or all of that provider. Only what is asked for is asked of somebody else.
     ///
     /// # Errors
     /// With the code and a sentence for the user: somebody else's list could not be had.
-    async fn voices(&self) -> Result<Vec<Voice>, Failure>;
+    async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure>;
 }

@@ -13,13 +13,17 @@ use postsync_core::sniff::sniff;
 use postsync_core::speech::{Provider, Words};
 use postsync_engine::ports::{Exchange, ExchangeAnswer, ExchangeRequest, Method, Piece, Spoken, Voice};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
 
 /// For a whole answer: a script of 5,000 characters is five minutes of speech.
 const SPEECH_MAX: Duration = Duration::from_secs(180);
 
 /// For the list of voices.
 const LIST_MAX: Duration = Duration::from_secs(15);
+
+/// How long a list of voices is answered from memory.
+const LIST_IS_GOOD_FOR: Duration = Duration::from_secs(60);
 
 /// Ten times what five minutes of mp3 take at 128 kbit/s.
 const SPEECH_BYTES_MAX: usize = 48 * 1024 * 1024;
@@ -50,13 +54,15 @@ pub struct ElevenLabs {
     settings: ElevenLabsSettings,
     exchange: Arc<dyn Exchange>,
     places: Semaphore,
+    /// The voices, and when they were asked for.
+    listed: Mutex<Option<(Instant, Vec<Voice>)>>,
 }
 
 impl ElevenLabs {
     /// Spoken to through `exchange`.
     #[must_use]
     pub fn new(settings: ElevenLabsSettings, exchange: Arc<dyn Exchange>) -> Self {
-        Self { settings, exchange, places: Semaphore::new(AT_ONCE) }
+        Self { settings, exchange, places: Semaphore::new(AT_ONCE), listed: Mutex::default() }
     }
 
     pub(super) async fn speak(&self, words: &Words, to: &Path) -> Result<Spoken, Failure> {
@@ -85,7 +91,18 @@ impl ElevenLabs {
         Ok(Spoken { bytes: answer.len() as u64, format: "mp3", duration_ms: None })
     }
 
+    /// Asked for once a minute, and by one at a time, however many want them.
     pub(super) async fn voices(&self) -> Result<Vec<Voice>, Failure> {
+        let mut listed = self.listed.lock().await;
+        if let Some((_, voices)) = listed.as_ref().filter(|(at, _)| at.elapsed() < LIST_IS_GOOD_FOR) {
+            return Ok(voices.clone());
+        }
+        let voices = self.ask_for_voices().await?;
+        *listed = Some((Instant::now(), voices.clone()));
+        Ok(voices)
+    }
+
+    async fn ask_for_voices(&self) -> Result<Vec<Voice>, Failure> {
         let answer = self.ask(Method::Get, "/v1/voices", Vec::new(), LIST_MAX, LIST_BYTES_MAX).await?;
         let list: Value = serde_json::from_slice(&answer).map_err(|_| unavailable("its list of voices is no JSON"))?;
         let text = |voice: &Value, key: &str| voice[key].as_str().map(str::to_owned);
@@ -210,12 +227,18 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn voices_are_listed() {
         let list = r#"{"voices":[{"voice_id":"v1","name":"Ada","preview_url":"https://p.example/1"},{"name":"none"},{"voice_id":"v2"}]}"#;
-        let (elevenlabs, _) = elevenlabs(says(200, list));
+        let (elevenlabs, canned) = elevenlabs(says(200, list));
         let voices = elevenlabs.voices().await.unwrap();
         let told: Vec<_> = voices.iter().map(|v| (v.id.as_str(), v.name.as_str(), v.preview_url.as_deref())).collect();
         assert_eq!(told, [("v1", "Ada", Some("https://p.example/1")), ("v2", "v2", None)]);
+        let (a, b) = tokio::join!(elevenlabs.voices(), elevenlabs.voices());
+        assert!(a.unwrap().len() == 2 && b.unwrap().len() == 2);
+        assert_eq!(canned.0.lock().unwrap().len(), 1, "the list was in memory");
+        tokio::time::advance(LIST_IS_GOOD_FOR).await;
+        elevenlabs.voices().await.unwrap();
+        assert_eq!(canned.0.lock().unwrap().len(), 2);
     }
 }

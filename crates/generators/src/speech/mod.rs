@@ -40,17 +40,18 @@ impl Speech for Speakers {
         }
     }
 
-    async fn voices(&self) -> Result<Vec<Voice>, Failure> {
-        let mut voices: Vec<Voice> = BUILT_IN
-            .iter()
-            .map(|voice| Voice {
+    async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure> {
+        let wants = |provider| of.is_none_or(|of| of == provider);
+        let mut voices = Vec::new();
+        if wants(Provider::Espeak) {
+            voices.extend(BUILT_IN.iter().map(|voice| Voice {
                 provider: Provider::Espeak,
                 id: voice.id.to_owned(),
                 name: voice.name.to_owned(),
                 preview_url: None,
-            })
-            .collect();
-        if let Some(elevenlabs) = &self.elevenlabs {
+            }));
+        }
+        if let Some(elevenlabs) = self.elevenlabs.as_ref().filter(|_| wants(Provider::ElevenLabs)) {
             voices.extend(elevenlabs.voices().await?);
         }
         Ok(voices)

@@ -10,7 +10,7 @@ use postsync_core::generation::Failure;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::outcome::SendError;
 use postsync_core::space::Space;
-use postsync_core::speech::Words;
+use postsync_core::speech::{Provider, Words};
 use postsync_engine::ports::{
     Clock as _, Contents, Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore,
     ProbeError, Prober, Resolved, Speech, Spoken, Voice,
@@ -262,7 +262,7 @@ impl Speech for SimSpeech {
         Ok(Spoken { bytes: 1_000, format: "wav", duration_ms: Some(1_000) })
     }
 
-    async fn voices(&self) -> Result<Vec<Voice>, Failure> {
+    async fn voices(&self, _: Option<Provider>) -> Result<Vec<Voice>, Failure> {
         Ok(Vec::new())
     }
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use postsync_core::error_code;
 use postsync_core::generation::Failure;
-use postsync_core::speech::Provider;
+use postsync_core::speech::{Provider, built_in};
 use postsync_engine::ports::Voice;
 
 use crate::auth::Reader;
@@ -31,7 +31,7 @@ use crate::wire::{ErrorBody, UnauthorizedBody, VoiceBody};
     )
 )]
 pub(crate) async fn list_voices(State(state): State<ApiState>, _: Reader, query: Query) -> Result<Response, ApiError> {
-    let voices = voices(&state, &query).await?;
+    let voices = voices(&state, &query, None).await?;
     let shown: Vec<VoiceBody> = voices.iter().map(VoiceBody::of).collect();
     Ok(json::answer(StatusCode::OK, json::text(&shown)))
 }
@@ -64,19 +64,18 @@ pub(crate) async fn get_voice(
     let unknown = || ApiError::of(error_code::VOICE_NOT_FOUND);
     let path = path.map_err(|_| unknown())?;
     let id = path.iter().find(|(name, _)| *name == "id").map(|(_, id)| id).ok_or_else(unknown)?;
-    let voices = voices(&state, &query).await?;
+    let voices = voices(&state, &query, built_in(id).map(|_| Provider::Espeak)).await?;
     let voice = voices.iter().find(|voice| voice.id == id).ok_or_else(unknown)?;
     Ok(json::answer(StatusCode::OK, json::text(&VoiceBody::of(voice))))
 }
 
-async fn voices(state: &ApiState, query: &Query) -> Result<Vec<Voice>, ApiError> {
+/// Of the provider that the query names, else of the usual one.
+async fn voices(state: &ApiState, query: &Query, usual: Option<Provider>) -> Result<Vec<Voice>, ApiError> {
     let unknown = || ApiError::invalid("provider", "provider must be espeak or elevenlabs");
     let provider = match query.one("provider")? {
         Some(text) => Some(Provider::parse(text).ok_or_else(unknown)?),
         None => None,
     };
     let failed = |Failure { code, error }| ApiError::new(code, error);
-    let mut voices = state.engine.voices().await.map_err(failed)?;
-    voices.retain(|voice| provider.is_none_or(|provider| provider == voice.provider));
-    Ok(voices)
+    state.engine.voices(provider.or(usual)).await.map_err(failed)
 }

@@ -143,9 +143,10 @@ impl Speech for Speaker {
         Ok(Spoken { bytes: file.len() as u64, format: "wav", duration_ms: Some(1_250) })
     }
 
-    async fn voices(&self) -> Result<Vec<Voice>, Failure> {
+    async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure> {
         let voice = |provider, id: &str| Voice { provider, id: id.into(), name: "Ada".into(), preview_url: None };
-        Ok(vec![voice(Provider::Espeak, "en-us"), voice(Provider::ElevenLabs, "v1")])
+        let all = [voice(Provider::Espeak, "en-us"), voice(Provider::ElevenLabs, "v1")];
+        Ok(all.into_iter().filter(|voice| of.is_none_or(|of| of == voice.provider)).collect())
     }
 }
 
