@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use postsync_core::error_code::GENERATION_CANCELED;
 use postsync_core::generation::{self, Ending, Failure, Generation, Surroundings};
 use postsync_core::ids::{GenerationId, OrgId};
+use postsync_core::model::Route;
 use postsync_core::rule;
 
 use crate::finish::Written;
@@ -81,6 +82,7 @@ pub(crate) async fn cancel(world: &Arc<World>, org: &OrgId, id: GenerationId) ->
             Written::Done(ticketed, batch_has_ended) => {
                 finish::told(world, &generation, ticketed, batch_has_ended);
                 stop_work(world, id);
+                withdraw(world, &generation);
                 return Ok(generation);
             }
             Written::Stale => {}
@@ -98,5 +100,14 @@ fn stop_work(world: &World, id: GenerationId) {
     world.canceled.remember(id);
     if let Some(at_work) = locked(&world.at_work).get(&id) {
         at_work.cancel.cancel();
+    }
+}
+
+/// What an upstream makes goes on there until it is told.
+fn withdraw(world: &World, generation: &Generation) {
+    if world.settings.routing.route(&generation.request.model) == Some(Route::Sync)
+        && let Some(relays) = &world.ports.relays
+    {
+        relays.withdraw(generation.id);
     }
 }

@@ -154,6 +154,7 @@ fn relays(
     let ports = RelayPorts {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        spawn: Arc::new(TokioTasks(tokio::runtime::Handle::current())),
         store: opened.store.clone(),
         fetch: egress.clone(),
         upstream: Arc::new(SyncUpstream::new(upstream, egress.clone())),

@@ -16,6 +16,7 @@ use postsync_core::outcome::Outcome;
 use postsync_core::relay::RelayChange;
 use postsync_core::rotation::Signing;
 use postsync_core::time::Timestamp;
+use postsync_engine::ports::Submission;
 
 /// When something was seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,6 +115,23 @@ pub enum Fact<'a> {
         /// Whose.
         generation: GenerationId,
     },
+    /// A generation leaves for the upstream. It may not arrive.
+    Submitted(&'a Submission),
+    /// The upstream has begun a job that it did not know before.
+    UpstreamTook {
+        /// For which.
+        generation: GenerationId,
+    },
+    /// The upstream is asked how a job stands.
+    LookBegan {
+        /// Which.
+        generation: GenerationId,
+    },
+    /// It has said that it is at work on it.
+    LookSawWork {
+        /// On which.
+        generation: GenerationId,
+    },
     /// A POST leaves.
     PostBegan(&'a PostSeen),
     /// The receiver has all of it.
@@ -196,6 +214,10 @@ impl fmt::Display for Fact<'_> {
             Self::WorkBegan { generation, .. } => write!(f, "work began {generation}"),
             Self::FolderDropped { generation } => write!(f, "folder dropped {generation}"),
             Self::WorkEnded { generation, how } => write!(f, "work ended {generation} {how:?}"),
+            Self::Submitted(submission) => write!(f, "submitted {}", submission.id),
+            Self::UpstreamTook { generation } => write!(f, "the upstream took {generation}"),
+            Self::LookBegan { generation } => write!(f, "look at {generation}"),
+            Self::LookSawWork { generation } => write!(f, "{generation} is at work upstream"),
             Self::PostBegan(post) => write!(f, "post began {} attempt {} to {}", post.delivery, post.attempt, post.url),
             Self::PostReceived { delivery, attempt } => write!(f, "post received {delivery} attempt {attempt}"),
             Self::PostAnswered { delivery, attempt, outcome } => {

@@ -1,6 +1,8 @@
 //! One seeded run: many short lives of one server, each ended by a crash or a stop, in a world that misbehaves; then a last
 //! life without faults, in which everything must end.
 mod endpoints;
+mod feeds;
+mod relays;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,23 +12,24 @@ use std::time::Duration;
 use postsync_core::audit::{Caller, Named};
 use postsync_core::batch::NewBatch;
 use postsync_core::generation::NewGeneration;
-use postsync_core::ids::{ConsumerName, GenerationId, OrgId};
+use postsync_core::ids::{GenerationId, OrgId};
 use postsync_core::plan::{Allowance, Plans};
 use postsync_core::replay::{EndedAs, Filter};
 use postsync_core::rotation::{SecretOwner, Step};
 use postsync_core::schedule::Schedule;
-use postsync_engine::ports::{FedEvent, Spawn as _, Store, StoreError};
-use postsync_engine::{Bounds, Engine, Followed, Settings, Start, Submission, Wanted};
+use postsync_engine::ports::{Spawn as _, Store, StoreError};
+use postsync_engine::{Bounds, Engine, Settings, Submission, Wanted};
 use postsync_store::MasterKey;
 use postsync_store::sqlite::{Options, Sqlite};
 
-use crate::clock::VirtualClock;
 use crate::dice::Dice;
 use crate::executor::locked;
-use crate::facts::{Fact, FeedFact};
-use crate::stage::{INSTANT_MODEL, SLOW_MODEL, Stage};
+use crate::facts::Fact;
+use crate::stage::{INSTANT_MODEL, RELAYED_MODEL, SLOW_MODEL, Stage};
 use crate::witness::{Violation, Witness};
-use crate::world::{Mood, Pace, Work, WorkResult};
+use crate::world::{Mood, Pace, UpstreamMood, Work, WorkResult};
+
+use relays::{DAY_DOWN_MS_MAX, DAY_DOWN_MS_MIN};
 
 /// So many lives have the same two organizations; then one is new, and its first webhook is its first.
 const LIVES_PER_ORG: usize = 20;
@@ -59,6 +62,10 @@ const SETTLE_MS_MAX: i64 = 3_600_000;
 /// A start has ended within so many seconds.
 const STARTED_S_MAX: u32 = 120;
 
+/// How long generations may be with the upstream: longer than it knows their keys, or not.
+const RELAY_TIMES_MAX: [Duration; 3] =
+    [Duration::from_secs(90), Duration::from_secs(3_600), Duration::from_secs(48 * 3_600)];
+
 /// Rows of a batch.
 const BATCH_ROWS_MAX: usize = 6;
 
@@ -67,10 +74,6 @@ const REPLAYED_MS_MAX: i64 = 1_200_000;
 
 /// Of so many of the newest generations one may be canceled.
 const CANCELABLE_MAX: usize = 8;
-
-/// Reads of a consumer, and how long it waits for each.
-const READS_MAX: usize = 6;
-const READ_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What one run is.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +129,7 @@ pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
         stopped: Arc::default(),
         polls: 0,
         lives: 0,
+        days_down: 0,
         accepted: Arc::default(),
     };
     run.set_faulty(true);
@@ -163,7 +167,9 @@ fn stage(seed: u64, store: Arc<dyn Store>) -> Stage {
         ahead_min: 1 + dice.below(4),
         ..Bounds::default()
     };
-    Stage::on(store, seed, settings, bounds)
+    let mut stage = Stage::on(store, seed, settings, bounds);
+    stage.set_relay_time_max(RELAY_TIMES_MAX[dice.below(RELAY_TIMES_MAX.len())]);
+    stage
 }
 
 struct Run {
@@ -174,6 +180,8 @@ struct Run {
     stopped: Arc<AtomicBool>,
     polls: u64,
     lives: usize,
+    /// Downtimes of a day so far.
+    days_down: u32,
     accepted: Arc<Accepted>,
 }
 
@@ -186,6 +194,7 @@ impl Run {
         self.stage.media.set_faulty(faulty);
         self.stage.fetch.set_faulty(faulty);
         self.stage.slow.set_pace(if faulty { Pace::Faulty } else { Pace::Steady });
+        self.stage.upstream.set_mood(if faulty { UpstreamMood::Faulty } else { UpstreamMood::Steady });
         for (i, url) in URLS.iter().enumerate() {
             let mood = match i {
                 i if i == URLS.len() - 1 => Mood::Gone,
@@ -235,6 +244,7 @@ impl Run {
         }
         self.stopping.store(false, Ordering::SeqCst);
         let down_ms = match dice.below(8) {
+            _ if self.is_down_for_a_day() => dice.between(DAY_DOWN_MS_MIN, DAY_DOWN_MS_MAX),
             0..=2 => 0,
             3..=6 => dice.between(1, 3_000),
             _ => dice.between(3_000, 400_000),
@@ -269,6 +279,8 @@ impl Run {
             57 => self.submit_batch(),
             53..=56 => self.change_an_endpoint(),
             58..=61 => self.cancel(),
+            62 => self.stage.upstream.dies_for(dice.between(1, 60_000)),
+            63..=70 => self.the_upstream_tells(),
             _ => {}
         }
     }
@@ -316,7 +328,7 @@ impl Run {
     fn submit(&self) {
         let Some(engine) = self.stage.engine() else { return };
         let dice = &self.stage.dice;
-        let model = if dice.below(3) == 0 { SLOW_MODEL } else { INSTANT_MODEL };
+        let model = [SLOW_MODEL, SLOW_MODEL, RELAYED_MODEL, INSTANT_MODEL, INSTANT_MODEL, INSTANT_MODEL][dice.below(6)];
         let url = (dice.below(10) > 0).then(|| URLS[dice.below(URLS.len())]);
         let mut request = Stage::request(&self.some_org(), model, url);
         let schedule = SCHEDULES[dice.below(SCHEDULES.len())].and_then(|text| Schedule::parse(text).ok());
@@ -358,14 +370,6 @@ impl Run {
         }));
     }
 
-    /// A consumer reads the feed of its organization for a while. It may not be the only one under its name.
-    fn read_a_feed(&self) {
-        let Some(engine) = self.stage.engine() else { return };
-        let org = OrgId::new(&org(self.lives / LIVES_PER_ORG + self.stage.dice.below(2)));
-        let reader = read_feed(engine, org, READS_MAX, self.stage.clock.clone(), self.stage.witness.clone());
-        self.stage.spawner().spawn(Box::pin(reader));
-    }
-
     /// Somebody has what was given up lately delivered again.
     fn replay(&self) {
         let Some(engine) = self.stage.engine() else { return };
@@ -377,16 +381,6 @@ impl Run {
             ..Filter::default()
         };
         self.stage.spawner().spawn(Box::pin(async move { drop(engine.replay(org, filter).await) }));
-    }
-
-    /// Every organization's feed is read to its end.
-    fn read_all_feeds(&mut self) {
-        for org in self.orgs() {
-            let Some(engine) = self.stage.engine() else { return };
-            let reader = read_feed(engine, org, usize::MAX, self.stage.clock.clone(), self.stage.witness.clone());
-            self.stage.spawner().spawn(Box::pin(reader));
-        }
-        self.stage.advance(60_000);
     }
 
     fn stop(&self) {
@@ -408,6 +402,7 @@ impl Run {
         self.set_faulty(false);
         self.stage.store.accept();
         self.step_the_wall_clock(WALL_AHEAD_MS_MAX);
+        self.stage.upstream.dies_for(0);
         // Two works that never end by themselves: their time limit must end them.
         let never = |result| Work { takes_ms: 0, result };
         self.stage.slow.script([never(WorkResult::Hangs), never(WorkResult::IsDeaf)]);
@@ -461,24 +456,6 @@ impl Run {
 
 fn org(n: usize) -> String {
     format!("o{n}")
-}
-
-/// Follows a feed from what is committed on, and commits what it was given; until nothing more comes, or after some reads.
-async fn read_feed(engine: Arc<Engine>, org: OrgId, reads_max: usize, clock: VirtualClock, witness: Witness) {
-    let (feed, name) = (engine.feed(), ConsumerName::new("sim"));
-    let since_ms = clock.mono_ms();
-    let Ok(found) = feed.position(&org, Start::Consumer(name.clone())).await else { return };
-    witness.tell(&Fact::Feed { org: &org, saw: FeedFact::Found { seq: found, since_ms } });
-    let Ok(mut follower) = feed.follow(org.clone(), Start::After(found)).await else { return };
-    for _ in 0..reads_max {
-        let since_ms = clock.mono_ms();
-        let Ok(Followed::Events(events)) = follower.next(READ_PATIENCE).await else { return };
-        for FedEvent { seq, event } in events {
-            witness.tell(&Fact::Feed { org: &org, saw: FeedFact::Read { seq, event: event.id, since_ms } });
-        }
-        let Ok(committed) = feed.commit(&org, name.clone(), follower.at()).await else { return };
-        witness.tell(&Fact::Feed { org: &org, saw: FeedFact::Committed(committed) });
-    }
 }
 
 /// How a client asks.

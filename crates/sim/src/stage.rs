@@ -1,6 +1,7 @@
 //! One world with one engine in it: what a seeded run and a scripted scenario have in common.
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use postsync_core::Secret;
 use postsync_core::batch::Batch;
@@ -75,6 +76,7 @@ pub struct Stage {
     pub store: Arc<FaultyStore>,
     settings: Settings,
     bounds: Bounds,
+    relay_time_max: Option<Duration>,
     executor: Executor,
     engine: Arc<Mutex<Option<Arc<Engine>>>>,
 }
@@ -106,7 +108,7 @@ impl Stage {
             fetch: SimFetch::new(dice.clone()),
             instant: generator(true, INSTANT_WORKS_MAX),
             slow: generator(false, SLOW_WORKS_MAX),
-            upstream: SimUpstream::new(clock.clone()),
+            upstream: SimUpstream::new(clock.clone(), dice.clone(), witness.clone()),
             store: FaultyStore::new(inner, clock.clone(), dice.clone(), witness.clone()),
             executor: Executor::new(dice.clone()),
             engine: Arc::default(),
@@ -115,6 +117,7 @@ impl Stage {
             witness,
             settings,
             bounds,
+            relay_time_max: None,
         }
     }
 
@@ -126,6 +129,11 @@ impl Stage {
     pub fn set_settings(&mut self, settings: Settings) {
         let routing = self.settings.routing.clone();
         self.settings = Settings { routing, ..settings };
+    }
+
+    /// How long a generation may be with the upstream, over all restarts; its time in one life is the settings'.
+    pub fn set_relay_time_max(&mut self, time_max: Duration) {
+        self.relay_time_max = Some(time_max);
     }
 
     /// The running engine.
@@ -193,6 +201,7 @@ impl Stage {
         let ports = RelayPorts {
             clock: Arc::new(self.clock.clone()),
             entropy: Arc::new(self.dice.clone()),
+            spawn: Arc::new(self.spawner()),
             store: self.store.clone(),
             fetch: self.fetch.clone(),
             upstream: self.upstream.clone(),
@@ -201,7 +210,7 @@ impl Stage {
         let door = Door { public_url: "https://we.example".to_owned(), key: DoorKey::new([7; 32]), secret };
         let settings = RelaySettings {
             concurrency: RELAYED_MAX,
-            time_max: self.settings.generation_timeout,
+            time_max: self.relay_time_max.unwrap_or(self.settings.generation_timeout),
             output_bytes_max: self.settings.input_bytes_max,
             door: Some(door),
         };

@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("postsync-media", &["postsync-core", "postsync-engine"]),
     ("postsync-api", &["postsync-core", "postsync-engine"]),
     ("postsync-dashboard", &["postsync-core", "postsync-engine"]),
-    ("postsync-sim", &["postsync-core", "postsync-engine", "postsync-store"]),
+    ("postsync-sim", &["postsync-core", "postsync-engine", "postsync-store", "postsync-webhook"]),
     (
         "postsync",
         &[

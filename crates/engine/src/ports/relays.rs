@@ -61,4 +61,10 @@ pub trait Upstream: Send + Sync {
     /// # Errors
     /// See [`Trouble`].
     async fn look(&self, id: &UpstreamId) -> Result<Seen, Trouble>;
+
+    /// Has it stop with that one. `Ok` also where it has ended there.
+    ///
+    /// # Errors
+    /// See [`Trouble`]; `Unknown` where it offers no cancel.
+    async fn cancel(&self, id: &UpstreamId) -> Result<(), Trouble>;
 }

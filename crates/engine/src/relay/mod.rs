@@ -3,11 +3,13 @@
 //! Promise: nothing is submitted twice ([`postsync_core::relay`] says how), a restart goes on watching, and an outage of the
 //! upstream is waited out within the generation's time. A webhook of the upstream only makes us look sooner: what has become of
 //! a generation is believed from the answer to our own question, so a webhook that is lost, doubled or late changes nothing.
+//! What a client cancels is canceled at the upstream too, where that offers it; our end never waits for that.
 //!
 //! Deliberately absent: the words on the wire (an [`Upstream`]), HTTP, and the waits' lengths (core).
 mod bells;
 mod copy;
 mod faults;
+mod withdraw;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +20,12 @@ use postsync_core::change::Change;
 use postsync_core::error_code::{GENERATION_INFRA_SERVICE_UNAVAILABLE, GENERATION_TIMEOUT};
 use postsync_core::generation::Failure;
 use postsync_core::ids::GenerationId;
-use postsync_core::relay::{Asked, DoorKey, Relay, RelayChange, UpstreamId, is_genuine, look_wait};
+use postsync_core::relay::{Asked, DoorKey, Relay, RelayChange, Trouble, UpstreamId, is_genuine, look_wait};
 use postsync_core::rule;
 
 use crate::ports::{
-    Applied, Cancel, Clock, Entropy, Fetch, Generator, GeneratorError, Inputs, Job, JobOutput, Progress, Seen, Store,
-    StoreError, Submission, Upstream,
+    Applied, Cancel, Clock, Entropy, Fetch, Generator, GeneratorError, Inputs, Job, JobOutput, Progress, Seen, Spawn,
+    Store, StoreError, Submission, Upstream,
 };
 use bells::{Bell, Bells};
 use faults::Faults;
@@ -65,6 +67,8 @@ pub struct RelayPorts {
     pub clock: Arc<dyn Clock>,
     /// Jitter.
     pub entropy: Arc<dyn Entropy>,
+    /// Tasks: an upstream is told of a cancel by one, for which nobody waits.
+    pub spawn: Arc<dyn Spawn>,
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// Videos in.
@@ -120,35 +124,65 @@ impl Relays {
         Ok(())
     }
 
+    /// Somebody has canceled a generation, and its end is on disk: the upstream is told, where it has it.
+    pub(crate) fn withdraw(&self, id: GenerationId) {
+        self.ports.spawn.spawn(Box::pin(withdraw::by_record(self.ports.clone(), id)));
+    }
+
     fn door_of(&self, generation: GenerationId) -> Option<String> {
         let door = self.settings.door.as_ref()?;
         Some(format!("{}/postsync/v1/upstream/{generation}/{}", door.public_url, door.key.token(generation)))
     }
 
     /// From where it stands to its end, whatever the time.
-    async fn follow(&self, job: &Job, relay: &Relay, bell: &Bell<'_>) -> Result<JobOutput, GeneratorError> {
+    async fn follow(
+        &self,
+        job: &Job,
+        relay: &Relay,
+        bell: &Bell<'_>,
+        cancel: &Cancel,
+    ) -> Result<JobOutput, GeneratorError> {
         let upstream = match &relay.upstream {
             Some(known) if rule::holds("a_restart_goes_on_watching") => known.clone(),
-            _ => self.submit(job, relay).await?,
+            _ => self.submit(job, relay, cancel).await?,
         };
         self.watch(job, &upstream, bell).await
     }
 
-    async fn submit(&self, job: &Job, relay: &Relay) -> Result<UpstreamId, GeneratorError> {
-        let submission = Submission {
+    async fn submit(&self, job: &Job, relay: &Relay, cancel: &Cancel) -> Result<UpstreamId, GeneratorError> {
+        let submission = Arc::new(Submission {
             id: job.id,
             request: job.request.clone(),
             files: job.inputs.iter().map(|input| input.file.clone()).collect(),
             webhook_url: self.door_of(job.id),
-        };
+        });
         let mut faults = Faults::new(self, job.id, Asked::Submit);
         loop {
             if !relay.may_submit(self.ports.clock.now()) && rule::holds("no_submit_without_a_live_key") {
                 return Err(GeneratorError::Failed(key_is_old()));
             }
-            match self.ports.upstream.submit(&submission).await {
+            match self.ask(job.id, submission.clone(), cancel).await? {
                 Ok(upstream) => return self.remember(job, upstream).await,
                 Err(trouble) => faults.bear(trouble).await?,
+            }
+        }
+    }
+
+    /// One submit. A cancel does not cut it: what the upstream has taken by then is to be withdrawn under its id.
+    async fn ask(
+        &self,
+        id: GenerationId,
+        submission: Arc<Submission>,
+        cancel: &Cancel,
+    ) -> Result<Result<UpstreamId, Trouble>, GeneratorError> {
+        let upstream = self.ports.upstream.clone();
+        let mut submitting: withdraw::Submitting = Box::pin(async move { upstream.submit(&submission).await });
+        tokio::select! {
+            biased;
+            answer = &mut submitting => Ok(answer),
+            _ = cancel.cancelled() => {
+                self.ports.spawn.spawn(Box::pin(withdraw::submitted(self.ports.clone(), id, submitting)));
+                Err(GeneratorError::Cancelled)
             }
         }
     }
@@ -181,7 +215,7 @@ impl Relays {
         tokio::select! {
             biased;
             () = bell.rung() => {}
-            () = clock.sleep(wait.saturating_sub(LOOKS_APART_MIN)) => {}
+            () = clock.sleep(wait.saturating_sub(LOOKS_APART_MIN)), if rule::holds("a_lost_webhook_loses_nothing") => {}
         }
     }
 
@@ -203,7 +237,11 @@ impl Relays {
 
     async fn remember(&self, job: &Job, upstream: UpstreamId) -> Result<UpstreamId, GeneratorError> {
         let (generation, tries, at) = (job.id, job.tries, self.ports.clock.now());
-        self.write(RelayChange::Take { generation, tries, upstream: upstream.clone(), at }).await?;
+        if let Err(not_ours) = self.write(RelayChange::Take { generation, tries, upstream: upstream.clone(), at }).await
+        {
+            self.ports.spawn.spawn(Box::pin(withdraw::if_canceled(self.ports.clone(), generation, upstream)));
+            return Err(not_ours);
+        }
         tracing::info!(%generation, upstream = upstream.as_str(), "the upstream has taken a generation");
         Ok(upstream)
     }
@@ -260,14 +298,15 @@ impl Generator for Relays {
             let time_is_over = self.ports.clock.sleep(self.time_left(&relay));
             tokio::select! {
                 biased;
-                made = self.follow(&job, &relay, &bell) => made,
+                made = self.follow(&job, &relay, &bell, &cancel) => made,
                 () = time_is_over => Err(GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT))),
             }
         };
         tokio::select! {
             biased;
-            _ = cancel.cancelled() => Err(GeneratorError::Cancelled),
+            // First, so that a submit hears of the cancel before it is dropped.
             made = work => made,
+            _ = cancel.cancelled() => Err(GeneratorError::Cancelled),
         }
     }
 }

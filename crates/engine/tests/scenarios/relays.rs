@@ -2,16 +2,18 @@
 use std::time::Duration;
 
 use postsync_core::Secret;
-use postsync_core::error_code::{self, GENERATION_INPUT_VIDEO_INVALID, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT};
+use postsync_core::error_code::{
+    self, GENERATION_CANCELED, GENERATION_INPUT_VIDEO_INVALID, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT,
+};
 use postsync_core::generation::{Ending, Failure, State, Status};
-use postsync_core::ids::GenerationId;
+use postsync_core::ids::{GenerationId, OrgId};
 use postsync_core::outcome::{RetryAfter, SendError};
-use postsync_core::relay::Trouble;
+use postsync_core::relay::{Trouble, UpstreamId};
 use postsync_engine::ports::FetchFailure;
 use postsync_engine::{Bounds, Settings, Unheard};
 use postsync_sim::{Fact, RELAYED_MODEL, UPSTREAM_SECRET};
 
-use crate::play::{Play, URL, body};
+use crate::play::{ORG, Play, URL, body};
 
 fn passing() -> Trouble {
     Trouble::Passing { why: "it answered 503".to_owned(), retry_after: None }
@@ -275,4 +277,97 @@ fn while_the_upstream_is_down_others_are_made() {
     let id = play.submit(postsync_sim::SLOW_MODEL, Some(URL));
     play.stage.advance(1_000);
     assert_eq!(play.generation(id).status(), Status::Completed);
+}
+
+fn cancel(play: &mut Play, id: GenerationId) {
+    let (engine, org) = (play.engine(), OrgId::new(ORG));
+    let canceled = play.stage.run(1_000, async move { engine.cancel(&org, id).await }).expect("an answer");
+    assert!(canceled.is_ok(), "{canceled:?}");
+    assert_eq!(play.failed_with(id), GENERATION_CANCELED);
+}
+
+fn up(n: usize) -> UpstreamId {
+    UpstreamId::new(&format!("up-{n}")).expect("an id")
+}
+
+#[test]
+fn a_cancel_is_one_at_the_upstream_too_at_work_here_or_not() {
+    let (mut play, id) = submitted(600_000);
+    cancel(&mut play, id);
+    play.stage.run_ready();
+    assert_eq!(play.stage.upstream.cancels(), [up(1)]);
+    // Four more are watched when we come up again; the one before them waits for its turn and is on record all the same.
+    let (mut play, first) = submitted(600_000);
+    let others: Vec<_> = (0..4).map(|_| play.submit(RELAYED_MODEL, Some(URL))).collect();
+    play.stage.advance(5_000);
+    play.stage.kill();
+    play.start();
+    cancel(&mut play, first);
+    play.stage.advance(1_000);
+    assert_eq!(play.stage.upstream.cancels(), [up(1)]);
+    play.stage.advance(1_300_000);
+    assert!(others.iter().all(|id| play.generation(*id).status() == Status::Completed));
+    assert!(play.is_delivered(first));
+}
+
+#[test]
+fn what_is_being_submitted_when_it_is_canceled_is_canceled_there_once_it_is_known() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.answer_late(30_000);
+    play.stage.upstream.set_takes_ms(600_000);
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.advance(10_000);
+    cancel(&mut play, id);
+    play.stage.advance(2_000);
+    assert!(play.is_delivered(id) && play.engine().progress_percent(id).is_none(), "our end waits for nobody");
+    assert_eq!(play.stage.upstream.cancels(), []);
+    play.stage.advance(30_000);
+    assert_eq!((play.stage.upstream.cancels(), play.stage.upstream.jobs()), (vec![up(1)], 1));
+}
+
+#[test]
+fn what_the_upstream_never_had_is_not_canceled_there() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.set_takes_ms(600_000);
+    let ids: Vec<_> = (0..6).map(|_| play.submit(RELAYED_MODEL, Some(URL))).collect();
+    play.stage.advance(1_000);
+    cancel(&mut play, ids[5]);
+    let local = play.submit(postsync_sim::SLOW_MODEL, None);
+    play.stage.advance(60_000);
+    assert_eq!(play.generation(local).status(), Status::Completed);
+    assert_eq!((play.stage.upstream.cancels(), play.stage.upstream.jobs()), (vec![], 4));
+}
+
+#[test]
+fn an_upstream_without_cancel_is_asked_once_and_one_that_is_down_a_few_times() {
+    let (mut play, id) = submitted(600_000);
+    play.stage.upstream.offer_no_cancel();
+    cancel(&mut play, id);
+    play.stage.advance(300_000);
+    assert_eq!(play.stage.upstream.cancels(), [up(1)]);
+    let (mut play, id) = submitted(600_000);
+    play.stage.upstream.set_down(true);
+    cancel(&mut play, id);
+    play.stage.advance(500);
+    assert!(play.is_delivered(id));
+    play.stage.advance(300_000);
+    assert_eq!(play.stage.upstream.cancels(), vec![up(1); 4]);
+}
+
+#[test]
+fn a_stop_and_the_end_of_its_time_cancel_nothing_there() {
+    let settings = Settings { generation_timeout: Duration::from_secs(60), ..Settings::default() };
+    let mut play = Play::with(settings, Bounds::default());
+    play.stage.upstream.set_takes_ms(600_000);
+    let id = play.submit(RELAYED_MODEL, Some(URL));
+    play.stage.advance(5_000);
+    let engine = play.engine();
+    play.stage.witness.tell(&Fact::StopBegan);
+    play.stage.run(60_000, async move { engine.stop().await }).expect("a stop is bounded");
+    play.stage.witness.tell(&Fact::StopReturned);
+    play.stage.exit();
+    play.start();
+    play.stage.advance(100_000);
+    assert_eq!(play.failed_with(id), GENERATION_TIMEOUT);
+    assert_eq!(play.stage.upstream.cancels(), []);
 }

@@ -47,6 +47,16 @@ pub(super) fn seen(answer: &ExchangeAnswer, asked: Asked) -> Result<Seen, Troubl
     }
 }
 
+/// The answer to a cancel.
+pub(super) fn canceled(answer: &ExchangeAnswer) -> Result<(), Trouble> {
+    match answer.status {
+        // It has ended there: nothing goes on.
+        200..=299 | 409 => Ok(()),
+        404 | 405 | 501 => Err(Trouble::Unknown),
+        _ => Err(refused(answer, Asked::Look, object(&answer.body).as_ref())),
+    }
+}
+
 fn refused(answer: &ExchangeAnswer, asked: Asked, body: Option<&Value>) -> Trouble {
     let code = body.and_then(code);
     let message = body.and_then(message);

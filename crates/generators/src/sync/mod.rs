@@ -80,6 +80,13 @@ impl Upstream for SyncUpstream {
         let request = self.request(Method::Get, &format!("/v2/generate/{}", id.as_str()), Vec::new());
         answer::seen(&self.ask(request).await?, Asked::Look)
     }
+
+    /// Sync's cloud has no such thing; another postsync has.
+    async fn cancel(&self, id: &UpstreamId) -> Result<(), Trouble> {
+        let request =
+            self.request(Method::Post, &format!("/postsync/v1/generations/{}/cancel", id.as_str()), Vec::new());
+        answer::canceled(&self.ask(request).await?)
+    }
 }
 
 fn unanswered(error: ExchangeError) -> Trouble {

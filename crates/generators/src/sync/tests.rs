@@ -211,6 +211,28 @@ async fn answers_to_a_look() {
 }
 
 #[tokio::test]
+async fn answers_to_a_cancel() {
+    for (answer, want) in [
+        (says(200, json!({"id": "up-1", "status": "FAILED"})), "Ok"),
+        (says(409, json!({"errorCode": "generation_conflict"})), "Ok"),
+        (says(404, json!({"message": "Cannot POST", "statusCode": 404})), "Err(Unknown"),
+        (says(405, json!({})), "Err(Unknown"),
+        (says(401, json!({})), "Err(Operators"),
+        (says(503, json!({})), "Err(Passing"),
+        (says(400, json!({})), "Err(Refused"),
+        (Err(error(ExchangeFailure::Remote(SendError::ConnectRefused))), "Err(Passing"),
+    ] {
+        let (upstream, canned) = upstream(vec![answer.clone()]);
+        let got = upstream.cancel(&UpstreamId::new("up-1").unwrap()).await;
+        assert!(format!("{got:?}").starts_with(want), "{answer:?}: {got:?}");
+        let asked = canned.asked.lock().unwrap();
+        let url = "https://up.example/prefix/postsync/v1/generations/up-1/cancel";
+        assert_eq!((asked[0].method, asked[0].url.as_str()), (Method::Post, url));
+        assert_eq!(header(&asked[0], "x-api-key"), "key-1");
+    }
+}
+
+#[tokio::test]
 async fn retry_after_is_passed_on() {
     let answer = ExchangeAnswer { status: 429, retry_after: Some(RetryAfter::Ms(7_000)), body: Bytes::new() };
     let (upstream, _) = upstream(vec![Ok(answer)]);

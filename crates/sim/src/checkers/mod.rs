@@ -11,6 +11,7 @@ mod feeds;
 mod levels;
 mod owners;
 mod posts;
+mod relays;
 mod replays;
 mod schedule;
 mod secrets;
@@ -113,6 +114,8 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<feeds::FeedIsWhole>::default(),
         Box::<feeds::FeedsAreTold>::default(),
         Box::<feeds::CursorsNeverFall>::default(),
+        Box::<relays::HandedOnOnce>::default(),
+        Box::<relays::RelaysAreWatched>::default(),
     ]
 }
 

@@ -10,7 +10,7 @@ pub use generators::{Pace, SimGenerator, Work, WorkResult};
 pub use media::{DRIPPING_HOST, SimFetch, SimMedia, SimProber, SimSpeech};
 pub use receivers::{Mood, Receivers, Reply};
 pub use store::FaultyStore;
-pub use upstream::SimUpstream;
+pub use upstream::{SimUpstream, UpstreamMood};
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
