@@ -13,6 +13,7 @@ use crate::hold::HoldChange;
 use crate::idempotency::IdempotencyChange;
 use crate::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId};
 use crate::parking::{Lane, ParkReason};
+use crate::project::ProjectChange;
 use crate::relay::RelayChange;
 use crate::replay::Replay;
 use crate::rotation::{Places, Signing};
@@ -176,6 +177,8 @@ pub enum Change {
     AddAsset(Box<Asset>),
     /// Something happened to an asset.
     Asset(AssetChange),
+    /// Something happened to a project.
+    Project(ProjectChange),
     /// Deliveries go with their attempts, and each event with the last of its deliveries: their retention is over.
     /// Fence: all of them have ended.
     ForgetDeliveries(Vec<DeliveryId>),

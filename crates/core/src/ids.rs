@@ -109,6 +109,11 @@ uuid_id!(
     AssetId
 );
 uuid_id!(
+    /// Assets that are kept together under a name.
+    ProjectId
+);
+
+uuid_id!(
     /// One stored media file: the name under which the media store keeps its bytes.
     MediaId
 );

@@ -36,6 +36,7 @@ pub mod outcome;
 pub mod parking;
 pub mod plan;
 pub mod price;
+pub mod project;
 pub mod relay;
 pub mod replay;
 pub mod retention;

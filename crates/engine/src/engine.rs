@@ -91,7 +91,7 @@ pub enum StartError {
 
 /// A running engine.
 pub struct Engine {
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
 }
 
 impl Engine {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use postsync_core::change::Change;
 use postsync_core::ids::{
-    AssetId, BatchId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, KeyId, MediaId, ReplayId, SecretId,
+    AssetId, BatchId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, KeyId, MediaId, ProjectId, ReplayId,
+    SecretId,
 };
 use postsync_core::model::Route;
 use postsync_core::space::Shortage;
@@ -147,6 +148,10 @@ impl World {
 
     pub(crate) fn new_asset_id(&self) -> AssetId {
         AssetId::new(self.now(), self.random())
+    }
+
+    pub(crate) fn new_project_id(&self) -> ProjectId {
+        ProjectId::new(self.now(), self.random())
     }
 
     pub(crate) fn new_media_id(&self) -> MediaId {

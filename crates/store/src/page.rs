@@ -1,4 +1,6 @@
 //! Where a page of generations or events ends, for both stores: the same place, so that one suite holds both.
+use std::convert::Infallible;
+
 use postsync_core::asset::{Asset, search_key};
 use postsync_core::attempt::Attempt;
 use postsync_core::audit::AuditEntry;
@@ -70,6 +72,19 @@ pub(crate) fn cut_feed<E>(
     bytes_max: usize,
 ) -> Result<Vec<FedEvent>, E> {
     cut_by(rows, usize::MAX, bytes_max, |row| row.event.body.len())
+}
+
+/// The page of assets that are few enough to be sorted here, and how many there are over all pages.
+pub(crate) fn page_of_few_assets(assets: Vec<Asset>, query: &AssetQuery) -> (AssetPage, u64) {
+    let order = query.order;
+    let mut found = assets;
+    found.retain(|asset| query.kinds.is_empty() || query.kinds.contains(&asset.kind));
+    let count = found.len() as u64;
+    found.sort_by(|a, b| order.compare(&a.place(order.by), &b.place(order.by)));
+    let behind =
+        |asset: &Asset| query.after.as_ref().is_none_or(|after| order.compare(&asset.place(order.by), after).is_gt());
+    let Ok(page) = cut_assets(found.into_iter().filter(behind).map(Ok::<_, Infallible>), query);
+    (page, count)
 }
 
 /// The same of assets that come in their order: as many as are wanted, or as many as one page may look at.

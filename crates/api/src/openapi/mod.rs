@@ -16,6 +16,7 @@ use examples::Examples;
     tags(
         (name = "generations", description = "Lip-sync jobs, as in Sync's v2 API"),
         (name = "assets", description = "Uploaded files and registered URLs"),
+        (name = "projects", description = "Names under which assets are kept together"),
         (name = "batches", description = "Many lip-sync jobs with one request"),
         (name = "costs", description = "What a generation will cost"),
         (name = "models", description = "What can be asked for"),

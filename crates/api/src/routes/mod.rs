@@ -54,6 +54,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(v2::assets::upload::put_asset_upload))
         .routes(routes!(v2::assets::file::get_asset_file))
         .routes(routes!(v2::assets::file::get_asset_thumbnail))
+        .merge(v2::projects::routes())
         .routes(routes!(v2::costs::analyze_cost))
         .routes(routes!(v2::costs::estimate_cost))
         .routes(routes!(v2::costs::estimate_cost_by_create_path))

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use postsync_core::error_code::{self, ErrorCode};
-use postsync_core::ids::{AssetId, BatchId, DeliveryId, EndpointId, GenerationId, KeyId, ReplayId};
+use postsync_core::ids::{AssetId, BatchId, DeliveryId, EndpointId, GenerationId, KeyId, ProjectId, ReplayId};
 
 use crate::error::ApiError;
 
@@ -26,6 +26,10 @@ impl Named for AssetId {
 
 impl Named for BatchId {
     const UNKNOWN: ErrorCode = error_code::BATCH_NOT_FOUND;
+}
+
+impl Named for ProjectId {
+    const UNKNOWN: ErrorCode = error_code::PROJECT_NOT_FOUND;
 }
 
 impl Named for DeliveryId {

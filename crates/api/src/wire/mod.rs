@@ -11,6 +11,7 @@ mod endpoint;
 mod event;
 mod generation;
 mod key;
+mod project;
 mod replay;
 mod secret;
 mod voice;
@@ -31,6 +32,7 @@ pub use generation::{
     ModelInfo, Readiness, UnauthorizedBody,
 };
 pub use key::{CreateKey, KeyItem, KeyPage, NewKey};
+pub use project::{AttachAssets, CreateProject, ProjectBody, ProjectPageBody, UpdateProject};
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody, WebhookSecret};
 pub use voice::{CreateSpeech, SpeechBody, VoiceBody};

@@ -117,6 +117,7 @@ impl Owned {
         })
         .await;
         let asset = post("/v2/assets", json!({"url": "https://media.example.com/mine.mp4", "type": "VIDEO"})).await;
+        let project = post("/v2/projects", json!({"name": "mine"})).await;
         let row = |id: &str| json!({"request_id": id, "endpoint": "/v2/generate", "payload": self::body("sync-3")});
         let batch = post("/v2/batch", json!({"rows": [row("a"), row("b")]})).await;
         app.until(|| async {
@@ -126,6 +127,7 @@ impl Owned {
         .await;
         let ids = BTreeMap::from([
             ("/v2/assets/", asset),
+            ("/v2/projects/", project),
             ("/v2/batch/", batch.clone()),
             ("/v2/batches/", batch),
             ("/v2/generate/", generation.clone()),
@@ -148,7 +150,8 @@ impl Owned {
         let id =
             self.ids.get(before).unwrap_or_else(|| panic!("{operation:?}: list what has such an id in Owned::make"));
         let (_, after) = after.split_once('}').unwrap();
-        Some(format!("{before}{id}{after}"))
+        // What stands further behind belongs to it.
+        Some(nowhere(&format!("{before}{id}{after}")))
     }
 
     fn is_told_in(&self, answer: &Answer) -> bool {

@@ -110,6 +110,8 @@ codes! {
         "The id has a form that this operation does not take.", "Use the UUID that the create answered with.";
     PROJECT_NOT_FOUND = "project_not_found", 404,
         "The project does not exist.", "Check the project's id.";
+    PROJECT_CONFLICT = "project_conflict", 409,
+        "The project can't be made or filled like this.", "Do what the message says, then send the request again.";
     ASSET_NOT_FOUND = "asset_not_found", 404,
         "The asset does not exist.", "Check the id; assets of other organizations are not visible.";
     ASSET_FORBIDDEN = "asset_forbidden", 403,

@@ -12,6 +12,7 @@ mod holds;
 mod idempotency;
 mod media;
 mod prober;
+mod projects;
 mod records;
 mod relays;
 mod replays;
@@ -33,6 +34,7 @@ pub use holds::HoldStore;
 pub use idempotency::IdempotencyStore;
 pub use media::{MediaError, MediaKind, MediaStore, Resolved};
 pub use prober::{Contents, ProbeError, Prober};
+pub use projects::ProjectStore;
 pub use records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryFilter, DeliveryQuery,
     DeliveryRecord, DueCursor, DueDelivery, FedEvent, FeedFrom, FeedPage, FeedQuery, GenerationOrder, GenerationQuery,

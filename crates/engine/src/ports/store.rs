@@ -22,6 +22,7 @@ use super::batches::BatchStore;
 use super::counts::CountStore;
 use super::holds::HoldStore;
 use super::idempotency::IdempotencyStore;
+use super::projects::ProjectStore;
 use super::records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
     DueDelivery, FeedPage, FeedQuery, GenerationQuery,
@@ -77,6 +78,7 @@ pub trait Store:
     + CountStore
     + HoldStore
     + IdempotencyStore
+    + ProjectStore
     + RelayStore
     + TurnStore
     + UsageStore

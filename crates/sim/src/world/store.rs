@@ -23,9 +23,11 @@ use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::{Generation, Status};
 use postsync_core::ids::{
-    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ReplayId,
+    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ProjectId,
+    ReplayId,
 };
 use postsync_core::parking::Lane;
+use postsync_core::project::{Project, ProjectPlace};
 use postsync_core::relay::Relay;
 use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
@@ -33,8 +35,8 @@ use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
     BatchQuery, BatchStore, Clock as _, CountStore, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
-    FeedQuery, GenerationQuery, ProbeLane, RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store, StoreError,
-    TurnPage, TurnQuery, TurnStore,
+    FeedQuery, GenerationQuery, ProbeLane, ProjectStore, RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store,
+    StoreError, TurnPage, TurnQuery, TurnStore,
 };
 
 use super::Yield;
@@ -242,6 +244,12 @@ reads_of! { AssetStore:
     asset_of_any(id: AssetId) -> Option<Asset>;
     count_assets(org: &OrgId, kinds: Vec<AssetKind>) -> u64;
     assets_to_probe(lane: ProbeLane, limit: usize) -> Vec<Asset>;
+}
+
+reads_of! { ProjectStore:
+    project(org: &OrgId, id: ProjectId) -> Option<Project>;
+    projects(org: &OrgId, after: Option<ProjectPlace>, limit: usize) -> Vec<Project>;
+    project_assets(id: ProjectId, query: AssetQuery) -> (AssetPage, u64);
 }
 
 reads_of! { CountStore:

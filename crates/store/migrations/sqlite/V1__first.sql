@@ -377,6 +377,44 @@ CREATE TABLE assets_removed (
     id BLOB NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
+-- Names under which some of an organization's assets are kept together. Clients may bring their own ids.
+CREATE TABLE projects (
+    org        TEXT NOT NULL,
+    id         BLOB NOT NULL,
+    name       TEXT NOT NULL,
+    visibility TEXT NOT NULL,           -- USER, ORGANIZATION
+    mode       TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    assets     INTEGER NOT NULL,        -- how many are in it
+    PRIMARY KEY (org, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX projects_by_time ON projects (org, created_at, id);
+CREATE TABLE project_assets (
+    org     TEXT NOT NULL,
+    project BLOB NOT NULL,
+    asset   BLOB NOT NULL,
+    PRIMARY KEY (org, project, asset)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX project_assets_by_asset ON project_assets (asset);
+CREATE TRIGGER project_assets_come AFTER INSERT ON project_assets
+BEGIN
+    UPDATE projects SET assets = assets + 1 WHERE org = new.org AND id = new.project;
+END;
+CREATE TRIGGER project_assets_go AFTER DELETE ON project_assets
+BEGIN
+    UPDATE projects SET assets = assets - 1 WHERE org = old.org AND id = old.project;
+END;
+CREATE TRIGGER projects_go AFTER DELETE ON projects
+BEGIN
+    DELETE FROM project_assets WHERE org = old.org AND project = old.id;
+END;
+-- Whoever removes an asset, and whyever.
+CREATE TRIGGER assets_leave_their_projects AFTER DELETE ON assets
+BEGIN
+    DELETE FROM project_assets WHERE asset = old.id;
+END;
+
 -- How many each organization has: a count must not read a million rows.
 CREATE TABLE asset_counts (
     org   TEXT NOT NULL,

@@ -112,6 +112,7 @@ impl Tables {
                 return Err(Refusal::Stale);
             }
             self.assets.remove(id);
+            self.detach_everywhere(*id);
         }
         Ok(())
     }

@@ -89,6 +89,7 @@ impl Tables {
     fn remove_asset(&mut self, org: &OrgId, id: AssetId, from: AssetId) -> Result<(), Refusal> {
         self.assets.get(&id).filter(|asset| asset.org == *org).ok_or(Refusal::Stale)?;
         self.assets.remove(&id);
+        self.detach_everywhere(id);
         let old: Vec<AssetId> = self.removed_assets.range(..from).map(|(id, ())| *id).collect();
         for id in old {
             self.removed_assets.remove(&id);

@@ -14,6 +14,7 @@ mod counts;
 mod endpoints;
 mod feed;
 mod idempotency;
+mod projects;
 mod read;
 mod relays;
 mod replays;

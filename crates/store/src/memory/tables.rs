@@ -15,9 +15,11 @@ use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, State};
 use postsync_core::idempotency::{IdempotencyKey, UsedKey};
 use postsync_core::ids::{
-    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId, SecretId,
+    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ProjectId, ReplayId,
+    SecretId,
 };
 use postsync_core::parking::Lane;
+use postsync_core::project::Project;
 use postsync_core::relay::Relay;
 use postsync_core::replay::Replay;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
@@ -56,6 +58,8 @@ pub(super) struct Tables {
     pub(super) assets: Table<AssetId, Asset>,
     /// Those that were removed while their upload URL works.
     pub(super) removed_assets: Table<AssetId, ()>,
+    pub(super) projects: Table<(OrgId, ProjectId), Project>,
+    pub(super) project_assets: Table<(OrgId, ProjectId, AssetId), ()>,
     pub(super) organizations: Table<OrgId, Organization>,
     pub(super) keys: Table<KeyId, ApiKey>,
     pub(super) signing: Table<SecretOwner, Signing>,
@@ -88,6 +92,8 @@ macro_rules! each {
         $tables.endpoints.$method();
         $tables.assets.$method();
         $tables.removed_assets.$method();
+        $tables.projects.$method();
+        $tables.project_assets.$method();
         $tables.organizations.$method();
         $tables.keys.$method();
         $tables.signing.$method();
@@ -161,6 +167,7 @@ impl Tables {
             Change::RemoveEndpoint { org, id } => self.remove_endpoint(org, id),
             Change::AddAsset(asset) => self.add_asset(*asset),
             Change::Asset(change) => self.asset_change(change),
+            Change::Project(change) => self.change_project(change),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(&ids),
             Change::ForgetEvents(ids) => self.forget_events(&ids),
             Change::ForgetAssets(ids) => self.forget_assets(&ids),

@@ -22,6 +22,7 @@ mod failure;
 mod idempotency;
 mod owner;
 mod port;
+mod projects;
 mod read;
 mod readers;
 mod rekey;

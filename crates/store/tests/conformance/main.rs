@@ -17,6 +17,7 @@ mod idempotency;
 mod lists;
 mod model;
 mod parked;
+mod projects;
 mod relays;
 mod replays;
 mod secrets;
@@ -84,6 +85,8 @@ suite! {
     endpoints: an_endpoint_reads_back_whole_and_only_to_its_own, a_url_is_registered_once_in_an_organization,
         endpoints_on_record_are_those_of_deliveries,
         a_change_is_fenced_by_its_version, a_removed_endpoint_takes_its_secrets_along;
+    projects: a_project_reads_back_whole_and_only_to_its_own, projects_are_listed_newest_first_and_bounded,
+        assets_come_into_a_project_and_leave, a_project_has_so_many_assets_and_shows_them_in_any_order;
     relays: a_relay_is_begun_once_and_taken_once, only_who_is_at_work_writes_of_a_relay;
     replays: a_replay_reads_back_whole, the_place_of_a_walk_is_its_fence, a_walk_finds_what_its_filter_means,
         a_walk_goes_on_where_it_stopped, what_was_replayed_is_remembered, a_replays_delivery_is_one_like_any_other,

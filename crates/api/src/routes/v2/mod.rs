@@ -9,6 +9,7 @@ pub(super) mod generate;
 pub(super) mod generations;
 pub(super) mod models;
 pub(super) mod own_assets;
+pub(super) mod projects;
 mod range;
 pub(super) mod result;
 mod serve;

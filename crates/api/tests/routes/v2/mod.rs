@@ -6,6 +6,7 @@ mod errors;
 mod generate;
 mod generations;
 mod models;
+mod projects;
 mod result;
 mod usage;
 mod voices;

@@ -14,6 +14,7 @@ mod generations;
 pub(super) mod holds;
 pub(super) mod idempotency;
 mod parking;
+pub(super) mod projects;
 mod relays;
 mod replays;
 mod secrets;
@@ -116,6 +117,7 @@ impl<'c> Unit<'c> {
             Change::RemoveEndpoint { org, id } => self.remove_endpoint(org, id),
             Change::AddAsset(asset) => self.add_asset(asset),
             Change::Asset(change) => self.asset_change(change),
+            Change::Project(change) => self.change_project(change),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(ids),
             Change::ForgetEvents(ids) => self.forget_events(ids),
             Change::ForgetReplays { before, limit } => self.forget_replays(*before, *limit),

@@ -25,6 +25,8 @@ macro_rules! asset_columns {
     };
 }
 
+pub(super) use asset_columns;
+
 const ASSET: &str = concat!("SELECT ", asset_columns!(), " FROM assets WHERE id = ?1 AND org = ?2");
 
 const ASSET_OF_ANY: &str = concat!("SELECT ", asset_columns!(), " FROM assets WHERE id = ?1");
@@ -117,7 +119,7 @@ pub(super) const STATEMENTS: &[&str] = &[
 
 /// Below and above every id, as in the lists of generations; the last is also above every number and every text.
 const BELOW_ALL: &[u8] = &[];
-const ABOVE_ALL: &[u8] = &[0xFF; 17];
+pub(super) const ABOVE_ALL: &[u8] = &[0xFF; 17];
 
 pub(in crate::sqlite) fn one(conn: &Connection, org: &OrgId, id: AssetId) -> Result<Option<Asset>> {
     conn.prepare_cached(ASSET)?.query_row(params![id.0.as_bytes(), org.as_str()], asset).optional()
@@ -217,7 +219,7 @@ impl<I: Iterator<Item = Result<Asset>>> Merged<I> {
     }
 }
 
-fn asset(row: &Row<'_>) -> Result<Asset> {
+pub(super) fn asset(row: &Row<'_>) -> Result<Asset> {
     let media = |column| -> Result<Option<MediaId>> {
         Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(|bytes| MediaId(Uuid::from_bytes(bytes))))
     };

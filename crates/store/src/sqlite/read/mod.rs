@@ -11,6 +11,7 @@ pub(super) mod feed;
 pub(super) mod generations;
 pub(super) mod holds;
 pub(super) mod idempotency;
+pub(super) mod projects;
 pub(super) mod replays;
 mod rows;
 pub(super) mod secrets;
@@ -39,6 +40,7 @@ mod tests {
     use super::*;
     use crate::sqlite::apply::{
         assets as asset_changes, audit as auditing, forget, holds as holding, idempotency as used,
+        projects as project_changes,
     };
     use crate::sqlite::{connect, setup};
 
@@ -65,6 +67,8 @@ mod tests {
             holding::STATEMENTS,
             idempotency::STATEMENTS,
             used::STATEMENTS,
+            projects::STATEMENTS,
+            project_changes::STATEMENTS,
             replays::STATEMENTS,
             secrets::STATEMENTS,
             turns::STATEMENTS,

@@ -3,6 +3,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postsync_core::asset::{AssetKind, AssetOrder, AssetPlace, search_key};
+use postsync_core::ids::ProjectId;
 use postsync_core::limits::ASSET_NAME_CHARS_MAX;
 use postsync_engine::ports::AssetQuery;
 
@@ -47,20 +48,24 @@ pub(crate) async fn list_assets(
     let limit = query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
     let (order, kinds) = (order(&query)?, kinds(&query)?);
     let (search, after) = (search(&query)?, cursor(&query, order)?);
-    let in_a_project = query.one("projectId")?.is_some();
-    // To the store an empty list means any; to a client that named none it means none.
-    if in_a_project || kinds.as_ref().is_some_and(Vec::is_empty) {
+    let project = query.one("projectId")?.map(str::parse::<ProjectId>);
+    // To the store an empty list means any; to a client that named none it means none. What is no id is no project.
+    if matches!(project, Some(Err(_))) || kinds.as_ref().is_some_and(Vec::is_empty) {
         let none = AssetPageBody { items: Vec::new(), next_cursor: None, total_count: Some(0) };
         return Ok(json::answer(StatusCode::OK, json::text(&none)));
     }
-    let kinds = kinds.unwrap_or_default();
-    let store = state.engine.store();
-    let total_count = match search {
-        Some(_) => None,
-        None => Some(store.count_assets(&org, kinds.clone()).await?),
-    };
+    let is_searched = search.is_some();
+    let query = AssetQuery { org, kinds: kinds.unwrap_or_default(), search, order, after, limit };
     let room = state.room.for_a_list().await?;
-    let page = store.assets(AssetQuery { org, kinds, search, order, after, limit }).await?;
+    let store = state.engine.store();
+    let (page, count) = match project {
+        Some(Ok(project)) => store.project_assets(project, query).await?,
+        _ => {
+            let count = store.count_assets(&query.org, query.kinds.clone()).await?;
+            (store.assets(query).await?, count)
+        }
+    };
+    let total_count = (!is_searched).then_some(count);
     let items = page.items.iter().map(|asset| shown(&state, asset)).collect();
     let body = AssetPageBody { items, next_cursor: page.next.map(|next| next.to_string()), total_count };
     Ok(json::answer(StatusCode::OK, room.hold(json::text(&body))))

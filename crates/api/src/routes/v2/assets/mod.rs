@@ -3,7 +3,7 @@ pub(crate) mod count;
 pub(crate) mod file;
 pub(crate) mod list;
 pub(crate) mod one;
-mod read;
+pub(super) mod read;
 pub(crate) mod register;
 pub(crate) mod upload;
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::error::ApiError;
 
 /// A member that may be left out or null.
-fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ApiError> {
+pub(in crate::routes::v2) fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ApiError> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -20,7 +20,7 @@ pub(super) fn needed<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&
 }
 
 /// A name for people: what would break a line or a list is refused.
-pub(super) fn name(fields: &Map<String, Value>, field: &str) -> Result<Option<String>, ApiError> {
+pub(in crate::routes::v2) fn name(fields: &Map<String, Value>, field: &str) -> Result<Option<String>, ApiError> {
     let Some(name) = text(fields, field)? else { return Ok(None) };
     let fits = (1..=ASSET_NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if fits {
@@ -30,7 +30,7 @@ pub(super) fn name(fields: &Map<String, Value>, field: &str) -> Result<Option<St
     Err(ApiError::invalid(field, message))
 }
 
-pub(super) fn visibility(fields: &Map<String, Value>) -> Result<Option<Visibility>, ApiError> {
+pub(in crate::routes::v2) fn visibility(fields: &Map<String, Value>) -> Result<Option<Visibility>, ApiError> {
     let wrong = || ApiError::invalid("visibility", "visibility must be USER or ORGANIZATION");
     text(fields, "visibility")?.map(|text| Visibility::parse(text).ok_or_else(wrong)).transpose()
 }
