@@ -28,7 +28,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
     path = "/postsync/v1/generations/{id}/cancel",
     operation_id = "cancelGeneration",
     tag = "generations",
-    params(("id" = String, Path, description = "The generation's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The generation's id")),
     responses(
         (status = 200, description = "The generation, FAILED", body = GenerationBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),

@@ -18,10 +18,10 @@ use crate::wire::{ErrorBody, UnauthorizedBody};
     operation_id = "countAssets",
     tag = "assets",
     params(
-        ("types" = Option<String>, Query, description = "AUDIO, VIDEO, IMAGE: a JSON array, repeated, or a comma list", example = "VIDEO,AUDIO"),
+        ("types" = Option<String>, Query, description = "AUDIO, VIDEO, IMAGE: a JSON array, repeated, or a comma list"),
     ),
     responses(
-        (status = 200, description = "How many the organization has", body = u64, content_type = "application/json", example = 12),
+        (status = 200, description = "How many the organization has", body = u64, content_type = "application/json"),
         (status = 400, description = "A parameter is not valid", body = ErrorBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),

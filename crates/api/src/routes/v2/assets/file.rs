@@ -22,8 +22,8 @@ use crate::wire::ErrorBody;
     tag = "assets",
     security(()),
     params(
-        ("id" = String, Path, description = "The asset's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab"),
-        ("token" = String, Query, description = "As it stands in the asset's url", example = "a2b1466a-8795-478b-9ef2-47b5fdaf7d68"),
+        ("id" = String, Path, description = "The asset's id"),
+        ("token" = String, Query, description = "As it stands in the asset's url"),
     ),
     responses(
         (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
@@ -56,8 +56,8 @@ pub(crate) async fn get_asset_file(
     tag = "assets",
     security(()),
     params(
-        ("id" = String, Path, description = "The asset's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab"),
-        ("token" = String, Query, description = "As it stands in the asset's thumbnailUrl", example = "a2b1466a-8795-478b-9ef2-47b5fdaf7d68"),
+        ("id" = String, Path, description = "The asset's id"),
+        ("token" = String, Query, description = "As it stands in the asset's thumbnailUrl"),
     ),
     responses(
         (status = 200, description = "The picture", body = Vec<u8>, content_type = "image/jpeg"),

@@ -26,11 +26,11 @@ const LIMIT_MAX: usize = 100;
     operation_id = "listAssets",
     tag = "assets",
     params(
-        ("limit" = Option<u32>, Query, description = "1 to 100, default 10", minimum = 1, maximum = 100, example = 10),
+        ("limit" = Option<u32>, Query, description = "1 to 100, default 10", minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query, description = "nextCursor of the page before, with the same sortBy"),
-        ("searchQuery" = Option<String>, Query, description = "Part of the name, whatever its case", example = "interview"),
-        ("sortBy" = Option<String>, Query, description = "nameAsc, nameDesc, dateAsc, dateDesc (default), durationAsc, durationDesc, sizeAsc, sizeDesc, kindAsc, kindDesc", example = "dateDesc"),
-        ("types" = Option<String>, Query, description = "AUDIO, VIDEO, IMAGE: a JSON array, repeated, or a comma list", example = "VIDEO,AUDIO"),
+        ("searchQuery" = Option<String>, Query, description = "Part of the name, whatever its case"),
+        ("sortBy" = Option<String>, Query, description = "nameAsc, nameDesc, dateAsc, dateDesc (default), durationAsc, durationDesc, sizeAsc, sizeDesc, kindAsc, kindDesc"),
+        ("types" = Option<String>, Query, description = "AUDIO, VIDEO, IMAGE: a JSON array, repeated, or a comma list"),
         ("projectId" = Option<String>, Query, description = "Assets of that project; of an unknown project there are none"),
     ),
     responses(

@@ -21,7 +21,7 @@ use crate::wire::{AssetBody, ErrorBody, UnauthorizedBody, UpdateAsset};
     path = "/v2/assets/{id}",
     operation_id = "getAsset",
     tag = "assets",
-    params(("id" = String, Path, description = "The asset's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The asset's id")),
     responses(
         (status = 200, description = "The asset", body = AssetBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
@@ -43,7 +43,7 @@ pub(crate) async fn get_asset(
     path = "/v2/assets/{id}",
     operation_id = "updateAsset",
     tag = "assets",
-    params(("id" = String, Path, description = "The asset's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The asset's id")),
     request_body = UpdateAsset,
     responses(
         (status = 200, description = "The asset as it is now", body = AssetBody),
@@ -77,7 +77,7 @@ pub(crate) async fn update_asset(
     path = "/v2/assets/{id}",
     operation_id = "deleteAsset",
     tag = "assets",
-    params(("id" = String, Path, description = "The asset's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The asset's id")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
@@ -102,9 +102,9 @@ pub(crate) async fn delete_asset(
     path = "/v2/assets/{id}/download",
     operation_id = "getAssetDownload",
     tag = "assets",
-    params(("id" = String, Path, description = "The asset's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The asset's id")),
     responses(
-        (status = 200, description = "The URL", body = String, content_type = "text/plain", example = "https://lips.example.com/v2/assets/018f2f6e-6d3a-7b6a-8c6e-0123456789ab/file?token=a2b1466a-8795-478b-9ef2-47b5fdaf7d68"),
+        (status = 200, description = "The URL", body = String, content_type = "text/plain"),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
         (status = 404, description = "No such asset", body = ErrorBody),

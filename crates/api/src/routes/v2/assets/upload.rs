@@ -99,7 +99,7 @@ fn size(fields: &Map<String, Value>, bytes_max: u64) -> Result<u64, ApiError> {
     tag = "assets",
     security(()),
     params(
-        ("id" = String, Path, description = "The asset's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab"),
+        ("id" = String, Path, description = "The asset's id"),
         ("grant" = String, Query, description = "As it stands in uploadUrl"),
         ("signature" = String, Query, description = "As it stands in uploadUrl"),
     ),

@@ -22,11 +22,11 @@ const PLAYGROUND: &str = "playground";
     operation_id = "countGenerations",
     tag = "generations",
     params(
-        ("status" = Option<String>, Query, description = "One or more statuses: a JSON array, repeated, or a comma list", example = "COMPLETED,FAILED"),
-        ("type" = Option<String>, Query, description = "api or playground; here all are api", example = "api"),
+        ("status" = Option<String>, Query, description = "One or more statuses: a JSON array, repeated, or a comma list"),
+        ("type" = Option<String>, Query, description = "api or playground; here all are api"),
         ("source" = Option<String>, Query, description = "Taken, and without effect: a generation has no other source here"),
         ("generationSource" = Option<String>, Query, description = "The same"),
-        ("currentUserOnly" = Option<bool>, Query, description = "Taken, and without effect: a key is not a user", example = false),
+        ("currentUserOnly" = Option<bool>, Query, description = "Taken, and without effect: a key is not a user"),
     ),
     responses(
         (status = 200, description = "How many", body = GenerationCount),

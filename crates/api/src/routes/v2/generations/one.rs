@@ -20,9 +20,9 @@ use crate::wire::{ErrorBody, UnauthorizedBody};
     path = "/v2/generations/{id}/download",
     operation_id = "getGenerationDownload",
     tag = "generations",
-    params(("id" = String, Path, description = "The generation's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The generation's id")),
     responses(
-        (status = 200, description = "The URL", body = String, content_type = "text/plain", example = "https://lips.example.com/v2/generations/018f2f6e-6d3a-7b6a-8c6e-0123456789ab/result?token=a2b1466a-8795-478b-9ef2-47b5fdaf7d68"),
+        (status = 200, description = "The URL", body = String, content_type = "text/plain"),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
         (status = 404, description = "No such generation", body = ErrorBody),
@@ -50,7 +50,7 @@ pub(crate) async fn get_generation_download(
     path = "/v2/generations/{id}",
     operation_id = "deleteGeneration",
     tag = "generations",
-    params(("id" = String, Path, description = "The generation's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The generation's id")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
@@ -73,7 +73,7 @@ pub(crate) async fn delete_generation(
     path = "/v2/generate/{id}",
     operation_id = "deleteGenerationByReadPath",
     tag = "generations",
-    params(("id" = String, Path, description = "The generation's id", example = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab")),
+    params(("id" = String, Path, description = "The generation's id")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
