@@ -40,6 +40,8 @@ pub struct AccountLimits {
     pub concurrency: Option<u32>,
     /// Batches that have not ended, at once.
     pub batch_concurrency: Option<u32>,
+    /// Whether it may have batches at all.
+    pub batches: bool,
 }
 
 impl From<Allowance> for AccountLimits {
@@ -50,6 +52,7 @@ impl From<Allowance> for AccountLimits {
             requests_per_minute: figure(allowance.requests_per_minute),
             concurrency: figure(allowance.concurrency),
             batch_concurrency: figure(allowance.batch_concurrency),
+            batches: !allowance.refuses_batches,
         }
     }
 }

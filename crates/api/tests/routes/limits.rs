@@ -4,7 +4,11 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Method, Request};
 use postsync_api::Peer;
+use postsync_core::access::{AccessChange, OrgLimits};
+use postsync_core::change::Change;
+use postsync_core::ids::OrgId;
 use postsync_core::plan::Allowance;
+use postsync_engine::ports::{Applied, Store as _};
 use serde_json::json;
 
 use crate::harness::{ADMIN, Answer, App, CREATOR, Form, Made, READER, STRANGER, body, request};
@@ -139,6 +143,34 @@ async fn a_key_that_may_not_ask_can_not_ask_without_end() {
     let statuses = [403, 403, 429];
     for status in statuses {
         assert_eq!(app.post("/v2/batch", READER, "{}").await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_is_changed_beside_the_server_counts_within_a_second() {
+    let app = App::start().await;
+    let open = app.created("lipsync-2").await;
+    let set = async |was: Option<&str>, now: Option<&str>| {
+        let limits = |plan: Option<&str>| OrgLimits { plan: plan.map(str::to_owned), concurrency: None };
+        let change = AccessChange::Limit { org: OrgId::new("default"), was: limits(was), now: limits(now) };
+        assert_eq!(app.store.apply(vec![Change::Access(change)]).await, Ok(Applied::Done));
+        app.clock.advance(Duration::from_secs(1));
+    };
+    set(None, Some("free")).await;
+    let account = app.get("/v2/account").await.json();
+    assert_eq!((&account["plan"], &account["limits"]["concurrency"]), (&json!("free"), &json!(1)));
+    assert_eq!(
+        app.create(&body("lipsync-2")).await.refusal(),
+        "429 concurrency_limit_reached -",
+        "what is open counts"
+    );
+    set(Some("free"), Some("creator")).await;
+    assert_eq!(app.create(&body("lipsync-2")).await.status, 201);
+    app.made.finish_one();
+    app.ended(&open).await;
+    set(Some("creator"), None).await;
+    for _ in 0..4 {
+        assert_eq!(app.create(&body("lipsync-2")).await.status, 201);
     }
 }
 

@@ -76,7 +76,7 @@ async fn what_has_ended_is_listed_with_its_cost() {
 #[tokio::test]
 async fn an_account_shows_its_limits() {
     let app = App::start().await;
-    let limits = |requests: Option<u32>, at_once: Option<u32>| json!({"generatePerMinute": null, "requestsPerMinute": requests, "concurrency": at_once, "batchConcurrency": null});
+    let limits = |requests: Option<u32>, at_once: Option<u32>| json!({"generatePerMinute": null, "requestsPerMinute": requests, "concurrency": at_once, "batchConcurrency": null, "batches": true});
     let account = |limits: Value| {
         let organization = json!({"id": "default", "name": "default"});
         json!({"organization": organization, "plan": null, "limits": limits, "balance": null, "credentialType": "api_key"})
