@@ -1,7 +1,7 @@
 //! Where a page of generations or events ends, for both stores: the same place, so that one suite holds both.
 use std::convert::Infallible;
 
-use postsync_core::asset::{Asset, search_key};
+use postsync_core::asset::{Asset, AssetPlace, SortBy, search_key};
 use postsync_core::attempt::Attempt;
 use postsync_core::audit::AuditEntry;
 use postsync_core::event::Event;
@@ -83,25 +83,47 @@ pub(crate) fn page_of_few_assets(assets: Vec<Asset>, query: &AssetQuery) -> (Ass
     found.sort_by(|a, b| order.compare(&a.place(order.by), &b.place(order.by)));
     let behind =
         |asset: &Asset| query.after.as_ref().is_none_or(|after| order.compare(&asset.place(order.by), after).is_gt());
-    let Ok(page) = cut_assets(found.into_iter().filter(behind).map(Ok::<_, Infallible>), query);
-    (page, count)
+    let Ok((items, next)) = cut_assets(found.into_iter().filter(behind).map(Ok::<_, Infallible>), query);
+    (AssetPage { items, next }, count)
 }
 
-/// The same of assets that come in their order: as many as are wanted, or as many as one page may look at.
-pub(crate) fn cut_assets<E>(rows: impl Iterator<Item = Result<Asset, E>>, query: &AssetQuery) -> Result<AssetPage, E> {
-    let wanted = |asset: &Asset| query.search.as_ref().is_none_or(|text| search_key(&asset.name).contains(text));
+/// What a list looks at of an asset.
+pub(crate) trait Listed {
+    /// Where it stands.
+    fn place(&self, by: SortBy) -> AssetPlace;
+
+    /// Whether its name has that in it, which is written as it is searched.
+    fn is_called(&self, text: &str) -> bool;
+}
+
+impl Listed for Asset {
+    fn place(&self, by: SortBy) -> AssetPlace {
+        Self::place(self, by)
+    }
+
+    fn is_called(&self, text: &str) -> bool {
+        search_key(&self.name).contains(text)
+    }
+}
+
+/// The same of assets that come in their order: as many as are wanted, or as many as one page may look at. Gives them with the place
+/// that the next page begins behind.
+pub(crate) fn cut_assets<T: Listed, E>(
+    rows: impl Iterator<Item = Result<T, E>>,
+    query: &AssetQuery,
+) -> Result<(Vec<T>, Option<AssetPlace>), E> {
     let (mut items, mut looked, mut last) = (Vec::new(), 0, None);
     for row in rows {
         let asset = row?;
         // One more than the page holds is looked at: that there is a next one is then certain.
         if items.len() >= query.limit || looked >= ASSETS_SEARCHED_MAX {
-            return Ok(AssetPage { items, next: last });
+            return Ok((items, last));
         }
         looked += 1;
         last = Some(asset.place(query.order.by));
-        if wanted(&asset) {
+        if query.search.as_ref().is_none_or(|text| asset.is_called(text)) {
             items.push(asset);
         }
     }
-    Ok(AssetPage { items, next: None })
+    Ok((items, None))
 }

@@ -364,10 +364,11 @@ CREATE TABLE assets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX assets_by_media ON assets (media) WHERE media IS NOT NULL;
 CREATE INDEX assets_by_thumbnail ON assets (thumbnail) WHERE thumbnail IS NOT NULL;
-CREATE INDEX assets_by_date ON assets (org, kind, id);
+-- With the name in each of them a search reads nothing else until it has found something.
+CREATE INDEX assets_by_date ON assets (org, kind, id, name_key);
 CREATE INDEX assets_by_name ON assets (org, kind, name_key, id);
-CREATE INDEX assets_by_duration ON assets (org, kind, duration_ms, id);
-CREATE INDEX assets_by_size ON assets (org, kind, bytes, id);
+CREATE INDEX assets_by_duration ON assets (org, kind, duration_ms, id, name_key);
+CREATE INDEX assets_by_size ON assets (org, kind, bytes, id, name_key);
 -- What waits to be looked at: here, and elsewhere.
 CREATE INDEX assets_to_probe ON assets (id) WHERE probe = 'waiting' AND media IS NOT NULL;
 CREATE INDEX assets_to_fetch ON assets (id) WHERE probe = 'waiting' AND media IS NULL;

@@ -47,9 +47,9 @@ impl Tables {
         let behind = |asset: &&Asset| {
             query.after.as_ref().is_none_or(|after| order.compare(&asset.place(order.by), after).is_gt())
         };
-        let Ok(page) =
-            cut_assets(found.into_iter().filter(behind).map(|asset| Ok::<_, Infallible>(asset.clone())), query);
-        page
+        let found = found.into_iter().filter(behind).cloned();
+        let Ok((items, next)) = cut_assets(found.map(Ok::<_, Infallible>), query);
+        AssetPage { items, next }
     }
 
     pub(super) fn add_asset(&mut self, asset: Asset) -> Result<(), Refusal> {

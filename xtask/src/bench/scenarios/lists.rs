@@ -59,7 +59,10 @@ fn groups() -> Vec<Group> {
         group("assets, pages of 100 in every order", sorted.chain(filtered).collect(), Goes::ByPlace),
         group(
             "assets, a search",
-            of("/v2/assets", &["&searchQuery=take", "&searchQuery=view%20000077"]),
+            of(
+                "/v2/assets",
+                &["&searchQuery=take", "&searchQuery=view%20000077", "&searchQuery=view%20000077&sortBy=sizeDesc"],
+            ),
             Goes::ByPlace,
         ),
         group(

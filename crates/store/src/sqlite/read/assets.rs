@@ -1,7 +1,7 @@
 //! Assets: one, a page in any order, how many, and what waits to be looked at.
 //!
 //! One index serves each order, kind by kind; a page merges the kinds that it wants, row by row, and reads no further than it
-//! needs.
+//! needs. It reads the indexes alone until it knows which assets it shows: a search may look at thousands of names.
 use std::iter::Peekable;
 
 use postsync_core::asset::{
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::rows::{time, unknown, word};
 use super::{all, at_most};
-use crate::page::cut_assets;
+use crate::page::{Listed, cut_assets};
 use crate::sqlite::words;
 
 macro_rules! asset_columns {
@@ -49,8 +49,8 @@ const TO_FETCH: &str = concat!(
 macro_rules! listed {
     ($index:literal, $key:literal, $behind:literal, $way:literal) => {
         concat!(
-            "SELECT ",
-            asset_columns!(),
+            "SELECT id, name_key, ",
+            $key,
             " FROM assets INDEXED BY ",
             $index,
             " WHERE org = ?1 AND kind = ?2 AND (",
@@ -69,9 +69,7 @@ macro_rules! listed {
 macro_rules! listed_by_id {
     ($behind:literal, $way:literal) => {
         concat!(
-            "SELECT ",
-            asset_columns!(),
-            " FROM assets INDEXED BY assets_by_date WHERE org = ?1 AND kind = ?2 AND ?3 IS NOT NULL AND id ",
+            "SELECT id, name_key, kind FROM assets INDEXED BY assets_by_date WHERE org = ?1 AND kind = ?2 AND ?3 IS NOT NULL AND id ",
             $behind,
             " ?4 ORDER BY id",
             $way
@@ -90,14 +88,14 @@ const BY_SIZE_DOWN: &str = listed!("assets_by_size", "bytes", "<", " DESC");
 /// Those of lists, and by what each must find its rows.
 #[cfg(test)]
 pub(super) const SEARCHES: &[(&str, &str)] = &[
-    (BY_DATE, "(org=? AND kind=? AND id>?)"),
-    (BY_DATE_DOWN, "(org=? AND kind=? AND id<?)"),
-    (BY_NAME, "(org=? AND kind=? AND (name_key,id)>(?,?))"),
-    (BY_NAME_DOWN, "(org=? AND kind=? AND (name_key,id)<(?,?))"),
-    (BY_DURATION, "(org=? AND kind=? AND (duration_ms,id)>(?,?))"),
-    (BY_DURATION_DOWN, "(org=? AND kind=? AND (duration_ms,id)<(?,?))"),
-    (BY_SIZE, "(org=? AND kind=? AND (bytes,id)>(?,?))"),
-    (BY_SIZE_DOWN, "(org=? AND kind=? AND (bytes,id)<(?,?))"),
+    (BY_DATE, "COVERING INDEX assets_by_date (org=? AND kind=? AND id>?)"),
+    (BY_DATE_DOWN, "COVERING INDEX assets_by_date (org=? AND kind=? AND id<?)"),
+    (BY_NAME, "COVERING INDEX assets_by_name (org=? AND kind=? AND (name_key,id)>(?,?))"),
+    (BY_NAME_DOWN, "COVERING INDEX assets_by_name (org=? AND kind=? AND (name_key,id)<(?,?))"),
+    (BY_DURATION, "COVERING INDEX assets_by_duration (org=? AND kind=? AND (duration_ms,id)>(?,?))"),
+    (BY_DURATION_DOWN, "COVERING INDEX assets_by_duration (org=? AND kind=? AND (duration_ms,id)<(?,?))"),
+    (BY_SIZE, "COVERING INDEX assets_by_size (org=? AND kind=? AND (bytes,id)>(?,?))"),
+    (BY_SIZE_DOWN, "COVERING INDEX assets_by_size (org=? AND kind=? AND (bytes,id)<(?,?))"),
 ];
 
 /// All but [`TO_PROBE`] and [`TO_FETCH`], which read the whole of an index that holds nothing else, for the test that none of
@@ -158,10 +156,39 @@ pub(in crate::sqlite) fn page(conn: &mut Connection, query: &AssetQuery) -> Resu
     let mut lists = Vec::with_capacity(starts.len());
     for (statement, (kind, (key, id))) in statements.iter_mut().zip(starts) {
         let params = params![query.org.as_str(), kind.as_str(), key, id];
-        lists.push(statement.query_map(params, asset)?.peekable());
+        lists.push(statement.query_map(params, |row| head(row, query.order.by))?.peekable());
     }
     let mut lists = Merged { lists, order: query.order };
-    cut_assets(std::iter::from_fn(|| lists.next()), query)
+    let (heads, next) = cut_assets(std::iter::from_fn(|| lists.next()), query)?;
+    let shown = heads.into_iter().filter_map(|head| one(&snapshot, &query.org, head.place.id).transpose());
+    Ok(AssetPage { items: shown.collect::<Result<_>>()?, next })
+}
+
+/// What an index has of an asset.
+struct Head {
+    place: AssetPlace,
+    name_key: String,
+}
+
+impl Listed for Head {
+    fn place(&self, _: SortBy) -> AssetPlace {
+        self.place.clone()
+    }
+
+    fn is_called(&self, text: &str) -> bool {
+        self.name_key.contains(text)
+    }
+}
+
+fn head(row: &Row<'_>, by: SortBy) -> Result<Head> {
+    let name_key: String = row.get(1)?;
+    let key = match by {
+        SortBy::Date => SortKey::Date,
+        SortBy::Kind => SortKey::Kind(word(row, 2, AssetKind::parse)?),
+        SortBy::Name => SortKey::Name(name_key.clone()),
+        SortBy::Duration | SortBy::Size => SortKey::Number(row.get(2)?),
+    };
+    Ok(Head { place: AssetPlace { key, id: AssetId(row.get(0).map(Uuid::from_bytes)?) }, name_key })
 }
 
 fn sql(order: AssetOrder) -> &'static str {
@@ -202,13 +229,13 @@ struct Merged<I: Iterator> {
     order: AssetOrder,
 }
 
-impl<I: Iterator<Item = Result<Asset>>> Merged<I> {
-    fn next(&mut self) -> Option<Result<Asset>> {
+impl<I: Iterator<Item = Result<Head>>> Merged<I> {
+    fn next(&mut self) -> Option<Result<Head>> {
         let mut first: Option<(usize, AssetPlace)> = None;
         for (at, list) in self.lists.iter_mut().enumerate() {
             let place = match list.peek() {
                 None => continue,
-                Some(Ok(asset)) => asset.place(self.order.by),
+                Some(Ok(head)) => head.place.clone(),
                 Some(Err(_)) => return list.next(),
             };
             if first.as_ref().is_none_or(|(_, first)| self.order.compare(&place, first).is_lt()) {
