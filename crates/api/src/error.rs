@@ -167,7 +167,7 @@ impl ApiError {
         self
     }
 
-    fn retry_after(mut self, seconds: u32) -> Self {
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         if let Self::Coded(coded) = &mut self {
             coded.retry_after_s = Some(seconds);
         }

@@ -17,7 +17,9 @@ use crate::project::ProjectChange;
 use crate::relay::RelayChange;
 use crate::replay::Replay;
 use crate::rotation::{Places, Signing};
+use crate::speech_job::SpeechJobChange;
 use crate::time::Timestamp;
+use crate::voice::VoiceChange;
 
 /// One thing to write down.
 #[derive(Clone, Debug)]
@@ -179,6 +181,10 @@ pub enum Change {
     Asset(AssetChange),
     /// Something happened to a project.
     Project(ProjectChange),
+    /// Something happened to words that are to be spoken.
+    SpeechJob(SpeechJobChange),
+    /// A voice was cloned, or is gone.
+    Voice(VoiceChange),
     /// Deliveries go with their attempts, and each event with the last of its deliveries: their retention is over.
     /// Fence: all of them have ended.
     ForgetDeliveries(Vec<DeliveryId>),

@@ -114,6 +114,11 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// Words that are to be spoken.
+    SpeechJobId
+);
+
+uuid_id!(
     /// One stored media file: the name under which the media store keeps its bytes.
     MediaId
 );

@@ -48,8 +48,10 @@ pub mod sent;
 pub mod sniff;
 pub mod space;
 pub mod speech;
+pub mod speech_job;
 pub mod target;
 pub mod terms;
 pub mod time;
+pub mod voice;
 
 pub use postsync_webhook::{Secret, canonical};

@@ -66,6 +66,7 @@ pub(crate) fn of_exchange(route: &Route, request: &ExchangeRequest) -> Result<Pa
     let method = match request.method {
         ports::Method::Get => Method::GET,
         ports::Method::Post => Method::POST,
+        ports::Method::Delete => Method::DELETE,
     };
     let mut parts = head(method, route);
     parts.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));

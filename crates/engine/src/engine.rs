@@ -10,7 +10,7 @@ use postsync_core::asset::{Asset, Described};
 use postsync_core::batch::{Batch, NewBatch};
 use postsync_core::endpoint::{Draft, Endpoint};
 use postsync_core::endpoint_limits::EndpointRules;
-use postsync_core::generation::{Failure, Generation, NewGeneration};
+use postsync_core::generation::{Generation, NewGeneration};
 use postsync_core::idempotency::{Fingerprint, IdempotencyKey};
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::model::Route;
@@ -20,7 +20,7 @@ use postsync_core::retention::Horizons;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::space::Shortage;
-use postsync_core::speech::{Provider, Words};
+use postsync_core::speech::Words;
 use postsync_core::time::Timestamp;
 
 use crate::assets::AssetError;
@@ -33,7 +33,7 @@ use crate::gate::{Place, PlaceError, Wanted};
 use crate::keyed::{Begun, KeyError};
 use crate::ports::{
     Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender,
-    Spawn, Speech, Store, StoreError, Voice,
+    Spawn, Speech, Store, StoreError,
 };
 use crate::relay::{Relays, Unheard};
 use crate::remove::RemoveError;
@@ -45,7 +45,7 @@ use crate::submit::{Submission, SubmitError};
 use crate::world::{World, locked};
 use crate::{
     access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, keyed, probe, remove, replay,
-    retention, secrets, space, speech, submit, sweep,
+    retention, secrets, space, speech, speech_jobs, submit, sweep,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -124,6 +124,7 @@ impl Engine {
         }
         world.ports.spawn.spawn(Box::pin(dispatch::run(world.clone())));
         world.ports.spawn.spawn(Box::pin(replay::run(world.clone())));
+        world.ports.spawn.spawn(Box::pin(speech_jobs::run(world.clone())));
         world.ports.spawn.spawn(Box::pin(sweep::drop_media_of_nobody(world.clone())));
         world.ports.spawn.spawn(Box::pin(retention::run(world.clone())));
         for lane in [ProbeLane::Stored, ProbeLane::Elsewhere] {
@@ -221,14 +222,6 @@ impl Engine {
     /// Nothing of it is kept then.
     pub async fn speak(&self, org: OrgId, words: &Words) -> Result<Asset, SpeakError> {
         speech::speak(&self.world, org, words).await
-    }
-
-    /// Every voice that can be asked to, or all of that provider.
-    ///
-    /// # Errors
-    /// Somebody else's list could not be had.
-    pub async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure> {
-        self.world.ports.speech.voices(of).await
     }
 
     /// Says something else of an asset.

@@ -11,6 +11,7 @@ use postsync_core::ids::AssetId;
 use postsync_core::input::{Item, ItemKind, Source, parse_items};
 
 use crate::ports::{FetchError, FetchFailure, FetchRequest, Inputs, Job, JobInput, MediaError, Trust};
+use crate::voices;
 use crate::world::World;
 
 /// The job of a generation. What can't be had is a failure with the code of the input that it is.
@@ -49,7 +50,7 @@ async fn bring(
         Some(Source::Asset(id)) => asset(world, generation, (i, item), *id, &to).await?,
         None => {
             let words = item.words.as_ref().ok_or_else(|| Failure::of(GENERATION_INPUT_VALIDATION_FAILED))?;
-            world.ports.speech.speak(words, folder, &to).await.map(drop)?;
+            voices::speak(world, &generation.org, words, folder, &to).await.map(drop)?;
         }
     }
     Ok(to)

@@ -15,6 +15,7 @@ use postsync_core::idempotency::IdempotencyChange;
 use postsync_core::ids::{AssetId, DeliveryId, EventId, MediaId};
 use postsync_core::model::MODELS;
 use postsync_core::retention::{self, Calendar, Horizons};
+use postsync_core::speech_job::SpeechJobChange;
 use postsync_core::time::Timestamp;
 
 use crate::engine::StartError as Trouble;
@@ -99,6 +100,7 @@ impl<'a> Keeper<'a> {
         told("replays", self.replays(&horizons).await);
         told("idempotency keys", self.used_keys(&horizons).await);
         told("audit", self.audit(&horizons).await);
+        told("speech jobs", self.speech_jobs(&horizons).await);
         told("outputs", self.outputs(&horizons).await);
         told("uploads", self.uploads(&horizons).await);
         told("room", self.give_back().await);
@@ -171,6 +173,14 @@ impl<'a> Keeper<'a> {
     async fn audit(&self, horizons: &Horizons) -> Result<(), Trouble> {
         let before = horizons.audit;
         let change = || Change::Audit(AuditChange::Forget { before, limit: AUDIT_ROWS_PER_COMMIT });
+        while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
+        Ok(())
+    }
+
+    /// As long as the asset that one has become.
+    async fn speech_jobs(&self, horizons: &Horizons) -> Result<(), Trouble> {
+        let before = horizons.media;
+        let change = || Change::SpeechJob(SpeechJobChange::Forget { before, limit: ROWS_PER_COMMIT });
         while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Promise: one after the other, so that generations which wait for the same speakers are never behind all of these; and no more
 //! wait for their turn than [`WAITING_MAX`], nor of one organization than [`WAITING_OF_ONE_MAX`].
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use postsync_core::asset::{Asset, AssetKind, Facts, InputType, Probe};
@@ -13,6 +13,7 @@ use postsync_core::speech::Words;
 use tokio::sync::Semaphore;
 
 use crate::assets::{self, AssetError};
+use crate::voices;
 use crate::world::{World, locked};
 
 /// Of the script, what the asset is called by.
@@ -94,8 +95,19 @@ pub(crate) async fn speak(world: &Arc<World>, org: OrgId, words: &Words) -> Resu
 }
 
 async fn in_folder(world: &Arc<World>, org: OrgId, words: &Words, folder: &Path) -> Result<Asset, SpeakError> {
+    let (asset, file) = spoken(world, org, words, folder).await.map_err(SpeakError::Failed)?;
+    Ok(assets::add(world, asset, Some(&file)).await?)
+}
+
+/// The asset that it is to be, and where its file is until that is kept.
+pub(crate) async fn spoken(
+    world: &World,
+    org: OrgId,
+    words: &Words,
+    folder: &Path,
+) -> Result<(Asset, PathBuf), Failure> {
     let file = folder.join("output");
-    let spoken = world.ports.speech.speak(words, folder, &file).await.map_err(SpeakError::Failed)?;
+    let spoken = voices::speak(world, &org, words, folder, &file).await?;
     let duration_ms = match spoken.duration_ms {
         Some(known) => Some(known),
         None => world.ports.prober.probe(&file, folder).await.ok().and_then(|contents| contents.duration_ms),
@@ -105,8 +117,7 @@ async fn in_folder(world: &Arc<World>, org: OrgId, words: &Words, folder: &Path)
     let (id, media) = (world.new_asset_id(), world.new_media_id());
     let made = Asset::uploaded(id, org, AssetKind::Audio, name, media, spoken.bytes, world.now());
     let facts = Facts { format: Some(spoken.format.to_owned()), duration_ms, ..Facts::default() };
-    let asset = Asset { input_type: InputType::Tts, facts, probe: Probe::Done, ..made };
-    Ok(assets::add(world, asset, Some(&file)).await?)
+    Ok((Asset { input_type: InputType::Tts, facts, probe: Probe::Done, ..made }, file))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use postsync_core::change::Change;
 use postsync_core::ids::{
-    AssetId, BatchId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, KeyId, MediaId, ProjectId, ReplayId,
-    SecretId,
+    AssetId, BatchId, DeliveryId, EndpointId, EventId, GenerationId, IdSequence, KeyId, MediaId, OrgId, ProjectId,
+    ReplayId, SecretId, SpeechJobId,
 };
 use postsync_core::model::Route;
 use postsync_core::space::Shortage;
@@ -26,6 +26,7 @@ use crate::probe::Bells;
 use crate::secrets::Secrets;
 use crate::settings::{Bounds, Settings};
 use crate::speech::Speaking;
+use crate::speech_jobs::SpeechJobs;
 use crate::tally::Tally;
 use crate::waiters::Waiters;
 
@@ -50,10 +51,14 @@ pub(crate) struct World {
     pub(crate) dispatcher: Dispatcher,
     /// An asset waits to be looked at.
     pub(crate) probes: Bells,
+    /// Words that are spoken when it is their turn.
+    pub(crate) speech_jobs: SpeechJobs,
     /// A replay has begun.
     pub(crate) replays: Notify,
     pub(crate) backlogs: BTreeMap<Route, Backlog>,
     pub(crate) at_work: Mutex<BTreeMap<GenerationId, AtWork>>,
+    /// Organizations that have a voice cloned at this moment.
+    pub(crate) cloning: Mutex<BTreeSet<OrgId>>,
     /// Those that were canceled, and may still come up.
     pub(crate) canceled: Canceled,
     /// Told first: no new work is taken up.
@@ -85,6 +90,7 @@ impl World {
             endpoints: Endpoints::default(),
             waiters: Waiters::default(),
             probes: Bells::default(),
+            speech_jobs: SpeechJobs::default(),
             replays: Notify::new(),
             feeds: Feeds::default(),
             turns: Turns::default(),
@@ -92,6 +98,7 @@ impl World {
             speaking: Speaking::default(),
             backlogs,
             at_work: Mutex::default(),
+            cloning: Mutex::default(),
             canceled: Canceled::default(),
             stopping: Cancel::default(),
             cut: Cancel::default(),
@@ -152,6 +159,10 @@ impl World {
 
     pub(crate) fn new_project_id(&self) -> ProjectId {
         ProjectId::new(self.now(), self.random())
+    }
+
+    pub(crate) fn new_speech_job_id(&self) -> SpeechJobId {
+        SpeechJobId::new(self.now(), self.random())
     }
 
     pub(crate) fn new_media_id(&self) -> MediaId {

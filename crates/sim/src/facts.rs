@@ -11,10 +11,11 @@ use postsync_core::delivery::State;
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::feed::Seq;
 use postsync_core::generation::Generation;
-use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId};
+use postsync_core::ids::{DeliveryId, EndpointId, EventId, GenerationId, OrgId, SpeechJobId};
 use postsync_core::outcome::Outcome;
 use postsync_core::relay::RelayChange;
 use postsync_core::rotation::Signing;
+use postsync_core::speech_job::SpeechJobChange;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::Submission;
 
@@ -90,6 +91,8 @@ pub enum Fact<'a> {
     Acknowledged(&'a Generation),
     /// The same of a batch.
     BatchAcknowledged(&'a Batch),
+    /// The same of words that are to be spoken.
+    SpeechAcknowledged(SpeechJobId),
     /// A change is on disk.
     Committed(&'a Change),
     /// The store refused a write with an error.
@@ -209,6 +212,7 @@ impl fmt::Display for Fact<'_> {
         match self {
             Self::Acknowledged(generation) => write!(f, "acknowledged {}", generation.id),
             Self::BatchAcknowledged(batch) => write!(f, "acknowledged batch {}", batch.id),
+            Self::SpeechAcknowledged(id) => write!(f, "acknowledged speech {id}"),
             Self::Committed(change) => write!(f, "committed {}", Short(change)),
             Self::ZombieTook(change) => write!(f, "ZOMBIE TOOK {}", Short(change)),
             Self::WorkBegan { generation, .. } => write!(f, "work began {generation}"),
@@ -281,6 +285,12 @@ impl fmt::Display for Short<'_> {
             Change::AddReplay(replay) => write!(f, "replay {} begins", replay.id),
             Change::AdvanceReplay(step) => write!(f, "replay {} from {} to {}", step.id, step.from, step.to),
             Change::MarkReplayed { id, .. } => write!(f, "replayed {id}"),
+            Change::SpeechJob(SpeechJobChange::Start { id, tries, .. }) => {
+                write!(f, "speech {id} begins tries {tries}")
+            }
+            Change::SpeechJob(SpeechJobChange::End { id, ending, .. }) => {
+                write!(f, "speech {id} ends {}", ending.is_ok())
+            }
             Change::Relay(RelayChange::Begin { generation, .. }) => write!(f, "{generation} is handed on"),
             Change::Relay(RelayChange::Take { generation, upstream, .. }) => {
                 write!(f, "{generation} is {} upstream", upstream.as_str())

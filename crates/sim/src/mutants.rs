@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 60] = [
+pub const MUTANTS: [Mutant; 61] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("a_generation_is_audited", "each_is_audited_once"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
@@ -36,6 +36,7 @@ pub const MUTANTS: [Mutant; 60] = [
     mutant("a_restart_goes_on_watching", "handed_on_once"),
     mutant("no_submit_without_a_live_key", "handed_on_once"),
     mutant("a_lost_webhook_loses_nothing", "relays_are_watched"),
+    mutant("speech_and_its_end_are_one_commit", "speech_is_made_once"),
     mutant("waits_are_told", "waits_are_told"),
     mutant("feeds_are_told", "feeds_are_told"),
     mutant("cursors_never_move_back", "cursors_never_fall"),

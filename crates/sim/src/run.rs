@@ -3,6 +3,7 @@
 mod endpoints;
 mod feeds;
 mod relays;
+mod speech;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,6 +194,7 @@ impl Run {
         self.stage.store.set_faulty(faulty);
         self.stage.media.set_faulty(faulty);
         self.stage.fetch.set_faulty(faulty);
+        self.stage.speech.set_faulty(faulty);
         self.stage.slow.set_pace(if faulty { Pace::Faulty } else { Pace::Steady });
         self.stage.upstream.set_mood(if faulty { UpstreamMood::Faulty } else { UpstreamMood::Steady });
         for (i, url) in URLS.iter().enumerate() {
@@ -281,6 +283,7 @@ impl Run {
             58..=61 => self.cancel(),
             62 => self.stage.upstream.dies_for(dice.between(1, 60_000)),
             63..=70 => self.the_upstream_tells(),
+            71 | 72 => self.have_spoken(),
             _ => {}
         }
     }

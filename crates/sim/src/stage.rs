@@ -72,6 +72,8 @@ pub struct Stage {
     pub slow: Arc<SimGenerator>,
     /// Makes what [`RELAYED_MODEL`] names; survives crashes.
     pub upstream: Arc<SimUpstream>,
+    /// Speaks.
+    pub speech: Arc<SimSpeech>,
     /// The disk; survives crashes.
     pub store: Arc<FaultyStore>,
     settings: Settings,
@@ -109,6 +111,7 @@ impl Stage {
             instant: generator(true, INSTANT_WORKS_MAX),
             slow: generator(false, SLOW_WORKS_MAX),
             upstream: SimUpstream::new(clock.clone(), dice.clone(), witness.clone()),
+            speech: SimSpeech::new(clock.clone(), dice.clone()),
             store: FaultyStore::new(inner, clock.clone(), dice.clone(), witness.clone()),
             executor: Executor::new(dice.clone()),
             engine: Arc::default(),
@@ -192,7 +195,7 @@ impl Stage {
                 (Route::Passthrough, self.instant.clone() as Arc<dyn Generator>),
                 (Route::Builtin, self.slow.clone() as Arc<dyn Generator>),
             ]),
-            speech: Arc::new(SimSpeech),
+            speech: self.speech.clone(),
             relays: self.relays(),
         }
     }
@@ -375,6 +378,7 @@ impl Stage {
     pub fn is_settled(&self) -> bool {
         let inner = self.store.inner();
         now(inner.open_generations(&[INSTANT_MODEL, SLOW_MODEL, RELAYED_MODEL], None, 1)).is_empty()
+            && now(inner.open_speech_jobs(1)).is_empty()
             && now(inner.due(postsync_core::time::Timestamp(i64::MAX), None, 1)).is_empty()
             && now(inner.open_attempts(None, 1)).is_empty()
             && now(inner.parked_lanes(None, 1)).is_empty()

@@ -4,7 +4,9 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use postsync_core::error_code::{self, ErrorCode};
-use postsync_core::ids::{AssetId, BatchId, DeliveryId, EndpointId, GenerationId, KeyId, ProjectId, ReplayId};
+use postsync_core::ids::{
+    AssetId, BatchId, DeliveryId, EndpointId, GenerationId, KeyId, ProjectId, ReplayId, SpeechJobId,
+};
 
 use crate::error::ApiError;
 
@@ -30,6 +32,10 @@ impl Named for BatchId {
 
 impl Named for ProjectId {
     const UNKNOWN: ErrorCode = error_code::PROJECT_NOT_FOUND;
+}
+
+impl Named for SpeechJobId {
+    const UNKNOWN: ErrorCode = error_code::SPEECH_JOB_NOT_FOUND;
 }
 
 impl Named for DeliveryId {

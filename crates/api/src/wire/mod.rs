@@ -35,4 +35,4 @@ pub use key::{CreateKey, KeyItem, KeyPage, NewKey};
 pub use project::{AttachAssets, CreateProject, ProjectBody, ProjectPageBody, UpdateProject};
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody, WebhookSecret};
-pub use voice::{CreateSpeech, SpeechBody, VoiceBody};
+pub use voice::{CreateSpeech, CreateVoice, SpeechBody, SpeechJobBody, VoiceBody};

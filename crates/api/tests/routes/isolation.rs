@@ -1,6 +1,7 @@
 //! Every operation of `/api-json`, asked with no key, with a wrong one, with one of too small a scope, and with another
 //! organization's. An operation that is added later is covered by itself, or fails here until its id is known.
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -9,9 +10,6 @@ use postsync_core::batch::RowLimits;
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, Answer, App, CREATOR, READER, STRANGER, WORKER, body, request};
-
-/// What belongs to no organization: everybody is shown the same.
-const OF_THE_SERVER: [&str; 1] = ["/v2/voices/{id}"];
 
 /// One operation of the document.
 #[derive(Debug)]
@@ -118,6 +116,16 @@ impl Owned {
         .await;
         let asset = post("/v2/assets", json!({"url": "https://media.example.com/mine.mp4", "type": "VIDEO"})).await;
         let project = post("/v2/projects", json!({"name": "mine"})).await;
+        app.media.looks.store(true, Ordering::SeqCst);
+        let words = json!({"script": "Hi.", "voiceId": "en-us"});
+        let sample = post("/v2/tts", words.clone()).await;
+        let voice = post("/v2/voices", json!({"name": "mine", "assetId": sample})).await;
+        let job = post("/v2/tts/jobs", words).await;
+        app.until(|| async {
+            let job = app.get(&format!("/v2/tts/jobs/{job}")).await.json();
+            (job["status"] == "COMPLETED").then_some(())
+        })
+        .await;
         let row = |id: &str| json!({"request_id": id, "endpoint": "/v2/generate", "payload": self::body("sync-3")});
         let batch = post("/v2/batch", json!({"rows": [row("a"), row("b")]})).await;
         app.until(|| async {
@@ -128,6 +136,8 @@ impl Owned {
         let ids = BTreeMap::from([
             ("/v2/assets/", asset),
             ("/v2/projects/", project),
+            ("/v2/tts/jobs/", job),
+            ("/v2/voices/", voice),
             ("/v2/batch/", batch.clone()),
             ("/v2/batches/", batch),
             ("/v2/generate/", generation.clone()),
@@ -143,9 +153,6 @@ impl Owned {
 
     /// The path with an id of ours in it; `None` where it names nothing.
     fn path(&self, operation: &Operation) -> Option<String> {
-        if OF_THE_SERVER.contains(&operation.path.as_str()) {
-            return None;
-        }
         let (before, after) = operation.path.split_once('{')?;
         let id =
             self.ids.get(before).unwrap_or_else(|| panic!("{operation:?}: list what has such an id in Owned::make"));
@@ -167,7 +174,9 @@ async fn shown(app: &App, owned: &Owned) -> Vec<String> {
         if !["/postsync/v1/keys/", "/postsync/v1/generations/", "/v2/generations/", "/v2/batches/"].contains(path) {
             all.push(app.get(&format!("{path}{id}")).await.text());
         }
-        if !["/v2/generate/", "/postsync/v1/generations/", "/postsync/v1/replays/", "/v2/batches/"].contains(path) {
+        let no_lists =
+            ["/v2/generate/", "/postsync/v1/generations/", "/postsync/v1/replays/", "/v2/batches/", "/v2/tts/jobs/"];
+        if !no_lists.contains(path) {
             all.push(app.get(list).await.text());
         }
     }

@@ -192,6 +192,8 @@ codes! {
         "The voice sample is too short.", "Send a longer sample.";
     VOICE_SAMPLE_INVALID = "voice_sample_invalid", 400,
         "The voice sample could not be read.", "Check that the sample plays.";
+    SPEECH_JOB_NOT_FOUND = "speech_job_not_found", 404,
+        "The speech job does not exist.", "Check the id; those of other organizations are not visible, and old ones go.";
     ELEVENLABS_QUOTA_EXCEEDED = "elevenlabs_quota_exceeded", 402,
         "The quota at ElevenLabs is used up.", "Raise the quota there, or wait for the next period.";
     ELEVENLABS_SERVICE_UNAVAILABLE = "elevenlabs_service_unavailable", 503,

@@ -13,6 +13,8 @@ pub enum Method {
     Get,
     /// POST
     Post,
+    /// DELETE
+    Delete,
 }
 
 /// A part of a request's body, in the order in which it goes out.

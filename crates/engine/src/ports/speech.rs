@@ -44,4 +44,16 @@ pub trait Speech: Send + Sync {
     /// # Errors
     /// With the code and a sentence for the user: somebody else's list could not be had.
     async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure>;
+
+    /// Has a voice of that name made from an audio file.
+    ///
+    /// # Errors
+    /// With the code and a sentence for the user; that nobody here can is one of them.
+    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, Failure>;
+
+    /// Has a voice that was cloned deleted.
+    ///
+    /// # Errors
+    /// With the code and a sentence for the user; `voice_not_found` where it is not there any more.
+    async fn delete_voice(&self, id: &str) -> Result<(), Failure>;
 }

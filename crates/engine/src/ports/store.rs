@@ -29,8 +29,10 @@ use super::records::{
 };
 use super::relays::RelayStore;
 use super::replays::{ReplayCount, ReplayPage, ReplayQuery};
+use super::speech_jobs::SpeechJobStore;
 use super::turns::TurnStore;
 use super::usage::UsageStore;
+use super::voices::VoiceStore;
 
 /// What became of a list of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +82,10 @@ pub trait Store:
     + IdempotencyStore
     + ProjectStore
     + RelayStore
+    + SpeechJobStore
     + TurnStore
     + UsageStore
+    + VoiceStore
     + Send
     + Sync
 {

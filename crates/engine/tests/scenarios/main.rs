@@ -19,4 +19,5 @@ mod replays;
 mod replays_elsewhere;
 mod retention;
 mod rotation;
+mod speech_jobs;
 mod stops;

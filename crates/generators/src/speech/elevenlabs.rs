@@ -6,11 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use postsync_core::error_code::{
     ELEVENLABS_API_KEY_INVALID, ELEVENLABS_QUOTA_EXCEEDED, ELEVENLABS_SERVICE_UNAVAILABLE,
-    GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, VOICE_NOT_FOUND,
+    GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, VOICE_CLONE_LIMIT_REACHED, VOICE_NOT_FOUND,
+    VOICE_SAMPLE_INVALID,
 };
 use postsync_core::generation::Failure;
 use postsync_core::sniff::sniff;
 use postsync_core::speech::{Provider, Words};
+use postsync_core::voice::is_voice_id;
 use postsync_engine::ports::{Exchange, ExchangeAnswer, ExchangeRequest, Method, Piece, Spoken, Voice};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, Semaphore};
@@ -27,6 +29,17 @@ const LIST_IS_GOOD_FOR: Duration = Duration::from_secs(60);
 
 /// Ten times what five minutes of mp3 take at 128 kbit/s.
 const SPEECH_BYTES_MAX: usize = 48 * 1024 * 1024;
+
+/// A sample is looked at there before it is answered.
+const CLONE_MAX: Duration = Duration::from_secs(120);
+
+/// Of the other answers.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+const JSON: &str = "application/json";
+
+/// Of the form of a clone.
+const BOUNDARY: &str = "postsync-voice-5c1f6e0a9b7d4e38";
 
 /// Of the list of voices.
 const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -115,6 +128,26 @@ impl ElevenLabs {
         Ok(voices.iter().filter_map(voice).take(VOICES_MAX).collect())
     }
 
+    /// Its own id is what the voice is called from now on.
+    pub(super) async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, Failure> {
+        let (content_type, pieces) = clone_form(name, sample);
+        let answer =
+            self.send(Method::Post, "/v1/voices/add", (content_type, pieces), CLONE_MAX, ANSWER_BYTES_MAX).await;
+        let answer: Value = serde_json::from_slice(&cloned(answer?)?).unwrap_or_default();
+        let id = answer["voice_id"].as_str().filter(|id| is_voice_id(id));
+        let id = id.ok_or_else(|| unavailable("its answer has no id of a voice that can be used"))?.to_owned();
+        *self.listed.lock().await = None;
+        Ok(Voice { provider: Provider::ElevenLabs, id, name: name.to_owned(), preview_url: None })
+    }
+
+    pub(super) async fn delete_voice(&self, id: &str) -> Result<(), Failure> {
+        // From our own records, which hold no other.
+        let path = format!("/v1/voices/{id}");
+        self.ask(Method::Delete, &path, Vec::new(), LIST_MAX, ANSWER_BYTES_MAX).await?;
+        *self.listed.lock().await = None;
+        Ok(())
+    }
+
     async fn ask(
         &self,
         method: Method,
@@ -123,15 +156,56 @@ impl ElevenLabs {
         timeout: Duration,
         answer_bytes_max: usize,
     ) -> Result<Bytes, Failure> {
+        let body = (JSON.to_owned(), body);
+        let answer = self.send(method, path, body, timeout, answer_bytes_max).await?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(refused(&answer, "speak")) }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        (content_type, body): (String, Vec<Piece>),
+        timeout: Duration,
+        answer_bytes_max: usize,
+    ) -> Result<ExchangeAnswer, Failure> {
         let mut headers = vec![("xi-api-key", self.settings.api_key.clone())];
         if !body.is_empty() {
-            headers.push(("content-type", "application/json".to_owned()));
+            headers.push(("content-type", content_type));
         }
         let url = format!("{}{path}", self.settings.base_url);
         let request = ExchangeRequest { method, url, headers, body, timeout, answer_bytes_max };
-        let answer = self.exchange.exchange(request).await.map_err(|error| unavailable(&error.message))?;
-        if answer.status == 200 { Ok(answer.body) } else { Err(refused(&answer)) }
+        self.exchange.exchange(request).await.map_err(|error| unavailable(&error.message))
     }
+}
+
+/// The body of a clone, with its type.
+fn clone_form(name: &str, sample: &Path) -> (String, Vec<Piece>) {
+    let head = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n{name}\r\n--{BOUNDARY}\r\n\
+         Content-Disposition: form-data; name=\"files\"; filename=\"sample\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+    );
+    let pieces = vec![
+        Piece::Bytes(head.into()),
+        Piece::File(sample.to_path_buf()),
+        Piece::Bytes(format!("\r\n--{BOUNDARY}--\r\n").into()),
+    ];
+    (format!("multipart/form-data; boundary={BOUNDARY}"), pieces)
+}
+
+/// What it says of a sample has codes of its own.
+fn cloned(answer: ExchangeAnswer) -> Result<Bytes, Failure> {
+    if answer.status == 200 {
+        return Ok(answer.body);
+    }
+    let failure = refused(&answer, "clone the voice");
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = match body["detail"]["status"].as_str() {
+        Some("voice_limit_reached" | "can_not_use_instant_voice_cloning") => VOICE_CLONE_LIMIT_REACHED,
+        _ if failure.code == GENERATION_INPUT_VALIDATION_FAILED => VOICE_SAMPLE_INVALID,
+        _ => failure.code,
+    };
+    Err(Failure { code, ..failure })
 }
 
 fn unavailable(why: &str) -> Failure {
@@ -140,7 +214,7 @@ fn unavailable(why: &str) -> Failure {
 }
 
 /// `{"detail":{"status":"quota_exceeded","message":"..."}}`
-fn refused(answer: &ExchangeAnswer) -> Failure {
+fn refused(answer: &ExchangeAnswer, what: &str) -> Failure {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let detail = &body["detail"];
     let status = answer.status;
@@ -152,7 +226,7 @@ fn refused(answer: &ExchangeAnswer) -> Failure {
         (400 | 422, _) => GENERATION_INPUT_VALIDATION_FAILED,
         _ => ELEVENLABS_SERVICE_UNAVAILABLE,
     };
-    Failure::new(code, &format!("ElevenLabs refused to speak ({status}){}.", said.trim_end_matches('.')))
+    Failure::new(code, &format!("ElevenLabs refused to {what} ({status}){}.", said.trim_end_matches('.')))
 }
 
 #[cfg(test)]
@@ -225,6 +299,57 @@ mod tests {
             assert!(failure.code.as_str() == code && failure.error.ends_with('.'), "{failure:?}");
             assert!(!to.exists() && !failure.error.contains("xi-1"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_sample_goes_out_and_a_voice_comes_back() {
+        let (elevenlabs, canned) = elevenlabs(says(200, r#"{"voice_id":"c_1","requires_verification":false}"#));
+        let voice = elevenlabs.clone_voice("Ad\u{e9}", Path::new("/job/sample")).await.unwrap();
+        assert_eq!((voice.id.as_str(), voice.name.as_str(), voice.provider), ("c_1", "Ad\u{e9}", Provider::ElevenLabs));
+        elevenlabs.delete_voice("c_1").await.unwrap();
+        let asked = canned.0.lock().unwrap();
+        assert_eq!((asked[0].method, asked[0].url.as_str()), (Method::Post, "https://el.example/v1/voices/add"));
+        let content_type = asked[0].headers.iter().find(|(name, _)| *name == "content-type").unwrap();
+        let boundary = content_type.1.strip_prefix("multipart/form-data; boundary=").unwrap();
+        let [Piece::Bytes(head), Piece::File(file), Piece::Bytes(tail)] = asked[0].body.as_slice() else {
+            panic!("a form")
+        };
+        let head = std::str::from_utf8(head).unwrap();
+        assert!(head.starts_with(&format!("--{boundary}\r\n")) && head.contains("name=\"name\"\r\n\r\nAd\u{e9}\r\n"));
+        assert!(head.contains("name=\"files\"; filename=") && head.ends_with("\r\n\r\n"), "{head}");
+        assert_eq!(
+            (file.as_path(), tail.as_ref()),
+            (Path::new("/job/sample"), format!("\r\n--{boundary}--\r\n").as_bytes())
+        );
+        assert_eq!((asked[1].method, asked[1].url.as_str()), (Method::Delete, "https://el.example/v1/voices/c_1"));
+        assert!(asked[1].body.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_cloned_has_our_codes() {
+        for (answer, code) in [
+            (
+                says(400, r#"{"detail":{"status":"voice_limit_reached","message":"30 of 30."}}"#),
+                "voice_clone_limit_reached",
+            ),
+            (
+                says(401, r#"{"detail":{"status":"can_not_use_instant_voice_cloning","message":"x"}}"#),
+                "voice_clone_limit_reached",
+            ),
+            (says(400, r#"{"detail":{"status":"invalid_content","message":"x"}}"#), "voice_sample_invalid"),
+            (says(422, r#"{"detail":[{"msg":"x"}]}"#), "voice_sample_invalid"),
+            (says(401, "{}"), "elevenlabs_api_key_invalid"),
+            (says(200, r#"{"voice_id":"../x"}"#), "elevenlabs_service_unavailable"),
+            (says(200, "<html>"), "elevenlabs_service_unavailable"),
+            (says(500, ""), "elevenlabs_service_unavailable"),
+        ] {
+            let (elevenlabs, _) = elevenlabs(answer.clone());
+            let failure = elevenlabs.clone_voice("Ada", Path::new("/job/sample")).await.unwrap_err();
+            assert_eq!(failure.code.as_str(), code, "{answer:?}");
+            assert!(!failure.error.contains("xi-1"));
+        }
+        let (elevenlabs, _) = elevenlabs(says(404, r#"{"detail":{"status":"voice_not_found","message":"x"}}"#));
+        assert_eq!(elevenlabs.delete_voice("c_1").await.unwrap_err().code, VOICE_NOT_FOUND);
     }
 
     #[tokio::test(start_paused = true)]

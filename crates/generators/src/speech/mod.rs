@@ -8,6 +8,7 @@ mod espeak;
 use std::path::Path;
 
 use async_trait::async_trait;
+use postsync_core::error_code::ELEVENLABS_API_KEY_INVALID;
 use postsync_core::generation::Failure;
 use postsync_core::speech::{BUILT_IN, Provider, Words, built_in};
 use postsync_engine::ports::{Speech, Spoken, Voice};
@@ -55,5 +56,35 @@ impl Speech for Speakers {
             voices.extend(elevenlabs.voices().await?);
         }
         Ok(voices)
+    }
+
+    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, Failure> {
+        self.elevenlabs.as_ref().ok_or_else(no_key)?.clone_voice(name, sample).await
+    }
+
+    async fn delete_voice(&self, id: &str) -> Result<(), Failure> {
+        self.elevenlabs.as_ref().ok_or_else(no_key)?.delete_voice(id).await
+    }
+}
+
+fn no_key() -> Failure {
+    let why = "Voices are cloned by ElevenLabs, and this server has no key there: its operator can set elevenlabs.api_key \
+               (POSTSYNC_ELEVENLABS_API_KEY).";
+    Failure::new(ELEVENLABS_API_KEY_INVALID, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_key_nothing_is_cloned_and_it_is_said_what_to_set() {
+        let speakers = Speakers::new(Espeak::new(EspeakSettings::default()), None);
+        let cloned = speakers.clone_voice("Ada", Path::new("sample")).await.unwrap_err();
+        let deleted = speakers.delete_voice("v1").await.unwrap_err();
+        for failure in [cloned, deleted] {
+            assert_eq!(failure.code, ELEVENLABS_API_KEY_INVALID);
+            assert!(failure.error.contains("POSTSYNC_ELEVENLABS_API_KEY"), "{}", failure.error);
+        }
     }
 }

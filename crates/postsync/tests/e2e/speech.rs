@@ -85,6 +85,63 @@ async fn with_a_key_other_voices_are_those_of_elevenlabs() {
     assert_eq!(voice["name"], "Ada");
 }
 
+#[tokio::test]
+async fn voices_are_cloned_by_elevenlabs_from_what_was_uploaded() {
+    let setup = Setup::new();
+    let speech = Footage::new(setup.home()).speech();
+    let bytes = std::fs::read(&speech).unwrap();
+    let spoken = bytes.clone();
+    let elevenlabs = Receiver::start(None, move |request| {
+        let body = match request.line() {
+            "GET /v1/voices HTTP/1.1" => br#"{"voices":[{"voice_id":"c1","name":"Ada"}]}"#.to_vec(),
+            "POST /v1/voices/add HTTP/1.1" => br#"{"voice_id":"c1","requires_verification":false}"#.to_vec(),
+            "DELETE /v1/voices/c1 HTTP/1.1" => br#"{"status":"ok"}"#.to_vec(),
+            _ => spoken.clone(),
+        };
+        Reply::Bytes([format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes(), body].concat())
+    })
+    .await;
+    let server = setup
+        .with("POSTSYNC_ELEVENLABS_BASE_URL", &elevenlabs.url(""))
+        .with("POSTSYNC_ELEVENLABS_API_KEY", "xi-0123")
+        .start()
+        .await;
+    let sample = server.api().put_asset(&speech, "audio/wav").await.expect(200);
+    let clone = json!({"name": "Ada", "assetId": id_of(&sample)});
+    let voice = server.api().post("/v2/voices", &clone).await.expect(201);
+    assert_eq!((&voice["voiceId"], &voice["provider"]), (&"c1".into(), &"elevenlabs".into()));
+    let asked = elevenlabs.requests.count("a sample", 1).await.remove(0);
+    assert_eq!((asked.line(), asked.header("xi-api-key")), ("POST /v1/voices/add HTTP/1.1", "xi-0123"));
+    assert!(asked.header("content-type").starts_with("multipart/form-data; boundary="));
+    let holds = |part: &[u8]| asked.body.windows(part.len()).any(|window| window == part);
+    assert!(holds(&bytes) && holds(b"name=\"name\"\r\n\r\nAda\r\n"), "the sample as it was uploaded");
+    let job = server.api().post("/v2/tts/jobs", &json!({"script": "Hi.", "voiceId": "c1"})).await.expect(202);
+    let path = format!("/v2/tts/jobs/{}", id_of(&job));
+    let job = loop {
+        let job = server.api().get(&path).await.expect(200);
+        if ["COMPLETED", "FAILED"].contains(&job["status"].as_str().unwrap()) {
+            break job;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(job["status"], "COMPLETED", "{job}");
+    assert_eq!(server.api().delete("/v2/voices/c1").await.status, 204);
+    let asked = elevenlabs.requests.count("the end of the voice", 3).await;
+    let lines: Vec<&str> = asked.iter().map(|request| request.line()).collect();
+    assert_eq!(lines[2], "DELETE /v1/voices/c1 HTTP/1.1", "{lines:?}");
+}
+
+#[tokio::test]
+async fn without_a_key_it_is_said_what_the_operator_can_set() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let sample = server.api().put_asset(&Footage::new(setup.home()).speech(), "audio/wav").await.expect(200);
+    let clone = json!({"name": "Ada", "assetId": id_of(&sample)});
+    let refused = server.api().post("/v2/voices", &clone).await.expect(400);
+    assert_eq!(refused["errorCode"], "elevenlabs_api_key_invalid");
+    assert!(refused["message"].as_str().unwrap().contains("POSTSYNC_ELEVENLABS_API_KEY"), "{refused}");
+}
+
 /// How loud a span of a video's sound is at most, in dB.
 fn loudest_db(video: &std::path::Path, from_s: f64, length_s: f64) -> f64 {
     let times = ["-ss", &from_s.to_string(), "-t", &length_s.to_string()].map(str::to_owned);

@@ -15,6 +15,7 @@ mod relays;
 mod replays;
 mod schedule;
 mod secrets;
+mod speech;
 mod stops;
 mod work;
 
@@ -114,6 +115,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<feeds::FeedIsWhole>::default(),
         Box::<feeds::FeedsAreTold>::default(),
         Box::<feeds::CursorsNeverFall>::default(),
+        Box::<speech::SpeechIsMadeOnce>::default(),
         Box::<relays::HandedOnOnce>::default(),
         Box::<relays::RelaysAreWatched>::default(),
     ]

@@ -6,14 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postsync_core::generation::Failure;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::outcome::SendError;
 use postsync_core::space::Space;
-use postsync_core::speech::{Provider, Words};
 use postsync_engine::ports::{
     Clock as _, Contents, Fetch, FetchError, FetchFailure, FetchRequest, Fetched, MediaError, MediaKind, MediaStore,
-    ProbeError, Prober, Resolved, Speech, Spoken, Voice,
+    ProbeError, Prober, Resolved,
 };
 
 use super::Yield;
@@ -249,21 +247,6 @@ impl SimFetch {
         };
         let failed = state.1 && self.dice.per_mille(30);
         state.0.pop_front().unwrap_or_else(|| failed.then(|| by_chance(&self.dice)))
-    }
-}
-
-/// Says everything at once.
-pub struct SimSpeech;
-
-#[async_trait]
-impl Speech for SimSpeech {
-    async fn speak(&self, _: &Words, _: &Path, _: &Path) -> Result<Spoken, Failure> {
-        Yield::default().await;
-        Ok(Spoken { bytes: 1_000, format: "wav", duration_ms: Some(1_000) })
-    }
-
-    async fn voices(&self, _: Option<Provider>) -> Result<Vec<Voice>, Failure> {
-        Ok(Vec::new())
     }
 }
 

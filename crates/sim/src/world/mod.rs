@@ -3,12 +3,14 @@
 mod generators;
 mod media;
 mod receivers;
+mod speech;
 mod store;
 mod upstream;
 
 pub use generators::{Pace, SimGenerator, Work, WorkResult};
-pub use media::{DRIPPING_HOST, SimFetch, SimMedia, SimProber, SimSpeech};
+pub use media::{DRIPPING_HOST, SimFetch, SimMedia, SimProber};
 pub use receivers::{Mood, Receivers, Reply};
+pub use speech::SimSpeech;
 pub use store::FaultyStore;
 pub use upstream::{SimUpstream, UpstreamMood};
 

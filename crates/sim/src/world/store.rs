@@ -22,21 +22,24 @@ use postsync_core::endpoint::Endpoint;
 use postsync_core::event::Event;
 use postsync_core::feed::Seq;
 use postsync_core::generation::{Generation, Status};
+use postsync_core::idempotency::IdempotencyKey;
 use postsync_core::ids::{
     AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ProjectId,
-    ReplayId,
+    ReplayId, SpeechJobId,
 };
 use postsync_core::parking::Lane;
 use postsync_core::project::{Project, ProjectPlace};
 use postsync_core::relay::Relay;
 use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
+use postsync_core::speech_job::SpeechJob;
 use postsync_core::time::Timestamp;
+use postsync_core::voice::ClonedVoice;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
     BatchQuery, BatchStore, Clock as _, CountStore, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
-    FeedQuery, GenerationQuery, ProbeLane, ProjectStore, RelayStore, ReplayCount, ReplayPage, ReplayQuery, Store,
-    StoreError, TurnPage, TurnQuery, TurnStore,
+    FeedQuery, GenerationQuery, ProbeLane, ProjectStore, RelayStore, ReplayCount, ReplayPage, ReplayQuery,
+    SpeechJobStore, Store, StoreError, TurnPage, TurnQuery, TurnStore, VoiceStore,
 };
 
 use super::Yield;
@@ -250,6 +253,17 @@ reads_of! { ProjectStore:
     project(org: &OrgId, id: ProjectId) -> Option<Project>;
     projects(org: &OrgId, after: Option<ProjectPlace>, limit: usize) -> Vec<Project>;
     project_assets(id: ProjectId, query: AssetQuery) -> (AssetPage, u64);
+}
+
+reads_of! { SpeechJobStore:
+    speech_job(org: &OrgId, id: SpeechJobId) -> Option<SpeechJob>;
+    speech_job_of_key(org: &OrgId, key: &IdempotencyKey) -> Option<SpeechJob>;
+    open_speech_jobs(limit: usize) -> Vec<SpeechJob>;
+}
+
+reads_of! { VoiceStore:
+    cloned_voices(org: &OrgId) -> Vec<ClonedVoice>;
+    voices_of_others(org: &OrgId, ids: Vec<String>) -> Vec<String>;
 }
 
 reads_of! { CountStore:

@@ -439,6 +439,40 @@ BEGIN
     UPDATE asset_counts SET count = count + 1 WHERE org = new.org AND kind = new.kind;
 END;
 
+-- Words that are spoken when it is their turn.
+CREATE TABLE speech_jobs (
+    id          BLOB NOT NULL PRIMARY KEY,
+    org         TEXT NOT NULL,
+    status      TEXT NOT NULL,          -- PENDING, PROCESSING, COMPLETED, FAILED
+    is_open     INTEGER NOT NULL,       -- 1 until it has ended
+    tries       INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    provider    TEXT NOT NULL,          -- as it was asked for, as are the next four
+    voice       TEXT NOT NULL,
+    script      TEXT NOT NULL,
+    stability   INTEGER NOT NULL,       -- in thousandths, as is the next
+    similarity  INTEGER NOT NULL,
+    asset       BLOB,                   -- what it has become
+    error_code  TEXT,
+    error       TEXT,
+    key         TEXT,                   -- its create's Idempotency-Key
+    fingerprint BLOB                    -- SHA-256 of what was asked for with it
+) STRICT, WITHOUT ROWID;
+CREATE INDEX speech_jobs_open ON speech_jobs (id) WHERE is_open = 1;
+CREATE INDEX speech_jobs_open_by_org ON speech_jobs (org) WHERE is_open = 1;
+CREATE INDEX speech_jobs_by_key ON speech_jobs (org, key, created_at, id) WHERE key IS NOT NULL;
+CREATE INDEX speech_jobs_ended ON speech_jobs (created_at, id) WHERE is_open = 0;
+
+-- Whose each cloned voice is: the provider knows no organizations.
+CREATE TABLE voices (
+    id         TEXT NOT NULL PRIMARY KEY,
+    org        TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX voices_by_name ON voices (org, name);
+
 -- checks: moved by each check that the disk takes writes. outputs: the videos that were kept before that time are gone, because
 -- their retention is over.
 CREATE TABLE counters (

@@ -18,9 +18,11 @@ mod projects;
 mod read;
 mod relays;
 mod replays;
+mod speech_jobs;
 mod table;
 mod tables;
 mod usage;
+mod voices;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -31,7 +31,7 @@ impl<K: Ord + Clone, V> Table<K, V> {
         self.rows.range(keys)
     }
 
-    pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
+    pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> + Clone {
         self.rows.values()
     }
 

@@ -16,7 +16,7 @@ use postsync_core::generation::{Generation, State};
 use postsync_core::idempotency::{IdempotencyKey, UsedKey};
 use postsync_core::ids::{
     AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ProjectId, ReplayId,
-    SecretId,
+    SecretId, SpeechJobId,
 };
 use postsync_core::parking::Lane;
 use postsync_core::project::Project;
@@ -24,7 +24,9 @@ use postsync_core::relay::Relay;
 use postsync_core::replay::Replay;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::rule;
+use postsync_core::speech_job::SpeechJob;
 use postsync_core::time::Timestamp;
+use postsync_core::voice::ClonedVoice;
 
 use super::feed::Consumer;
 use super::table::Table;
@@ -60,6 +62,8 @@ pub(super) struct Tables {
     pub(super) removed_assets: Table<AssetId, ()>,
     pub(super) projects: Table<(OrgId, ProjectId), Project>,
     pub(super) project_assets: Table<(OrgId, ProjectId, AssetId), ()>,
+    pub(super) speech_jobs: Table<SpeechJobId, SpeechJob>,
+    pub(super) voices: Table<String, ClonedVoice>,
     pub(super) organizations: Table<OrgId, Organization>,
     pub(super) keys: Table<KeyId, ApiKey>,
     pub(super) signing: Table<SecretOwner, Signing>,
@@ -94,6 +98,8 @@ macro_rules! each {
         $tables.removed_assets.$method();
         $tables.projects.$method();
         $tables.project_assets.$method();
+        $tables.speech_jobs.$method();
+        $tables.voices.$method();
         $tables.organizations.$method();
         $tables.keys.$method();
         $tables.signing.$method();
@@ -168,6 +174,8 @@ impl Tables {
             Change::AddAsset(asset) => self.add_asset(*asset),
             Change::Asset(change) => self.asset_change(change),
             Change::Project(change) => self.change_project(change),
+            Change::Voice(change) => self.change_voice(change),
+            Change::SpeechJob(change) => self.change_speech_job(change),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(&ids),
             Change::ForgetEvents(ids) => self.forget_events(&ids),
             Change::ForgetAssets(ids) => self.forget_assets(&ids),

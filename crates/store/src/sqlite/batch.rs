@@ -10,6 +10,7 @@ use postsync_core::asset::AssetChange;
 use postsync_core::audit::AuditChange;
 use postsync_core::change::Change;
 use postsync_core::idempotency::IdempotencyChange;
+use postsync_core::speech_job::SpeechJobChange;
 
 use super::commit::Work;
 
@@ -140,6 +141,7 @@ pub fn can_wait(changes: &[Change]) -> bool {
             | Change::ForgetReplays { .. }
             | Change::ForgetAssets(_)
             | Change::Asset(AssetChange::StartProbe { .. } | AssetChange::Probed { .. })
+            | Change::SpeechJob(SpeechJobChange::Forget { .. })
             | Change::Idempotency(IdempotencyChange::Forget { .. })
             | Change::Audit(AuditChange::Forget { .. })
             | Change::Access(AccessChange::Used { .. }),

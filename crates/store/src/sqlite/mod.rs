@@ -29,7 +29,9 @@ mod rekey;
 mod relays;
 mod setup;
 mod space;
+mod speech_jobs;
 mod usage;
+mod voices;
 mod words;
 mod writer;
 

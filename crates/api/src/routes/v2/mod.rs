@@ -14,6 +14,7 @@ mod range;
 pub(super) mod result;
 mod serve;
 pub(super) mod tts;
+pub(super) mod tts_jobs;
 pub(super) mod usage;
 pub(super) mod voices;
 pub(super) mod webhook_secret;

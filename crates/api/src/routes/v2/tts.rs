@@ -7,6 +7,7 @@ use postsync_core::error_code;
 use postsync_core::generation::Failure;
 use postsync_core::speech::{Provider, Words};
 use postsync_engine::SpeakError;
+use serde_json::{Map, Value};
 
 use crate::asset_urls;
 use crate::auth::Creator;
@@ -50,20 +51,23 @@ pub(crate) async fn create_speech(
     if state.engine.shortage().is_some() {
         return Err(ApiError::no_room());
     }
-    let fields = body.into_fields();
-    let provider = match fields.get("provider") {
-        None | Some(serde_json::Value::Null) => Some(Provider::ElevenLabs),
-        Some(value) => value.as_str().and_then(Provider::parse),
-    };
-    let provider = provider.ok_or_else(|| ApiError::invalid("provider", "provider must be elevenlabs or espeak"))?;
-    let words = Words::read_as(provider, &fields, "").map_err(|invalid| ApiError::from(Refusal::from(invalid)))?;
-    drop(fields);
+    let words = words(&body.into_fields())?;
     // In a task of its own: a client that hangs up now must not leave a file that nobody owns.
     let engine = state.engine.clone();
     let spoken = tokio::spawn(tracing::Instrument::in_current_span(async move { engine.speak(org, &words).await }));
     let asset = spoken.await.map_err(|_| ApiError::of(error_code::INTERNAL_ERROR))??;
     let url = asset_urls::url_of(&state, &asset);
     Ok(json::answer(StatusCode::OK, json::text(&SpeechBody::of(&asset, url))))
+}
+
+/// What a body asks to be said.
+pub(super) fn words(fields: &Map<String, Value>) -> Result<Words, ApiError> {
+    let provider = match fields.get("provider") {
+        None | Some(Value::Null) => Some(Provider::ElevenLabs),
+        Some(value) => value.as_str().and_then(Provider::parse),
+    };
+    let provider = provider.ok_or_else(|| ApiError::invalid("provider", "provider must be elevenlabs or espeak"))?;
+    Words::read_as(provider, fields, "").map_err(|invalid| ApiError::from(Refusal::from(invalid)))
 }
 
 impl From<SpeakError> for ApiError {

@@ -108,7 +108,7 @@ impl App {
             fetch: Arc::new(world::NoFetch),
             prober: Arc::new(world::TestProber),
             generators,
-            speech: Arc::new(world::Speaker),
+            speech: Arc::new(world::Speaker::default()),
             relays: None,
         };
         let of_engine = Settings { public_url: settings.public_url.clone(), routing, ..of_engine };

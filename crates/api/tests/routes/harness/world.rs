@@ -130,7 +130,10 @@ impl Fetch for NoFetch {
 }
 
 /// Says everything in a second, and has one voice.
-pub(crate) struct Speaker;
+#[derive(Default)]
+pub(crate) struct Speaker {
+    cloned: Mutex<Vec<String>>,
+}
 
 #[async_trait]
 impl Speech for Speaker {
@@ -145,8 +148,30 @@ impl Speech for Speaker {
 
     async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure> {
         let voice = |provider, id: &str| Voice { provider, id: id.into(), name: "Ada".into(), preview_url: None };
-        let all = [voice(Provider::Espeak, "en-us"), voice(Provider::ElevenLabs, "v1")];
-        Ok(all.into_iter().filter(|voice| of.is_none_or(|of| of == voice.provider)).collect())
+        let mut voices = vec![voice(Provider::Espeak, "en-us"), voice(Provider::ElevenLabs, "v1")];
+        voices.extend(self.cloned.lock().unwrap().iter().map(|id| voice(Provider::ElevenLabs, id)));
+        voices.retain(|voice| of.is_none_or(|of| of == voice.provider));
+        Ok(voices)
+    }
+
+    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, Failure> {
+        if std::fs::read(sample).unwrap().is_empty() {
+            return Err(Failure::of(error_code::VOICE_SAMPLE_INVALID));
+        }
+        if name == "unclonable" {
+            return Err(Failure::of(error_code::VOICE_CLONE_LIMIT_REACHED));
+        }
+        let mut cloned = self.cloned.lock().unwrap();
+        let id = format!("cloned-{}", cloned.len() + 1);
+        cloned.push(id.clone());
+        Ok(Voice { provider: Provider::ElevenLabs, id, name: name.to_owned(), preview_url: None })
+    }
+
+    async fn delete_voice(&self, id: &str) -> Result<(), Failure> {
+        let mut cloned = self.cloned.lock().unwrap();
+        let before = cloned.len();
+        cloned.retain(|known| known != id);
+        if cloned.len() == before { Err(Failure::of(error_code::VOICE_NOT_FOUND)) } else { Ok(()) }
     }
 }
 

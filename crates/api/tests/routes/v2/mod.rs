@@ -8,5 +8,7 @@ mod generations;
 mod models;
 mod projects;
 mod result;
+mod tts_jobs;
 mod usage;
+mod voice_clones;
 mod voices;

@@ -84,6 +84,10 @@ impl Api {
         self.try_send(request.body(body.to_string())).await.unwrap()
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.try_send(self.http.delete(format!("{}{path}", self.base))).await.unwrap()
+    }
+
     /// A create whose answer may never come: the server may be killed meanwhile.
     pub(crate) async fn try_create(&self, body: &str) -> reqwest::Result<Answer> {
         let request = self.http.post(format!("{}/v2/generate", self.base));

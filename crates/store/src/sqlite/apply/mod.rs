@@ -18,6 +18,8 @@ pub(super) mod projects;
 mod relays;
 mod replays;
 mod secrets;
+pub(super) mod speech_jobs;
+pub(super) mod voices;
 
 use std::collections::BTreeMap;
 
@@ -118,6 +120,8 @@ impl<'c> Unit<'c> {
             Change::AddAsset(asset) => self.add_asset(asset),
             Change::Asset(change) => self.asset_change(change),
             Change::Project(change) => self.change_project(change),
+            Change::Voice(change) => self.change_voice(change),
+            Change::SpeechJob(change) => self.change_speech_job(change),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(ids),
             Change::ForgetEvents(ids) => self.forget_events(ids),
             Change::ForgetReplays { before, limit } => self.forget_replays(*before, *limit),

@@ -15,8 +15,10 @@ pub(super) mod projects;
 pub(super) mod replays;
 mod rows;
 pub(super) mod secrets;
+pub(super) mod speech_jobs;
 pub(super) mod turns;
 pub(super) mod usage;
+pub(super) mod voices;
 
 use rusqlite::{Connection, Params, Result, Row};
 
@@ -40,7 +42,7 @@ mod tests {
     use super::*;
     use crate::sqlite::apply::{
         assets as asset_changes, audit as auditing, forget, holds as holding, idempotency as used,
-        projects as project_changes,
+        projects as project_changes, speech_jobs as speech_job_changes, voices as voice_changes,
     };
     use crate::sqlite::{connect, setup};
 
@@ -71,8 +73,12 @@ mod tests {
             project_changes::STATEMENTS,
             replays::STATEMENTS,
             secrets::STATEMENTS,
+            speech_jobs::STATEMENTS,
+            speech_job_changes::STATEMENTS,
             turns::STATEMENTS,
             usage::STATEMENTS,
+            voices::STATEMENTS,
+            voice_changes::STATEMENTS,
         ]
         .concat();
         assert!(statements.len() > 15);

@@ -15,7 +15,7 @@ pub(in crate::routes::v2) fn text<'a>(fields: &'a Map<String, Value>, name: &str
 }
 
 /// A member that must be there.
-pub(super) fn needed<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, ApiError> {
+pub(in crate::routes::v2) fn needed<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, ApiError> {
     text(fields, name)?.ok_or_else(|| ApiError::invalid(name, format!("{name} is missing")))
 }
 

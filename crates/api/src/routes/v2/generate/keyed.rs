@@ -12,7 +12,7 @@ use crate::json;
 use crate::state::ApiState;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(in crate::routes::v2) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// How a create begins.
 pub(super) enum Beginning {
@@ -23,7 +23,7 @@ pub(super) enum Beginning {
 }
 
 /// The key of a request, if it has one: exactly one header.
-pub(super) fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
+pub(in crate::routes::v2) fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
     let mut values = headers.get_all(KEY).iter();
     let Some(first) = values.next() else { return Ok(None) };
     let key = first.to_str().ok().and_then(IdempotencyKey::parse).filter(|_| values.next().is_none());

@@ -1,5 +1,5 @@
 //! `/v2/generate`: make a generation, read one.
 pub(crate) mod create;
 pub(crate) mod get;
-mod keyed;
+pub(super) mod keyed;
 mod submit;
