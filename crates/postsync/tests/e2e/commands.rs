@@ -1,5 +1,5 @@
 //! `keys`, `orgs` and `secret` beside a running server, which honours what they did within a second or two.
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::api::{id_of, passthrough};
 use crate::harness::receiver::Request;
@@ -66,6 +66,21 @@ async fn organizations_made_beside_the_server_are_apart() {
     assert!(!verified(&setup, SECRET, &request).await, "not with the secret of another organization");
     let secret = setup.printed(&["secret", "show", "--org", &org]).await;
     assert!(verified(&setup, &secret, &request).await);
+}
+
+#[tokio::test]
+async fn an_organizations_plan_changed_beside_the_server_counts() {
+    let setup = Setup::new();
+    let server = setup.start().await;
+    let shown = async || {
+        let account = server.api().get("/v2/account").await.expect(200);
+        (account["plan"].clone(), account["limits"]["concurrency"].clone())
+    };
+    assert_eq!(shown().await, (Value::Null, Value::Null));
+    setup.printed(&["orgs", "set", "default", "--plan", "growth"]).await;
+    poll("the plan counts", async || (shown().await == (json!("growth"), json!(6))).then_some(())).await;
+    setup.printed(&["orgs", "set", "default", "--concurrency", "2"]).await;
+    poll("the figure counts", async || (shown().await == (json!("growth"), json!(2))).then_some(())).await;
 }
 
 #[tokio::test]
