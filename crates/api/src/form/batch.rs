@@ -46,7 +46,7 @@ pub(crate) async fn read_batch(content_type: &str, body: Body, held: Held) -> Re
                 let text = field(&mut parts, "webhook_url").await?;
                 once(&mut form.webhook_url, "webhook_url", text)?;
             }
-            Some("dry_run") => {
+            Some("dry_run" | "dryRun") => {
                 let text = field(&mut parts, "dry_run").await?;
                 once(&mut form.dry_run, "dry_run", text)?;
             }

@@ -191,8 +191,10 @@ where
         held.grow(chunk.len())?;
         text.extend_from_slice(&chunk);
     }
-    String::from_utf8(text)
-        .map_err(|_| ApiError::unreadable(format!("The field {} is not UTF-8 text.", shown())).with_field(&shown()))
+    String::from_utf8(text).map_err(|_| {
+        let message = format!("The field {} is not text. Files go into the fields video, audio and image.", shown());
+        ApiError::unreadable(message).with_field(&shown())
+    })
 }
 
 fn not_such_a_file(slot: Slot) -> ApiError {
@@ -202,7 +204,9 @@ fn not_such_a_file(slot: Slot) -> ApiError {
         Slot::Audio => "an audio file (wav, mp3, m4a, aac, flac, ogg) or a video with sound",
         Slot::Image => "an image file (png, jpeg, webp)",
     };
-    ApiError::unreadable(format!("{field} is not {wanted}, judged by its first bytes.")).with_field(field)
+    let message =
+        format!("{field} is not {wanted}, judged by its first bytes. (curl sends a file by -F {field}=@FILE.)");
+    ApiError::unreadable(message).with_field(field)
 }
 
 impl From<FormError> for ApiError {

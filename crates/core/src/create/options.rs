@@ -55,7 +55,17 @@ fn speaker(value: &Value, route: Route) -> Result<(), Refusal> {
             _ => {}
         }
     }
+    if route == Route::Builtin && is_alone(speaker) {
+        let field = format!("{SPEAKER}.frame_number");
+        return Err(face(field, "needs coordinates: where the face is in that frame"));
+    }
     Ok(())
+}
+
+/// A frame's number and no word of where the face is in it.
+fn is_alone(speaker: &Map<String, Value>) -> bool {
+    let names = |key: &str| given(speaker).any(|(name, value)| name == key && *value != Value::Bool(false));
+    names("frame_number") && !["auto_detect", "coordinates", "bounding_boxes"].into_iter().any(names)
 }
 
 fn face(field: String, wanted: &str) -> Refusal {

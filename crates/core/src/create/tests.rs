@@ -151,6 +151,7 @@ fn known_options_have_lists_and_ranges() {
         (json!({"active_speaker_detection": {"auto_detect": 1}}), format!("{speaker}.auto_detect")),
         (json!({"active_speaker_detection": {"frame_number": -1}}), format!("{speaker}.frame_number")),
         (json!({"active_speaker_detection": {"frame_number": 1.5}}), format!("{speaker}.frame_number")),
+        (json!({"active_speaker_detection": {"frame_number": 0}}), format!("{speaker}.frame_number")),
         (json!({"active_speaker_detection": {"coordinates": [1]}}), format!("{speaker}.coordinates")),
         (json!({"active_speaker_detection": {"coordinates": [1e308, 1]}}), format!("{speaker}.coordinates")),
         (

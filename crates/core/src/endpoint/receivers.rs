@@ -23,7 +23,7 @@ pub struct Receiver {
 
 /// Whom the end of a generation goes to. `webhook_url` is the generation's own: where it equals a registered endpoint's URL it
 /// is one delivery for that endpoint, whatever its filter, and none where that is disabled. `terms` is what the generation
-/// asks for; it comes before what an endpoint does.
+/// asks for its own webhook: it comes before what that endpoint does, and says nothing of others.
 #[must_use]
 pub fn receivers(
     registered: &[Endpoint],
@@ -39,9 +39,13 @@ pub fn receivers(
     let own = webhook_url.map(url_key);
     let is_own = |endpoint: &Endpoint| own.as_ref().is_some_and(|key| *key == url_key(&endpoint.url));
     let is_registered = registered.iter().any(is_own);
+    let none = Terms::default();
     let first = webhook_url.filter(|_| !is_registered).map(|url| implicit(org, url, terms));
     let others = registered.iter().filter(|endpoint| endpoint.events.takes(kind) || is_own(endpoint));
-    first.into_iter().chain(others.filter_map(|endpoint| endpoint.receiver(terms))).collect()
+    first
+        .into_iter()
+        .chain(others.filter_map(|endpoint| endpoint.receiver(if is_own(endpoint) { terms } else { &none })))
+        .collect()
 }
 
 /// Whom an event goes to that is no generation's: those whose filter takes it.

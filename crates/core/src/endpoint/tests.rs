@@ -238,12 +238,17 @@ fn a_webhook_url_that_is_registered_is_one_delivery_under_its_endpoint() {
 }
 
 #[test]
-fn what_the_generation_asks_for_comes_before_what_the_endpoint_does() {
+fn what_the_generation_asks_for_is_for_its_own_webhook() {
     let own = json!({"url": "https://a.example/", "schedule": ["0s", "9s"], "timeout": "9s"});
     let terms = Terms { timeout: Some(std::time::Duration::from_secs(2)), schedule: None };
-    let of = receivers(&[endpoint("ep_1", own)], &OrgId::new("default"), EventType::GenerationFailed, None, &terms);
-    assert_eq!(of[0].terms.timeout, terms.timeout);
-    assert_eq!(of[0].terms.schedule.as_ref().map(ToString::to_string).as_deref(), Some("0s,9s"));
+    let registered = [endpoint("ep_1", own)];
+    let (org, kind) = (OrgId::new("default"), EventType::GenerationFailed);
+    let schedule = |to: &Receiver| to.terms.schedule.as_ref().map(ToString::to_string);
+    let of = receivers(&registered, &org, kind, Some("https://a.example/"), &terms);
+    assert_eq!((of.len(), of[0].terms.timeout, schedule(&of[0]).as_deref()), (1, terms.timeout, Some("0s,9s")));
+    let of = receivers(&registered, &org, kind, Some("https://b.example/"), &terms);
+    assert_eq!((of[0].terms.timeout, schedule(&of[0])), (terms.timeout, None));
+    assert_eq!(of[1].terms, registered[0].terms, "another's endpoint is not cut short by one generation");
 }
 
 /// Heard every `every_ms` until it asks for something else than nothing; gives when that was.

@@ -235,7 +235,8 @@ codes! {
     PAYLOAD_TOO_LARGE = "payload_too_large", 413,
         "The request body is too large.", "Send less, or upload files as multipart/form-data.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415,
-        "The operation does not take this content type.", "Send application/json or multipart/form-data.";
+        "The operation does not take this content type.",
+        "Send application/json; POST /v2/generate and POST /v2/batch take multipart/form-data, too.";
     DELIVERY_NOT_FOUND = "delivery_not_found", 404,
         "The delivery does not exist.", "Check the delivery's id; those of other organizations are not visible.";
     DELIVERY_CONFLICT = "delivery_conflict", 409,

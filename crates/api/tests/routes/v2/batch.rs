@@ -166,8 +166,7 @@ async fn a_dry_run_judges_and_makes_nothing() {
     let app = app().await;
     let by_form =
         Form::default().text("dry_run", "true").file("input", "b.jsonl", lines(&good("lipsync-2")).as_bytes());
-    for answer in
-        [app.send(form(by_form)).await, post(&app, &json!({"rows": good("lipsync-2"), "dry_run": true})).await]
+    for answer in [app.send(form(by_form)).await, post(&app, &json!({"rows": good("lipsync-2"), "dryRun": true})).await]
     {
         assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"status":"VALIDATED"}"#));
     }

@@ -177,7 +177,7 @@ async fn read_json(state: &ApiState, headers: &HeaderMap, body: Body) -> Result<
     let mut fields = match parsed {
         Ok(Value::Object(fields)) => fields,
         Ok(_) => return Err(ApiError::unreadable("The body must be a JSON object with rows.")),
-        Err(why) => return Err(ApiError::unreadable(format!("The body is not JSON that can be kept: {why}."))),
+        Err(why) => return Err(ApiError::unreadable(format!("The body is not valid JSON: {why}."))),
     };
     let rows = match fields.remove("rows") {
         Some(Value::Array(rows)) => rows,
@@ -192,7 +192,8 @@ async fn read_json(state: &ApiState, headers: &HeaderMap, body: Body) -> Result<
         Some(Value::String(url)) => Some(url),
         Some(_) => return Err(ApiError::unreadable("webhook_url must be a string").with_field("webhook_url")),
     };
-    let is_dry = match fields.get("dry_run") {
+    let mut dry = ["dry_run", "dryRun"].into_iter().filter_map(|name| fields.get(name));
+    let is_dry = match dry.find(|value| !value.is_null()) {
         None | Some(Value::Null) => false,
         Some(Value::Bool(is_dry)) => *is_dry,
         Some(_) => return Err(ApiError::unreadable("dry_run must be true or false").with_field("dry_run")),

@@ -159,7 +159,7 @@ async fn read_json(state: &ApiState, headers: &HeaderMap, body: Body) -> Result<
     {
         (Ok(Value::Object(fields)), held) => Ok((fields, held)),
         (Ok(_), _) => Err(ApiError::unreadable("The body must be a JSON object with model and input.")),
-        (Err(why), _) => Err(ApiError::unreadable(format!("The body is not JSON that can be kept: {why}."))),
+        (Err(why), _) => Err(ApiError::unreadable(format!("The body is not valid JSON: {why}."))),
     }
 }
 
