@@ -183,3 +183,22 @@ async fn what_the_operator_must_mend_is_said() {
     let said = Setup::new().with("POSTSYNC_MODELS_REACT_1", "sync").refused().await;
     assert!(said.contains("models.react-1") && said.contains("POSTSYNC_SYNC_API_KEY"), "{said}");
 }
+
+#[tokio::test]
+async fn a_cancel_here_is_one_at_the_upstream() {
+    // The upstream waits for its inputs, for as long as it likes.
+    let media = Receiver::start(None, |_| Reply::Hold).await;
+    let upstream = Setup::new().start().await;
+    let ours = relaying(&upstream).start().await;
+    let mut asked = request(&media, 1, "https://app.example.com/unused");
+    asked["model"] = "mesh-1".into();
+    asked.as_object_mut().unwrap().remove("webhookUrl");
+    let id = ours.api().create(&asked).await;
+    media.requests.count("the upstream fetches", 1).await;
+    let canceled = ours.api().post(&format!("/postsync/v1/generations/{id}/cancel"), &json!({})).await.expect(200);
+    assert_eq!((&canceled["status"], &canceled["error_code"]), (&"FAILED".into(), &"generation_canceled".into()));
+    let theirs = upstream.api().get("/v2/generations").await.expect(200);
+    assert_eq!(theirs.as_array().unwrap().len(), 1, "{theirs}");
+    let theirs = upstream.api().ended(&id_of(&theirs[0])).await;
+    assert_eq!((&theirs["status"], &theirs["error_code"]), (&"FAILED".into(), &"generation_canceled".into()));
+}
