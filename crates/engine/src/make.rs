@@ -72,10 +72,14 @@ pub(crate) async fn fetched(
     at_work: &AtWork,
     limits: &mut Limits,
 ) -> Result<Job, GeneratorError> {
+    let prepared = async {
+        let wanted = generator.inputs_of(generation.id).await?;
+        inputs::prepare(world, wanted, generation).await.map_err(GeneratorError::Failed)
+    };
     tokio::select! {
         biased;
         _ = at_work.cancel.cancelled() => Err(GeneratorError::Cancelled),
-        job = inputs::prepare(world, generator.inputs(), generation) => job.map_err(GeneratorError::Failed),
+        job = prepared => job,
         why = must_end(world, &mut limits.fetching) => Err(why),
     }
 }

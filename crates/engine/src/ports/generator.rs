@@ -14,8 +14,11 @@ use tokio::sync::Notify;
 pub enum Inputs {
     /// Files on this machine: the engine fetches and copies before it calls.
     LocalFiles,
-    /// Files of what lies with us; URLs as the client gave them, of which nothing is fetched.
+    /// Files of what lies with us; URLs as the client gave them, of which nothing is fetched. An asset that is a URL is that URL,
+    /// in [`Job::request`], too.
     FilesOfAssets,
+    /// None of them: only the folder for what is made.
+    FolderOnly,
     /// The items as the client gave them; nothing is fetched.
     AsGiven,
 }
@@ -36,7 +39,7 @@ pub struct Job {
     pub id: GenerationId,
     /// Its count of starts, with this one: the fence of what is written about it.
     pub tries: u32,
-    /// What the client asked for.
+    /// What the client asked for; its assets as [`Inputs`] has them.
     pub request: Request,
     /// The items of `request.input`, in its order: exactly one visual and one voice, more only with segments.
     pub inputs: Vec<JobInput>,
@@ -141,6 +144,15 @@ impl Cancel {
 pub trait Generator: Send + Sync {
     /// What form of inputs it wants.
     fn inputs(&self) -> Inputs;
+
+    /// The form in which it wants those of this generation: where it has handed them on before, it needs them no more, and
+    /// they may be gone by now.
+    ///
+    /// # Errors
+    /// It can't be known any more: the process is ending.
+    async fn inputs_of(&self, _generation: GenerationId) -> Result<Inputs, GeneratorError> {
+        Ok(self.inputs())
+    }
 
     /// How many jobs it may have at once.
     fn concurrency(&self) -> usize;

@@ -23,7 +23,7 @@ pub trait RelayStore: Send + Sync {
 pub struct Submission {
     /// Goes out as the idempotency key.
     pub id: GenerationId,
-    /// As the client wrote it, canonical.
+    /// As the client wrote it, canonical, but that an asset which is a URL is named by that.
     pub request: Request,
     /// For each item of `request.input`, in its order, its file where it lies with us.
     pub files: Vec<Option<PathBuf>>,

@@ -221,18 +221,21 @@ impl Relays {
 
     /// What is on record of it; put there where nothing is.
     async fn begun(&self, job: &Job) -> Result<Relay, GeneratorError> {
-        let found = loop {
-            match self.ports.store.relay(job.id).await {
-                Ok(found) => break found,
-                Err(error) => self.pause_after(&error).await?,
-            }
-        };
-        if let Some(relay) = found {
+        if let Some(relay) = self.known(job.id).await? {
             return Ok(relay);
         }
         let at = self.ports.clock.now();
         self.write(RelayChange::Begin { generation: job.id, tries: job.tries, at }).await?;
         Ok(Relay { generation: job.id, begun_at: at, upstream: None })
+    }
+
+    async fn known(&self, generation: GenerationId) -> Result<Option<Relay>, GeneratorError> {
+        loop {
+            match self.ports.store.relay(generation).await {
+                Ok(found) => return Ok(found),
+                Err(error) => self.pause_after(&error).await?,
+            }
+        }
     }
 
     async fn remember(&self, job: &Job, upstream: UpstreamId) -> Result<UpstreamId, GeneratorError> {
@@ -281,6 +284,13 @@ fn key_is_old() -> Failure {
 impl Generator for Relays {
     fn inputs(&self) -> Inputs {
         Inputs::FilesOfAssets
+    }
+
+    /// Nothing of what the upstream has taken: a file that is gone, or a URL that has run out, must not fail what is being made
+    /// there and is paid for.
+    async fn inputs_of(&self, generation: GenerationId) -> Result<Inputs, GeneratorError> {
+        let is_taken = self.known(generation).await?.is_some_and(|relay| relay.upstream.is_some());
+        Ok(if is_taken { Inputs::FolderOnly } else { self.inputs() })
     }
 
     fn concurrency(&self) -> usize {

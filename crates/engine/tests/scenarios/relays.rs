@@ -1,17 +1,21 @@
 //! Generations that an upstream makes: handed on once, watched to their end, whatever dies in between.
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use postsync_core::Secret;
+use postsync_core::asset::{Asset, AssetChange, AssetKind};
+use postsync_core::change::Change;
 use postsync_core::error_code::{
     self, GENERATION_CANCELED, GENERATION_INPUT_VIDEO_INVALID, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT,
 };
-use postsync_core::generation::{Ending, Failure, State, Status};
-use postsync_core::ids::{GenerationId, OrgId};
+use postsync_core::generation::{Ending, Failure, NewGeneration, Request, State, Status};
+use postsync_core::ids::{AssetId, GenerationId, MediaId, OrgId};
 use postsync_core::outcome::{RetryAfter, SendError};
 use postsync_core::relay::{Trouble, UpstreamId};
-use postsync_engine::ports::FetchFailure;
+use postsync_engine::ports::{Applied, FetchFailure};
 use postsync_engine::{Bounds, Settings, Unheard};
-use postsync_sim::{Fact, RELAYED_MODEL, UPSTREAM_SECRET};
+use postsync_sim::world::DRIPPING_HOST;
+use postsync_sim::{Fact, RELAYED_MODEL, Stage, UPSTREAM_SECRET};
 
 use crate::play::{ORG, Play, URL, body};
 
@@ -217,6 +221,80 @@ fn what_waiting_does_not_mend_is_borne_a_few_times() {
             assert_eq!(play.generation(id).status(), ends, "{trouble:?} {times} times");
         }
     }
+}
+
+/// A generation of the upstream's whose two inputs are assets of its owner.
+fn of_assets(video: Asset, audio: Asset) -> NewGeneration {
+    let request = Stage::request(ORG, RELAYED_MODEL, Some(URL));
+    let input = format!(
+        r#"[{{"type":"video","assetId":"{}"}},{{"type":"audio","assetId":"{}","refId":"a"}}]"#,
+        video.id, audio.id
+    );
+    NewGeneration { request: Request { input, ..request.request }, ..request }
+}
+
+fn asset_id(play: &Play, number: u8) -> AssetId {
+    AssetId::new(play.engine().now(), [number; 10])
+}
+
+fn uploaded(play: &Play, number: u8, kind: AssetKind) -> Asset {
+    let media = MediaId::new(play.engine().now(), [number; 10]);
+    play.stage.media.put(media);
+    let id = asset_id(play, number);
+    Asset::uploaded(id, OrgId::new(ORG), kind, "file".to_owned(), media, 1_000, play.engine().now())
+}
+
+fn registered(play: &Play, number: u8, kind: AssetKind, url: &str) -> Asset {
+    let id = asset_id(play, number);
+    Asset::registered(id, OrgId::new(ORG), kind, "url".to_owned(), url.to_owned(), play.engine().now())
+}
+
+fn keep(play: &Play, assets: &[&Asset]) {
+    let changes = assets.iter().map(|asset| Change::AddAsset(Box::new((*asset).clone()))).collect();
+    let done = play.stage.store.inner().apply(changes).now_or_never();
+    assert!(matches!(done, Some(Ok(Applied::Done))), "{done:?}");
+}
+
+#[test]
+fn what_the_upstream_has_taken_needs_its_inputs_no_more() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.set_takes_ms(60_000);
+    let (video, audio) = (uploaded(&play, 1, AssetKind::Video), uploaded(&play, 2, AssetKind::Audio));
+    keep(&play, &[&video, &audio]);
+    let new = of_assets(video.clone(), audio);
+    let id = play.submit_this(new);
+    play.stage.advance(5_000);
+    assert_eq!(play.stage.upstream.submits()[0].files.iter().flatten().count(), 2, "they go up as files");
+    play.stage.kill();
+    // Its owner removes one of them while we are away.
+    let remove = AssetChange::Remove { org: OrgId::new(ORG), id: video.id, from: video.id };
+    let done = play.stage.store.inner().apply(vec![Change::Asset(remove)]).now_or_never();
+    assert!(matches!(done, Some(Ok(Applied::Done))), "{done:?}");
+    play.start();
+    play.stage.advance(120_000);
+    assert_eq!(play.generation(id).status(), Status::Completed);
+    assert_eq!(play.stage.upstream.submits().len(), 1);
+}
+
+#[test]
+fn an_asset_that_is_a_url_goes_up_as_that_url_and_is_not_fetched() {
+    let mut play = Play::new("0s");
+    let url = format!("https://{DRIPPING_HOST}/v.mp4");
+    let (video, audio) = (registered(&play, 1, AssetKind::Video, &url), uploaded(&play, 2, AssetKind::Audio));
+    keep(&play, &[&video, &audio]);
+    // Nor by who looks into it: that holds up nobody.
+    play.stage.fetch.set_host_drips(true);
+    let new = of_assets(video, audio.clone());
+    let id = play.submit_this(new);
+    play.stage.advance(10_000);
+    assert_eq!(play.generation(id).status(), Status::Completed);
+    let submits = play.stage.upstream.submits();
+    let input: serde_json::Value = serde_json::from_str(&submits[0].request.input).expect("JSON");
+    let wanted = serde_json::json!([
+        {"type": "video", "url": url}, {"type": "audio", "assetId": audio.id.to_string(), "refId": "a"},
+    ]);
+    assert_eq!(input, wanted);
+    assert_eq!(submits[0].files.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]
