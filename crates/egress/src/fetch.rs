@@ -1,5 +1,6 @@
 //! Input media to a file: the same guard on every hop, caps on every phase, nothing left behind on failure.
 mod file;
+mod start;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use crate::route::Route;
 use crate::trouble::Trouble;
 use crate::{Egress, Inner, io_errors, request};
 use file::NewFile;
+use start::Start;
 
 /// Redirects followed.
 const HOPS_MAX: usize = 3;
@@ -87,7 +89,8 @@ impl Inner {
         }
         if head.status != StatusCode::OK {
             let message = format!("the server answered {}", named(head.status.as_u16()));
-            return Err(at(url, Trouble::new(SendError::HttpStatus, message)));
+            let refused = at(url, Trouble::new(SendError::HttpStatus, message));
+            return Err(FetchError { failure: FetchFailure::Answered(head.status.as_u16()), ..refused });
         }
         if content_length(&head.headers).is_some_and(|bytes| bytes > bytes_max) {
             return Err(too_large(url, bytes_max));
@@ -99,7 +102,7 @@ impl Inner {
         let Opened { mut connection, mut body, mut patience, url } = opened;
         let idle_max = self.dialler.deadlines.media_idle;
         let mut file = NewFile::create(&request.to).await.map_err(|error| storage(&error))?;
-        let mut bytes = 0u64;
+        let (mut bytes, mut start) = (0u64, Start::new(request.kind));
         loop {
             patience.until_frame(idle_max);
             let data = match connection.frame(&mut body, &mut patience).await {
@@ -111,7 +114,13 @@ impl Inner {
             if bytes > request.bytes_max {
                 return Err(too_large(&url, request.bytes_max));
             }
+            if !start.takes(&data) {
+                return Err(of_another_kind(&url));
+            }
             file.write(&data).await.map_err(|error| storage(&error))?;
+        }
+        if !start.fits() {
+            return Err(of_another_kind(&url));
         }
         file.keep().await.map_err(|error| storage(&error))?;
         Ok(Fetched { bytes })
@@ -172,6 +181,11 @@ fn at(url: &str, trouble: Trouble) -> FetchError {
 fn too_large(url: &str, bytes_max: u64) -> FetchError {
     let said = at(url, Trouble::new(SendError::HttpStatus, format!("the file is larger than {bytes_max} bytes")));
     FetchError { failure: FetchFailure::TooLarge, ..said }
+}
+
+fn of_another_kind(url: &str) -> FetchError {
+    let said = at(url, Trouble::new(SendError::HttpStatus, "the file is not of the kind that is wanted"));
+    FetchError { failure: FetchFailure::OfAnotherKind, ..said }
 }
 
 /// The user learns that it was not their file; the operator finds the rest in the log.

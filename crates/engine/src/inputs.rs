@@ -102,6 +102,7 @@ async fn fetch(world: &World, i: usize, kind: ItemKind, url: &str, to: &Path) ->
         to: to.to_path_buf(),
         bytes_max: world.settings.input_bytes_max,
         trust: Trust::Anybody,
+        kind: None,
     };
     world.ports.fetch.fetch(request).await.map(drop).map_err(|error| fetched(i, kind, &error))
 }
@@ -133,7 +134,7 @@ fn fetched(i: usize, kind: ItemKind, error: &FetchError) -> Failure {
         ItemKind::Audio | ItemKind::Text => error_code::GENERATION_INPUT_AUDIO_INACCESSIBLE,
     };
     let code = match error.failure {
-        FetchFailure::Remote(_) => inaccessible,
+        FetchFailure::Remote(_) | FetchFailure::Answered(_) | FetchFailure::OfAnotherKind => inaccessible,
         FetchFailure::TooLarge => GENERATION_INPUT_VALIDATION_FAILED,
         FetchFailure::Storage => GENERATION_INFRA_STORAGE_ERROR,
     };

@@ -142,8 +142,13 @@ async fn brought(
         },
     };
     let to = folder.join("input");
-    let request =
-        FetchRequest { url, to: to.clone(), bytes_max: world.settings.input_bytes_max, trust: Trust::Anybody };
+    let request = FetchRequest {
+        url,
+        to: to.clone(),
+        bytes_max: world.settings.input_bytes_max,
+        trust: Trust::Anybody,
+        kind: None,
+    };
     Ok(world.ports.fetch.fetch(request).await.map(|fetched| (to, Some(fetched.bytes))).map_err(|error| error.message))
 }
 

@@ -24,7 +24,7 @@ pub enum Trouble {
     },
     /// The generation itself is refused.
     Refused(Failure),
-    /// The operator's to mend: the key, the account, the address. Nothing that the client did.
+    /// The operator's to mend: the key, the account, the address, our disk. Nothing that the client did.
     Operators(Failure),
     /// The upstream knows no generation of that id.
     Unknown,
@@ -65,7 +65,7 @@ pub fn of_status(
             );
             Trouble::Operators(Failure::new(GENERATION_PIPELINE_FAILED, &why))
         }
-        (408 | 425 | 429 | 500.., _) => Trouble::Passing { why: format!("it answered {status}{said}"), retry_after },
+        (status, _) if passes(status) => Trouble::Passing { why: format!("it answered {status}{said}"), retry_after },
         // Its first copy is still being taken in.
         (409, _) if retry_after.is_some() => Trouble::Passing { why: format!("it answered 409{said}"), retry_after },
         (400..=499, _) => {
@@ -74,6 +74,12 @@ pub fn of_status(
         }
         _ => Trouble::Garbled(format!("it answered {status} without what was asked for")),
     }
+}
+
+/// Whether whoever answers so may answer otherwise later, without anybody's doing.
+#[must_use]
+pub fn passes(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..)
 }
 
 fn is_of_the_router(code: ErrorCode) -> bool {

@@ -5,6 +5,7 @@
 //! engine's, the words on the wire are the adapter's.
 mod answer;
 mod genuine;
+mod patience;
 mod token;
 mod wait;
 
@@ -13,14 +14,11 @@ use std::time::Duration;
 use crate::ids::GenerationId;
 use crate::time::Timestamp;
 
-pub use answer::{Asked, Trouble, code_of, of_status};
+pub use answer::{Asked, Trouble, code_of, of_status, passes};
 pub use genuine::is_genuine;
+pub use patience::{BORNE_MAX, FAULTS_IN_A_ROW_MAX, is_borne};
 pub use token::{DoorKey, TOKEN_CHARS};
 pub use wait::{fault_wait, look_wait};
-
-/// Faults in a row that waiting does not mend (an unknown id, an answer that can't be read, a video that is not there) before
-/// the generation is given up.
-pub const FAULTS_IN_A_ROW_MAX: u32 = 5;
 
 /// Sync keeps an idempotency key for a day. An hour of it is left for clocks that differ and for an answer that is slow.
 const KEY_IS_KNOWN_FOR: Duration = Duration::from_secs(23 * 3600);

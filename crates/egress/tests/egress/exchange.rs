@@ -110,7 +110,7 @@ async fn what_is_configured_is_open_to_its_own_questions_only() {
     assert_eq!(fails(&egress, request(other.http("/"), vec![])).await.failure, closed);
     let folder = tempfile::tempdir().unwrap();
     let fetch = |url: String, trust| {
-        let request = FetchRequest { url, to: folder.path().join("file"), bytes_max: 100, trust };
+        let request = FetchRequest { url, to: folder.path().join("file"), bytes_max: 100, trust, kind: None };
         egress.fetch(request)
     };
     let refused = FetchFailure::Remote(SendError::AddressNotAllowed);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::support::certificates::Authority;
 use crate::support::{Act, SHORT, plain, say, settings, tls};
+use postsync_core::asset::AssetKind;
 use postsync_core::outcome::SendError;
 use postsync_egress::{Egress, EgressSettings};
 use postsync_engine::ports::{Fetch as _, FetchError, FetchFailure, FetchRequest, Trust};
@@ -22,7 +23,7 @@ impl Place {
     }
 
     fn request(&self, url: impl Into<String>) -> FetchRequest {
-        FetchRequest { url: url.into(), to: self.path(), bytes_max: 1_000_000, trust: Trust::Anybody }
+        FetchRequest { url: url.into(), to: self.path(), bytes_max: 1_000_000, trust: Trust::Anybody, kind: None }
     }
 
     /// Fetches what must fail, and leave nothing.
@@ -144,19 +145,20 @@ async fn what_stops_in_the_middle_leaves_nothing() {
     short.deadlines.media_head = SHORT;
     short.deadlines.media_idle = SHORT;
     let half = file(1_000)[..500].to_vec();
-    for (act, error) in [
-        (Act::SayAndClose(half.clone()), SendError::ResponseTruncated),
-        (Act::SayAndReset(half.clone()), SendError::ResponseTruncated),
-        (Act::SayAndHang(half), SendError::ResponseTimeout),
-        (Act::SayAndHang(vec![]), SendError::ResponseTimeout),
-        (Act::SayAndClose(vec![]), SendError::ResponseReset),
-        (say("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), SendError::HttpStatus),
-        (say("HTTP/1.1 206 Partial Content\r\nContent-Length: 0\r\n\r\n"), SendError::HttpStatus),
+    let late = FetchFailure::Remote(SendError::ResponseTimeout);
+    for (act, failure) in [
+        (Act::SayAndClose(half.clone()), FetchFailure::Remote(SendError::ResponseTruncated)),
+        (Act::SayAndReset(half.clone()), FetchFailure::Remote(SendError::ResponseTruncated)),
+        (Act::SayAndHang(half), late),
+        (Act::SayAndHang(vec![]), late),
+        (Act::SayAndClose(vec![]), FetchFailure::Remote(SendError::ResponseReset)),
+        (say("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), FetchFailure::Answered(404)),
+        (say("HTTP/1.1 206 Partial Content\r\nContent-Length: 0\r\n\r\n"), FetchFailure::Answered(206)),
     ] {
         let server = plain(move |_, _| act.clone()).await;
-        let settings = if error == SendError::ResponseTimeout { short.clone() } else { settings() };
+        let settings = if failure == late { short.clone() } else { settings() };
         let failed = place.fails(settings, server.http("/a?token=1")).await;
-        assert_eq!(failed.failure, FetchFailure::Remote(error), "{failed}");
+        assert_eq!(failed.failure, failure, "{failed}");
         assert!(failed.message.ends_with(&format!(" ({})", server.http("/a"))), "{failed}");
     }
 }
@@ -194,7 +196,27 @@ async fn a_full_disk_is_said_so() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("full");
     std::os::unix::fs::symlink("/dev/full", &to).unwrap();
-    let request = FetchRequest { url: server.http("/"), to, bytes_max: 1_000_000, trust: Trust::Anybody };
+    let request = FetchRequest { url: server.http("/"), to, bytes_max: 1_000_000, trust: Trust::Anybody, kind: None };
     let failed = Egress::new(settings()).unwrap().fetch(request).await.unwrap_err();
     assert_eq!(failed.failure, FetchFailure::Storage);
+}
+
+#[tokio::test]
+async fn what_must_be_a_video_is_one_or_is_not_stored() {
+    let place = Place::new();
+    let video = [&b"\0\0\0\x18ftypmp42\0\0\0\0isommp42"[..], &[7; 9_000]].concat();
+    let page = [&b"<!doctype html>"[..], &[b' '; 9_000]].concat();
+    for (bytes, is_one) in [(&video[..], true), (&page[..], false), (&page[..99], false), (b"", false)] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {}\r\n\r\n", bytes.len());
+        let answer = [head.as_bytes(), bytes].concat();
+        let server = plain(move |_, _| say(answer.clone())).await;
+        let request = FetchRequest { kind: Some(AssetKind::Video), ..place.request(server.http("/v.mp4")) };
+        let fetched = Egress::new(settings()).unwrap().fetch(request).await;
+        assert_eq!(
+            fetched.map_err(|error| error.failure).map(|_| ()),
+            is_one.then_some(()).ok_or(FetchFailure::OfAnotherKind)
+        );
+        assert_eq!(place.path().exists(), is_one);
+        let _ = std::fs::remove_file(place.path());
+    }
 }

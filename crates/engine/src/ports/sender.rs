@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use postsync_core::asset::AssetKind;
 use postsync_core::endpoint::CustomHeaders;
 use postsync_core::event::EventType;
 use postsync_core::ids::{DeliveryId, EventId};
@@ -66,7 +67,7 @@ pub trait Sender: Send + Sync {
     async fn send(&self, post: Post) -> SendReport;
 }
 
-/// One input to be fetched.
+/// One file to be fetched.
 #[derive(Clone, Debug)]
 pub struct FetchRequest {
     /// Judged by the egress rules, on every hop.
@@ -77,6 +78,8 @@ pub struct FetchRequest {
     pub bytes_max: u64,
     /// Whose word the URL is.
     pub trust: Trust,
+    /// By its first bytes it must be that; `None`: whatever it is.
+    pub kind: Option<AssetKind>,
 }
 
 /// Whose word a URL is.
@@ -95,7 +98,7 @@ pub struct Fetched {
     pub bytes: u64,
 }
 
-/// Why an input could not be fetched.
+/// Why a file could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct FetchError {
@@ -110,13 +113,17 @@ pub struct FetchError {
 pub enum FetchFailure {
     /// The other side, or the way there: the user's to mend.
     Remote(SendError),
+    /// It answered with that status, and 200 was hoped for.
+    Answered(u16),
+    /// It is not of the kind that was asked for.
+    OfAnotherKind,
     /// Over `bytes_max`.
     TooLarge,
     /// Our disk: the operator's to mend.
     Storage,
 }
 
-/// Fetches input media to a file.
+/// Fetches media to a file.
 #[async_trait]
 pub trait Fetch: Send + Sync {
     /// GETs `request.url` into `request.to`, following at most three redirects.

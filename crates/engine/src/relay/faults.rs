@@ -1,9 +1,11 @@
-//! How much of an upstream's trouble is borne, and how long is waited after it.
+//! How an upstream's trouble is borne, and how long is waited after it.
+use std::time::Duration;
+
 use postsync_core::error_code::GENERATION_PIPELINE_FAILED;
 use postsync_core::generation::Failure;
 use postsync_core::ids::GenerationId;
 use postsync_core::outcome::RetryAfter;
-use postsync_core::relay::{Asked, FAULTS_IN_A_ROW_MAX, Trouble, fault_wait};
+use postsync_core::relay::{Asked, Trouble, fault_wait, is_borne};
 
 use super::Relays;
 use crate::ports::GeneratorError;
@@ -17,11 +19,13 @@ pub(super) struct Faults<'a> {
     all: u32,
     /// In a row, of those that waiting does not mend.
     stuck: u32,
+    /// When the first of those was, by the hand of the clock that never steps.
+    stuck_at: Duration,
 }
 
 impl<'a> Faults<'a> {
     pub(super) fn new(relays: &'a Relays, id: GenerationId, asked: Asked) -> Self {
-        Self { relays, id, asked, all: 0, stuck: 0 }
+        Self { relays, id, asked, all: 0, stuck: 0, stuck_at: Duration::ZERO }
     }
 
     /// An answer came that is one.
@@ -42,7 +46,7 @@ impl<'a> Faults<'a> {
             }
             Trouble::Refused(failure) => Err(GeneratorError::Failed(failure)),
             Trouble::Operators(failure) => {
-                tracing::error!(generation = %id, error = failure.error, "the upstream wants something of the operator");
+                tracing::error!(generation = %id, error = failure.error, "a relay wants something of the operator");
                 // What it has taken is paid for: a key that is being exchanged must not lose it.
                 let at_once = self.asked == Asked::Submit;
                 self.stick(failure, at_once).await
@@ -60,8 +64,12 @@ impl<'a> Faults<'a> {
     }
 
     async fn stick(&mut self, failure: Failure, at_once: bool) -> Result<(), GeneratorError> {
-        self.stuck += 1;
-        if at_once || self.stuck >= FAULTS_IN_A_ROW_MAX {
+        let now = self.relays.ports.clock.steady();
+        if self.stuck == 0 {
+            self.stuck_at = now;
+        }
+        self.stuck = self.stuck.saturating_add(1);
+        if at_once || !is_borne(self.asked, self.stuck, now.saturating_sub(self.stuck_at)) {
             return Err(GeneratorError::Failed(failure));
         }
         self.pause(None).await;

@@ -36,6 +36,9 @@ const STORE_RETRY: Duration = Duration::from_millis(500);
 /// However often the bell rings, looks are so far apart.
 const LOOKS_APART_MIN: Duration = Duration::from_millis(200);
 
+/// Where its time is over but the upstream has it, because we were not there: for one look, and one copy of what is done.
+const LAST_LOOK_MAX: Duration = Duration::from_secs(15 * 60);
+
 /// Where the upstream may tell us that something is done.
 #[derive(Clone, Debug)]
 pub struct Door {
@@ -146,7 +149,7 @@ impl Relays {
             Some(known) if rule::holds("a_restart_goes_on_watching") => known.clone(),
             _ => self.submit(job, relay, cancel).await?,
         };
-        self.watch(job, &upstream, bell).await
+        self.watch(job, relay, &upstream, bell).await
     }
 
     async fn submit(&self, job: &Job, relay: &Relay, cancel: &Cancel) -> Result<UpstreamId, GeneratorError> {
@@ -188,10 +191,17 @@ impl Relays {
     }
 
     /// Looks until it has ended and its video is here.
-    async fn watch(&self, job: &Job, upstream: &UpstreamId, bell: &Bell<'_>) -> Result<JobOutput, GeneratorError> {
+    async fn watch(
+        &self,
+        job: &Job,
+        relay: &Relay,
+        upstream: &UpstreamId,
+        bell: &Bell<'_>,
+    ) -> Result<JobOutput, GeneratorError> {
         let (mut faults, mut looks) = (Faults::new(self, job.id, Asked::Look), 0u32);
         loop {
             match self.ports.upstream.look(upstream).await {
+                Ok(Seen::Working) if self.time_left(relay).is_zero() => return Err(time_is_over()),
                 Ok(Seen::Working) => {
                     faults.over();
                     self.wait(looks, bell).await;
@@ -273,6 +283,16 @@ impl Relays {
     fn time_left(&self, relay: &Relay) -> Duration {
         self.settings.time_max.saturating_sub(self.ports.clock.now().since(relay.begun_at))
     }
+
+    /// How long it may go on from now. What the upstream has taken is looked at at least once, however long we were away.
+    fn bound(&self, relay: &Relay) -> Duration {
+        let least = if relay.upstream.is_some() { LAST_LOOK_MAX.min(self.settings.time_max) } else { Duration::ZERO };
+        self.time_left(relay).max(least)
+    }
+}
+
+fn time_is_over() -> GeneratorError {
+    GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT))
 }
 
 fn key_is_old() -> Failure {
@@ -305,11 +325,11 @@ impl Generator for Relays {
         let bell = self.bells.enter(job.id);
         let work = async {
             let relay = self.begun(&job).await?;
-            let time_is_over = self.ports.clock.sleep(self.time_left(&relay));
+            let bound = self.ports.clock.sleep(self.bound(&relay));
             tokio::select! {
                 biased;
                 made = self.follow(&job, &relay, &bell, &cancel) => made,
-                () = time_is_over => Err(GeneratorError::Failed(Failure::of(GENERATION_TIMEOUT))),
+                () = bound => Err(time_is_over()),
             }
         };
         tokio::select! {

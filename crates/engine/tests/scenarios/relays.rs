@@ -205,20 +205,60 @@ fn retry_after_is_honoured() {
 }
 
 #[test]
-fn what_waiting_does_not_mend_is_borne_a_few_times() {
+fn what_waiting_does_not_mend_is_borne_for_a_while() {
     let operators = Trouble::Operators(Failure::new(GENERATION_PIPELINE_FAILED, "The key (401) is wrong."));
-    // At the submit the operator's fault ends it at once; what was taken is looked for a few times more.
-    let mut play = Play::new("0s");
-    play.stage.upstream.script([operators.clone()]);
-    let id = play.submit(RELAYED_MODEL, Some(URL));
-    play.stage.run_ready();
-    assert_eq!(play.failed_with(id), GENERATION_PIPELINE_FAILED);
-    for trouble in [operators, Trouble::Unknown, Trouble::Garbled("it is no JSON".to_owned())] {
-        for (times, ends) in [(4, Status::Completed), (5, Status::Failed)] {
+    let garbled = Trouble::Garbled("it is no JSON".to_owned());
+    // At the submit the operator's fault ends it at once, and what can't be read after a few.
+    for (trouble, times, ends) in
+        [(&operators, 1, Status::Failed), (&garbled, 4, Status::Completed), (&garbled, 5, Status::Failed)]
+    {
+        let mut play = Play::new("0s");
+        play.stage.upstream.script(std::iter::repeat_n(trouble.clone(), times));
+        let id = play.submit(RELAYED_MODEL, Some(URL));
+        play.stage.advance(60_000);
+        assert_eq!(play.generation(id).status(), ends, "{trouble:?} {times} times");
+    }
+    // What was taken is paid for: it is looked for until ten minutes are over.
+    for trouble in [operators, Trouble::Unknown, garbled] {
+        for (lasts_ms, ends) in [(9 * 60_000, Status::Completed), (12 * 60_000, Status::Failed)] {
             let (mut play, id) = submitted(500);
-            play.stage.upstream.script(std::iter::repeat_n(trouble.clone(), times));
-            play.stage.advance(300_000);
-            assert_eq!(play.generation(id).status(), ends, "{trouble:?} {times} times");
+            play.stage.upstream.set_trouble(Some(trouble.clone()));
+            play.stage.advance(lasts_ms);
+            play.stage.upstream.set_trouble(None);
+            play.stage.advance(60_000);
+            assert_eq!(play.generation(id).status(), ends, "{trouble:?} for {lasts_ms} ms");
+        }
+    }
+}
+
+/// A day of ours away, with an hour's time: what is done there is fetched, what is not is given up after one look.
+#[test]
+fn what_was_taken_is_looked_at_once_however_long_we_were_away() {
+    let settings = Settings { generation_timeout: Duration::from_secs(3_600), ..Settings::default() };
+    for (takes_ms, down_ms, ends) in [
+        (600_000, 0, Status::Completed),
+        (600_000, 5 * 60_000, Status::Completed),
+        (600_000, 20 * 60_000, Status::Failed),
+        (30 * 3_600_000, 0, Status::Failed),
+    ] {
+        let mut play = Play::with(settings.clone(), Bounds::default());
+        play.stage.upstream.set_takes_ms(takes_ms);
+        let id = play.submit(RELAYED_MODEL, Some(URL));
+        play.stage.advance(5_000);
+        play.stage.kill();
+        play.stage.clock.advance(24 * 3_600_000);
+        play.stage.upstream.set_down(down_ms > 0);
+        let looks = play.stage.upstream.looks_at_ms().len();
+        play.start();
+        play.stage.advance(down_ms);
+        play.stage.upstream.set_down(false);
+        play.stage.advance(60_000);
+        assert_eq!(play.generation(id).status(), ends, "{takes_ms} {down_ms}");
+        if ends == Status::Failed {
+            assert_eq!(play.failed_with(id), GENERATION_TIMEOUT);
+        }
+        if down_ms == 0 {
+            assert_eq!(play.stage.upstream.looks_at_ms().len() - looks, 1);
         }
     }
 }
@@ -301,7 +341,7 @@ fn an_asset_that_is_a_url_goes_up_as_that_url_and_is_not_fetched() {
 fn an_upstream_that_has_lost_everything_is_not_asked_to_make_it_anew() {
     let (mut play, id) = submitted(60_000);
     play.stage.upstream.forget_all();
-    play.stage.advance(300_000);
+    play.stage.advance(900_000);
     assert_eq!(play.failed_with(id), GENERATION_PIPELINE_FAILED);
     assert_eq!(play.stage.upstream.submits().len(), 1);
 }
@@ -309,17 +349,25 @@ fn an_upstream_that_has_lost_everything_is_not_asked_to_make_it_anew() {
 #[test]
 fn a_video_that_can_not_be_had_yet_is_fetched_again() {
     let refused = |error| Some(FetchFailure::Remote(error));
+    let answers = |status, times| vec![Some(FetchFailure::Answered(status)); times];
     for (failures, ends) in [
         (vec![refused(SendError::ConnectRefused); 20], Status::Completed),
-        (vec![refused(SendError::HttpStatus); 4], Status::Completed),
-        (vec![refused(SendError::HttpStatus); 5], Status::Failed),
+        (answers(503, 40), Status::Completed),
+        (answers(429, 40), Status::Completed),
+        (answers(403, 10), Status::Completed),
+        (answers(403, 40), Status::Failed),
+        (vec![refused(SendError::Redirect); 40], Status::Failed),
+        (vec![Some(FetchFailure::OfAnotherKind); 10], Status::Completed),
+        (vec![Some(FetchFailure::OfAnotherKind); 40], Status::Failed),
+        (vec![Some(FetchFailure::Storage); 10], Status::Completed),
+        (vec![Some(FetchFailure::Storage); 40], Status::Failed),
         (vec![refused(SendError::AddressNotAllowed)], Status::Failed),
         (vec![Some(FetchFailure::TooLarge)], Status::Failed),
     ] {
         let mut play = Play::new("0s");
         play.stage.fetch.script(failures.clone());
         let id = play.submit(RELAYED_MODEL, Some(URL));
-        play.stage.advance(900_000);
+        play.stage.advance(1_800_000);
         assert_eq!(play.generation(id).status(), ends, "{failures:?}");
         assert!(play.stage.media.folders().is_empty());
     }

@@ -71,6 +71,7 @@ struct State {
     answers_lost: usize,
     late_ms: i64,
     troubles: VecDeque<Trouble>,
+    trouble: Option<Trouble>,
     /// The newest, with the door of each.
     told_of: VecDeque<(GenerationId, String)>,
     /// Taken, and the answer has not gone out: since this was last asked.
@@ -136,6 +137,11 @@ impl SimUpstream {
         self.state().troubles.extend(troubles);
     }
 
+    /// What every question comes to from now on, in place of an answer.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        self.state().trouble = trouble;
+    }
+
     /// It knows none of its jobs and keys any more.
     pub fn forget_all(&self) {
         let mut state = self.state();
@@ -196,7 +202,7 @@ impl SimUpstream {
         if self.clock.mono_ms() < state.down_until_ms {
             return Err(Trouble::Passing { why: "nobody listens there".to_owned(), retry_after: None });
         }
-        match state.troubles.pop_front() {
+        match state.troubles.pop_front().or_else(|| state.trouble.clone()) {
             Some(trouble) => Err(trouble),
             None if is_faulty => self.trouble().map_or(Ok(()), Err),
             None => Ok(()),
@@ -297,7 +303,13 @@ impl Upstream for SimUpstream {
     }
 
     async fn look(&self, id: &UpstreamId) -> Result<Seen, Trouble> {
-        let generation = self.state().jobs.get(id).map(|job| job.generation);
+        let generation = {
+            let state = self.state();
+            let of_key =
+                || state.by_key.iter().find(|(_, (of_key, _))| of_key == id).map(|(generation, _)| *generation);
+            // A job that it has forgotten is looked at all the same.
+            state.jobs.get(id).map(|job| job.generation).or_else(of_key)
+        };
         if let Some(generation) = generation {
             self.witness.tell(&Fact::LookBegan { generation });
         }
