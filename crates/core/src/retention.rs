@@ -21,6 +21,10 @@ const BEYOND_SCHEDULE: Duration = DAY;
 /// from its end is safe for about a day, and the log says so all that time.
 pub const CLOCK_STRIDE_MAX: Duration = Duration::from_secs(600);
 
+/// An upload has its id before the generation that it came with is accepted: its file is kept, and the commit waits its turn. Far more
+/// than that ever takes.
+const UPLOADED_AHEAD_MAX: Duration = Duration::from_secs(3600);
+
 /// 2026: no delivery was ever made before. An id from then is not an old one but a made-up one.
 const FIRST_EVER: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -173,6 +177,13 @@ impl Horizons {
         }
     }
 
+    /// Uploads before that time may go. `oldest_work`: when the oldest generation that has not ended was accepted; what came with it, or
+    /// later, is kept for it.
+    #[must_use]
+    pub fn uploads(&self, oldest_work: Option<Timestamp>) -> Timestamp {
+        oldest_work.map_or(self.media, |at| self.media.min(before(at, UPLOADED_AHEAD_MAX)))
+    }
+
     /// Whether a delivery that is not there can have been there once, and be gone. An id tells its time, and nothing of
     /// whether there ever was one.
     #[must_use]
@@ -299,6 +310,21 @@ mod tests {
         ] {
             let id = DeliveryId(IdSequence::after(0).next(days_ago(days)));
             assert_eq!(horizons.may_go(id, standing), goes, "{days} days, {standing:?}");
+        }
+    }
+
+    #[test]
+    fn uploads_wait_for_the_oldest_that_may_need_them() {
+        let horizons = Retention::default().horizons(NOW);
+        let hour_before = |at: Timestamp| at.plus_ms(-3_600_000);
+        for (oldest_work, want) in [
+            (None, days_ago(30)),
+            (Some(days_ago(1)), days_ago(30)),
+            (Some(days_ago(30)), hour_before(days_ago(30))),
+            (Some(days_ago(35)), hour_before(days_ago(35))),
+            (Some(Timestamp(i64::MIN)), Timestamp(i64::MIN)),
+        ] {
+            assert_eq!(horizons.uploads(oldest_work), want, "{oldest_work:?}");
         }
     }
 

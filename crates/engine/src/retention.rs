@@ -237,7 +237,7 @@ impl<'a> Keeper<'a> {
     }
 
     async fn uploads(&mut self, horizons: &Horizons) -> Result<(), Trouble> {
-        let before = retention::first_asset_at(horizons.media.min(self.oldest_work().await?));
+        let before = retention::first_asset_at(horizons.uploads(self.oldest_work().await?));
         let mut stuck = 0;
         loop {
             let page = self.world.ports.store.aged_assets(self.pass.uploads, before, PAGE).await?;
@@ -264,11 +264,15 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What came in with a generation that still waits is younger than that.
-    async fn oldest_work(&self) -> Result<Timestamp, Trouble> {
+    /// When the oldest generation was accepted that has not ended.
+    async fn oldest_work(&self) -> Result<Option<Timestamp>, Trouble> {
+        let store = &self.world.ports.store;
+        // First those that wait for room: what is let in between the two is seen by one of them.
+        let held = store.oldest_held().await?.map(retention::accepted_at);
         let models: Vec<&'static str> = MODELS.iter().map(|model| model.id).collect();
-        let oldest = self.world.ports.store.open_generations(&models, None, 1).await?;
-        Ok(oldest.first().map_or(Timestamp(i64::MAX), |generation| generation.created_at))
+        let open = store.open_generations(&models, None, 1).await?;
+        let open = open.first().map(|generation| generation.created_at);
+        Ok(held.into_iter().chain(open).min())
     }
 
     /// `counted`: what goes with it, and how much; files were counted when they went.

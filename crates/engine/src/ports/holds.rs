@@ -18,6 +18,12 @@ pub trait HoldStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(OrgId, GenerationId)>, StoreError>;
 
+    /// Which of all that wait came first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn oldest_held(&self) -> Result<Option<GenerationId>, StoreError>;
+
     /// An organization's generations in that status, in id order behind `after`: those that are of no batch.
     ///
     /// # Errors

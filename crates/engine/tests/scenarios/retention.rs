@@ -3,12 +3,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
+use postsync_core::access::Organization;
 use postsync_core::asset::{Asset, AssetKind, Probe};
 use postsync_core::change::Change;
 use postsync_core::delivery::{Delivery, ExhaustedReason, State};
 use postsync_core::event::{Event, EventType};
-use postsync_core::generation::{Ending, Output};
+use postsync_core::generation::{Ending, Output, Status};
+use postsync_core::hold::HoldChange;
 use postsync_core::ids::{AssetId, DeliveryId, EndpointId, EventId, GenerationId, MediaId, OrgId};
+use postsync_core::plan::{Allowance, Plans};
 use postsync_core::replay::{Filter, Replay};
 use postsync_core::retention::{Retention, first_delivery_at, first_event_at, first_replay_at};
 use postsync_core::schedule::Schedule;
@@ -135,13 +138,14 @@ fn videos_and_uploads_go_and_what_still_waits_keeps_its_own() {
         write(&play, vec![Change::AddGeneration(Box::new(generation)), end]);
         play.stage.media.put(media(at, n));
     }
-    // One that does not end: its upload came with it. Another, a little older, belongs to nothing any more.
+    // One that does not end: its upload came with it, and had its id a while before. Another, older still, belongs to nothing any more.
     play.stage.slow.script([Work { takes_ms: 0, result: WorkResult::Hangs }]);
     let waits = days_ago(&play, 35);
     let new = Stage::request(ORG, SLOW_MODEL, None);
     let waiting = postsync_core::generation::accept(new, GenerationId::new(waits, [9; 10]), waits);
     write(&play, vec![Change::AddGeneration(Box::new(waiting))]);
-    for (n, at) in [(3, waits.plus_ms(-1)), (4, waits)] {
+    let came = waits.plus_ms(-600_000);
+    for (n, at) in [(3, waits.plus_ms(-2 * 3_600_000)), (4, came)] {
         let asset = audio(n, media(at, n), at);
         write(&play, vec![Change::AddAsset(Box::new(asset))]);
         play.stage.media.put(media(at, n));
@@ -151,10 +155,40 @@ fn videos_and_uploads_go_and_what_still_waits_keeps_its_own() {
     assert!(!play.generation(GenerationId::new(waits, [9; 10])).is_final());
     let mut kept = play.stage.media.kept();
     kept.sort_unstable();
-    assert_eq!(kept, [media(waits, 4), media(young, 2)]);
+    assert_eq!(kept, [media(came, 4), media(young, 2)]);
     assert!(play.generation(GenerationId::new(old, [1; 10])).is_final(), "what was made is still on record");
     play.stage.advance(2 * DAY_MS);
-    assert_eq!(play.stage.media.kept(), [media(waits, 4)]);
+    assert_eq!(play.stage.media.kept(), [media(came, 4)]);
+}
+
+/// Older than any retention, and its organization has had no room for it since.
+#[test]
+fn what_waits_for_room_keeps_its_uploads() {
+    let plans = Plans { server: Allowance { concurrency: 1, ..Allowance::default() }, ..Plans::default() };
+    let patient = Duration::from_secs(40 * 24 * 3600);
+    let settings = Settings { plans, generation_timeout: patient, ..Settings::default() };
+    let mut play = Play::with(settings, Bounds::default());
+    let org = OrgId::new(ORG);
+    let made =
+        Organization { id: org.clone(), name: String::new(), plan: None, concurrency: None, created_at: Timestamp(0) };
+    let waits = days_ago(&play, 35);
+    let [id, works] = [waits, days_ago(&play, 1)].map(|at| GenerationId::new(at, [9; 10]));
+    let accepted = |id, at| {
+        let generation = postsync_core::generation::accept(Stage::request(ORG, SLOW_MODEL, None), id, at);
+        Change::AddGeneration(Box::new(generation))
+    };
+    // The one that has the room does not end.
+    play.stage.slow.script([Work { takes_ms: 0, result: WorkResult::Hangs }]);
+    write(&play, vec![Change::AddOrganization(made), accepted(works, days_ago(&play, 1))]);
+    write(&play, vec![accepted(id, waits), Change::Hold(HoldChange::Hold { org, id })]);
+    let [needed, over] = [waits, days_ago(&play, 36)].map(|at| MediaId::new(at, [4; 10]));
+    for (n, file, at) in [(1, needed, waits), (2, over, days_ago(&play, 36))] {
+        write(&play, vec![Change::AddAsset(Box::new(audio(n, file, at)))]);
+        play.stage.media.put(file);
+    }
+    play.crash_and_restart();
+    play.stage.advance(ROUND_MS);
+    assert_eq!((play.generation(id).status(), play.stage.media.kept()), (Status::Pending, vec![needed]));
 }
 
 /// An upload that has been looked at.

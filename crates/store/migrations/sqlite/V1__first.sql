@@ -158,6 +158,8 @@ CREATE TABLE held (
     id  BLOB NOT NULL,
     PRIMARY KEY (org, id)
 ) STRICT, WITHOUT ROWID;
+-- Uploads stay for the oldest of all.
+CREATE INDEX held_by_age ON held (id);
 
 -- The generations that have not ended and are not held: all that the loops read.
 CREATE TABLE work (

@@ -37,6 +37,10 @@ impl HoldStore for Memory {
         Ok(self.tables().held.range((from, Bound::Unbounded)).take(limit).map(|(place, ())| place.clone()).collect())
     }
 
+    async fn oldest_held(&self) -> Result<Option<GenerationId>, StoreError> {
+        Ok(self.tables().held.range(..).map(|((_, id), ())| *id).min())
+    }
+
     async fn in_status(
         &self,
         org: &OrgId,

@@ -31,6 +31,10 @@ impl HoldStore for Sqlite {
         self.query(move |conn| holds::held(conn, after.as_ref(), limit)).await
     }
 
+    async fn oldest_held(&self) -> Result<Option<GenerationId>, StoreError> {
+        self.query(|conn| holds::oldest(conn)).await
+    }
+
     async fn in_status(
         &self,
         org: &OrgId,

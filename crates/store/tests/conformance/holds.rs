@@ -26,6 +26,7 @@ async fn held(store: &dyn Store) -> Vec<(OrgId, GenerationId)> {
 }
 
 pub(crate) async fn what_is_held_is_offered_to_nobody_until_it_is_let_in(store: &dyn Store) {
+    assert_eq!(store.oldest_held().await, Ok(None));
     for (number, whose, model) in [(1, "default", "mesh-1"), (2, "default", "react-1"), (3, "acme", "mesh-1")] {
         done(store, vec![add(&generation(number, whose, model)), hold(number, whose)]).await;
     }
@@ -35,6 +36,8 @@ pub(crate) async fn what_is_held_is_offered_to_nobody_until_it_is_let_in(store: 
     assert_eq!(held(store).await, all);
     assert_eq!(store.held(Some(all[0].clone()), 1).await.unwrap(), all[1..2]);
     assert_eq!(store.generation_of_any(gen_id(1)).await.unwrap().unwrap().status(), Status::Pending);
+
+    assert_eq!(store.oldest_held().await, Ok(Some(gen_id(1))));
 
     done(store, vec![let_in(2, "default")]).await;
     stale(store, vec![let_in(2, "default")]).await;
@@ -50,6 +53,7 @@ pub(crate) async fn what_ended_while_it_was_held_waits_no_more(store: &dyn Store
     done(store, vec![add(&generation(2, "default", "mesh-1")), hold(2, "default")]).await;
     done(store, vec![end(1, 0, failed())]).await;
     assert_eq!(held(store).await, [(org("default"), gen_id(2))]);
+    assert_eq!(store.oldest_held().await, Ok(Some(gen_id(2))));
     stale(store, vec![let_in(1, "default")]).await;
     stale(store, vec![end(2, 0, failed()), let_in(9, "default")]).await;
     assert_eq!(held(store).await.len(), 1, "what is taken back with its list waits on");

@@ -37,6 +37,13 @@ impl HoldStore for FaultyStore {
         answer
     }
 
+    async fn oldest_held(&self) -> Result<Option<GenerationId>, StoreError> {
+        self.look().await?;
+        let answer = self.inner.oldest_held().await;
+        self.pass().await;
+        answer
+    }
+
     async fn in_status(
         &self,
         org: &OrgId,

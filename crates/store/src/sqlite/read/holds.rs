@@ -7,11 +7,13 @@ use super::{all, at_most};
 
 const HELD: &str = "SELECT org, id FROM held WHERE (org, id) > (?1, ?2) ORDER BY org, id LIMIT ?3";
 
+const OLDEST: &str = "SELECT org, id FROM held WHERE id > x'' ORDER BY id LIMIT 1";
+
 const OPEN: &str = "SELECT org, id FROM generations WHERE org = ?1 AND status = ?2 AND id > ?3 AND batch IS NULL
     ORDER BY id LIMIT ?4";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[HELD, OPEN];
+pub(super) const STATEMENTS: &[&str] = &[HELD, OLDEST, OPEN];
 
 pub(in crate::sqlite) fn held(
     conn: &Connection,
@@ -21,6 +23,10 @@ pub(in crate::sqlite) fn held(
     // No organization has an empty id.
     let (org, id) = after.map_or(("", Uuid::nil()), |(org, id)| (org.as_str(), id.0));
     all(conn, HELD, params![org, id.as_bytes(), at_most(limit)], place)
+}
+
+pub(in crate::sqlite) fn oldest(conn: &Connection) -> Result<Option<GenerationId>> {
+    Ok(all(conn, OLDEST, [], place)?.pop().map(|(_, id)| id))
 }
 
 pub(in crate::sqlite) fn open(
