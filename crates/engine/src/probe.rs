@@ -1,110 +1,152 @@
 //! Looks into assets once they are here: how long, how large, a small picture.
 //!
-//! Promise: nobody waits for it, and it never has more than one file of each lane in hand: what lies behind a URL that drips
-//! holds up no upload. What waits stands in the store, so a crash costs a look at most; what dies on
-//! [`ASSET_PROBES_MAX`] looks is left as it is.
+//! Promise: nobody waits for it, and nobody is kept from it: organizations take [turns](lanes), and what lies behind a URL has
+//! places, a time and a size of its own. What waits stands in the store, so a crash costs a look at most; what dies on
+//! [`ASSET_PROBES_MAX`] looks is left as it is. A stop, and our own disk, use up none.
 //!
-//! How it fails: a file that can't be read is on record as that. Where our own disk fails the round ends, and the next asset
-//! that comes begins another.
+//! How it fails: a file that can't be read is on record as that. What our own disk has failed is set aside, and tried again.
+mod lanes;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use postsync_core::asset::{Asset, AssetChange, AssetFile, Facts, Probe};
 use postsync_core::change::Change;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::limits::ASSET_PROBES_MAX;
-use tokio::sync::Notify;
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::ports::{Applied, Contents, FetchRequest, MediaError, MediaKind, ProbeError, ProbeLane, Resolved, Trust};
-use crate::world::World;
+use crate::ports::{
+    Applied, Contents, FetchError, FetchFailure, FetchRequest, MediaError, MediaKind, ProbeError, ProbeLane, Resolved,
+    Trust,
+};
+use crate::tally::Entry;
+use crate::world::{World, locked};
+pub(crate) use lanes::Lanes;
 
-/// Wakes the lanes.
-#[derive(Default)]
-pub(crate) struct Bells {
-    stored: Notify,
-    elsewhere: Notify,
-}
+/// What lies behind a URL is here in that time, or is left as it is.
+const FETCH_MAX: Duration = Duration::from_secs(60);
 
-impl Bells {
-    fn of(&self, lane: ProbeLane) -> &Notify {
-        match lane {
-            ProbeLane::Stored => &self.stored,
-            ProbeLane::Elsewhere => &self.elsewhere,
-        }
-    }
+/// No more than that is brought here to be looked at once.
+const FETCH_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-    /// An asset has come.
-    pub(crate) fn ring(&self, asset: &Asset) {
-        let lane = if asset.media().is_some() { ProbeLane::Stored } else { ProbeLane::Elsewhere };
-        self.of(lane).notify_one();
-    }
+/// Between two looks, once our own disk has failed one.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// For so long what it has failed is set aside.
+const ASIDE: Duration = Duration::from_secs(600);
+
+/// Between two looks whether there is room again.
+const ROOM_AGAIN: Duration = Duration::from_secs(5);
+
+/// Why a look came to nothing, and says nothing about its file.
+#[derive(Debug, thiserror::Error)]
+enum Ours {
+    #[error("the server is stopping")]
+    Stop,
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    #[error(transparent)]
+    Fetch(FetchError),
 }
 
 /// One lane, until the server stops.
-pub(crate) async fn run(world: Arc<World>, lane: ProbeLane) {
+pub(crate) async fn run(world: Arc<World>, kind: ProbeLane) {
     loop {
-        round(&world, lane).await;
-        tokio::select! {
-            biased;
-            _ = world.stopping.cancelled() => return,
-            () = world.probes.of(lane).notified() => {}
-        }
-    }
-}
-
-/// All that waits, one by one.
-async fn round(world: &World, lane: ProbeLane) {
-    loop {
-        let asset = tokio::select! {
-            biased;
-            _ = world.stopping.cancelled() => return,
-            asset = next(world, lane) => asset,
+        let next = async {
+            // Never closed, so never an error.
+            let place = world.probes.of(kind).place().await?;
+            Some((place, next(&world, kind).await))
         };
-        let Some(asset) = asset else { return };
-        let _entry = world.under_way.enter();
-        if let Err(error) = look(world, &asset).await {
-            tracing::warn!(asset = %asset.id, %error, "an asset could not be looked at; it is tried again later");
+        let taken = tokio::select! {
+            biased;
+            _ = world.stopping.cancelled() => return,
+            taken = next => taken,
+        };
+        let Some((place, asset)) = taken else { return };
+        let entry = world.under_way.enter();
+        // Looked at again once it is counted, as where work is taken up.
+        if world.stopping.is_cancelled() {
             return;
         }
+        world.ports.spawn.spawn(Box::pin(work(world.clone(), kind, asset, place, entry)));
     }
 }
 
-/// What waits longest.
-async fn next(world: &World, lane: ProbeLane) -> Option<Asset> {
+/// Whose turn it is, once there is something.
+async fn next(world: &World, kind: ProbeLane) -> Asset {
+    let lane = world.probes.of(kind);
     loop {
-        match world.ports.store.assets_to_probe(lane, 1).await {
-            Ok(mut page) => return page.pop(),
+        if kind == ProbeLane::Elsewhere && locked(&world.shortage).is_some() {
+            // What is fetched would take the room that is left.
+            world.ports.clock.sleep(ROOM_AGAIN).await;
+            continue;
+        }
+        match world.ports.store.asset_to_probe(lane.query(kind)).await {
+            Ok(Some(asset)) => {
+                lane.begin(&asset);
+                return asset;
+            }
+            Ok(None) => lane.rung().await,
             Err(error) => world.pause_after(&error, "which assets wait to be looked at").await,
         }
     }
 }
 
-/// One look, begun on record. A stop cuts it, and the next start begins another.
-async fn look(world: &World, asset: &Asset) -> Result<(), MediaError> {
+async fn work(world: Arc<World>, kind: ProbeLane, asset: Asset, place: OwnedSemaphorePermit, entry: Entry) {
+    let looked = look(&world, &asset).await;
+    drop(entry);
+    if let Err(error) = looked {
+        tracing::warn!(asset = %asset.id, %error, "an asset could not be looked at; it is tried again later");
+        let aside = async {
+            world.ports.clock.sleep(PAUSE).await;
+            drop(place);
+            world.ports.clock.sleep(ASIDE).await;
+        };
+        tokio::select! {
+            biased;
+            _ = world.stopping.cancelled() => return,
+            () = aside => {}
+        }
+    }
+    world.probes.of(kind).end(asset.id);
+}
+
+/// One look, begun on record. What says nothing about the file is taken back.
+async fn look(world: &World, asset: &Asset) -> Result<(), Ours> {
     let Probe::Waiting(begun) = asset.probe else { return Ok(()) };
     if begun >= ASSET_PROBES_MAX {
         write(world, asset, None, None).await;
         return Ok(());
     }
-    let start = Change::Asset(AssetChange::StartProbe { id: asset.id, tries: begun + 1 });
-    if world.write(vec![start]).await != Some(Applied::Done) {
+    let (id, tries) = (asset.id, begun + 1);
+    if world.write(vec![Change::Asset(AssetChange::StartProbe { id, tries })]).await != Some(Applied::Done) {
         return Ok(());
     }
     // A folder is named by a UUID; an asset's is no generation's.
-    let folder_id = GenerationId(asset.id.0);
-    let folder = world.ports.media.job_folder(folder_id).await?;
+    let folder = GenerationId(id.0);
     let looked = tokio::select! {
         biased;
-        _ = world.stopping.cancelled() => Ok(()),
-        looked = in_folder(world, asset, &folder) => looked,
+        _ = world.stopping.cancelled() => Err(Ours::Stop),
+        looked = in_folder(world, asset, folder) => looked,
     };
-    if let Err(error) = world.ports.media.drop_job_folder(folder_id).await {
-        tracing::warn!(asset = %asset.id, %error, "a folder was left behind; the next start sweeps it");
+    if let Err(error) = world.ports.media.drop_job_folder(folder).await {
+        tracing::warn!(asset = %id, %error, "a folder was left behind; the next start sweeps it");
     }
-    looked
+    if looked.is_err() {
+        // Stale: its owner has removed it.
+        let _ = world.write(vec![Change::Asset(AssetChange::ReleaseProbe { id, tries })]).await;
+    }
+    match looked {
+        Err(Ours::Stop) => Ok(()),
+        other => other,
+    }
 }
 
-async fn in_folder(world: &World, asset: &Asset, folder: &Path) -> Result<(), MediaError> {
+async fn in_folder(world: &World, asset: &Asset, folder: GenerationId) -> Result<(), Ours> {
+    let folder = world.ports.media.job_folder(folder).await?;
+    let folder = folder.as_path();
     let (file, bytes) = match brought(world, asset, folder).await? {
         Ok(brought) => brought,
         Err(why) => {
@@ -127,29 +169,28 @@ async fn in_folder(world: &World, asset: &Asset, folder: &Path) -> Result<(), Me
 }
 
 /// Where its bytes are, and how many, where nobody knew; or why they can't be had.
-async fn brought(
-    world: &World,
-    asset: &Asset,
-    folder: &Path,
-) -> Result<Result<(PathBuf, Option<u64>), String>, MediaError> {
+async fn brought(world: &World, asset: &Asset, folder: &Path) -> Result<Result<(PathBuf, Option<u64>), String>, Ours> {
     let url = match &asset.file {
         AssetFile::Elsewhere(url) => url.clone(),
         AssetFile::Stored(media) => match world.ports.media.resolve(*media).await {
             Ok(Resolved::File(path)) => return Ok(Ok((path, None))),
             Ok(Resolved::Redirect(url)) => url,
             Err(MediaError::Missing) => return Ok(Err("its file is gone".to_owned())),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         },
     };
     let to = folder.join("input");
-    let request = FetchRequest {
-        url,
-        to: to.clone(),
-        bytes_max: world.settings.input_bytes_max,
-        trust: Trust::Anybody,
-        kind: None,
-    };
-    Ok(world.ports.fetch.fetch(request).await.map(|fetched| (to, Some(fetched.bytes))).map_err(|error| error.message))
+    let bytes_max = world.settings.input_bytes_max.min(FETCH_BYTES_MAX);
+    let request = FetchRequest { url, to: to.clone(), bytes_max, trust: Trust::Anybody, kind: None };
+    tokio::select! {
+        biased;
+        fetched = world.ports.fetch.fetch(request) => match fetched {
+            Ok(fetched) => Ok(Ok((to, Some(fetched.bytes)))),
+            Err(error) if error.failure == FetchFailure::Storage => Err(Ours::Fetch(error)),
+            Err(error) => Ok(Err(error.message)),
+        },
+        () = world.ports.clock.sleep(FETCH_MAX) => Ok(Err(format!("it did not arrive within {FETCH_MAX:?}"))),
+    }
 }
 
 async fn thumbnail(world: &World, contents: &Contents) -> Result<Option<MediaId>, MediaError> {

@@ -22,7 +22,7 @@ use crate::feed::Feeds;
 use crate::gate::Gate;
 use crate::keyed::Turns;
 use crate::ports::{Applied, Cancel, Progress, StoreError};
-use crate::probe::Bells;
+use crate::probe::Lanes;
 use crate::secrets::Secrets;
 use crate::settings::{Bounds, Settings};
 use crate::speech::Speaking;
@@ -49,8 +49,8 @@ pub(crate) struct World {
     pub(crate) gate: Gate,
     pub(crate) speaking: Speaking,
     pub(crate) dispatcher: Dispatcher,
-    /// An asset waits to be looked at.
-    pub(crate) probes: Bells,
+    /// Assets that wait to be looked at.
+    pub(crate) probes: Lanes,
     /// Words that are spoken when it is their turn.
     pub(crate) speech_jobs: SpeechJobs,
     /// A replay has begun.
@@ -89,7 +89,7 @@ impl World {
             secrets: Secrets::default(),
             endpoints: Endpoints::default(),
             waiters: Waiters::default(),
-            probes: Bells::default(),
+            probes: Lanes::default(),
             speech_jobs: SpeechJobs::default(),
             replays: Notify::new(),
             feeds: Feeds::default(),

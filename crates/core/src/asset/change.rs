@@ -37,6 +37,14 @@ pub enum AssetChange {
         /// From 1.
         tries: u32,
     },
+    /// A look was cut by a stop, or by our own disk: it says nothing about the file, and does not count. Fence: it waits, and so many
+    /// looks have begun.
+    ReleaseProbe {
+        /// Which.
+        id: AssetId,
+        /// Its count of looks.
+        tries: u32,
+    },
     /// It was looked at. Fence: it waits for that.
     Probed {
         /// Which.

@@ -40,6 +40,17 @@ pub enum ProbeLane {
     Elsewhere,
 }
 
+/// Whose turn it is to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeQuery {
+    /// Where the bytes are.
+    pub lane: ProbeLane,
+    /// Whose turn was last.
+    pub after: Option<OrgId>,
+    /// Not these, of which there are few.
+    pub not: Vec<AssetId>,
+}
+
 /// Assets, beside what [`Store`](super::Store) has of them.
 #[async_trait]
 pub trait AssetStore: Send + Sync {
@@ -61,9 +72,10 @@ pub trait AssetStore: Send + Sync {
     /// See [`StoreError`].
     async fn count_assets(&self, org: &OrgId, kinds: Vec<AssetKind>) -> Result<u64, StoreError>;
 
-    /// Assets that wait to be looked at, oldest first.
+    /// What is to be looked at next: of the first organization behind `after` that has something, its oldest. Behind the last one
+    /// comes the first.
     ///
     /// # Errors
     /// See [`StoreError`].
-    async fn assets_to_probe(&self, lane: ProbeLane, limit: usize) -> Result<Vec<Asset>, StoreError>;
+    async fn asset_to_probe(&self, query: ProbeQuery) -> Result<Option<Asset>, StoreError>;
 }

@@ -26,7 +26,7 @@ mod voices;
 mod world;
 
 pub use access::AccessStore;
-pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane};
+pub use assets::{AssetPage, AssetQuery, AssetStore, ProbeLane, ProbeQuery};
 pub use audit::{AuditQuery, AuditStore};
 pub use batches::{BatchQuery, BatchStore};
 pub use counts::CountStore;

@@ -14,6 +14,7 @@ mod generations;
 mod keyed;
 mod limits;
 mod play;
+mod probes;
 mod relays;
 mod replays;
 mod replays_elsewhere;

@@ -34,6 +34,8 @@ struct Files {
     folders: BTreeSet<GenerationId>,
     kept: BTreeSet<MediaId>,
     stuck: BTreeSet<MediaId>,
+    unreadable: BTreeSet<MediaId>,
+    full: bool,
     removal_ms: u64,
     faulty: bool,
     space: Option<Space>,
@@ -70,6 +72,16 @@ impl SimMedia {
         };
     }
 
+    /// Whether nothing more fits on the disk.
+    pub fn set_full(&self, full: bool) {
+        self.files().full = full;
+    }
+
+    /// A file can't be read.
+    pub fn set_unreadable(&self, id: MediaId) {
+        self.files().unreadable.insert(id);
+    }
+
     /// How long the removal of a file takes.
     pub fn set_removal_ms(&self, ms: u64) {
         self.files().removal_ms = ms;
@@ -93,11 +105,14 @@ impl SimMedia {
     }
 
     async fn touch(&self) -> Result<(), MediaError> {
-        let faulty = self.files().faulty;
+        let (faulty, full) = {
+            let files = self.files();
+            (files.faulty, files.full)
+        };
         if faulty && self.dice.below(2) == 0 {
             Yield::default().await;
         }
-        if faulty && self.dice.per_mille(20) { Err(MediaError::Full) } else { Ok(()) }
+        if full || faulty && self.dice.per_mille(20) { Err(MediaError::Full) } else { Ok(()) }
     }
 }
 
@@ -131,6 +146,9 @@ impl MediaStore for SimMedia {
     }
 
     async fn resolve(&self, id: MediaId) -> Result<Resolved, MediaError> {
+        if self.files().unreadable.contains(&id) {
+            return Err(MediaError::Io(std::io::ErrorKind::PermissionDenied.into()));
+        }
         let there = self.files().kept.contains(&id);
         if there { Ok(Resolved::File(PathBuf::from(format!("/kept/{id}")))) } else { Err(MediaError::Missing) }
     }

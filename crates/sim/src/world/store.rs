@@ -38,7 +38,7 @@ use postsync_core::voice::ClonedVoice;
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
     BatchQuery, BatchStore, Clock as _, CountStore, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
-    FeedQuery, GenerationQuery, ProbeLane, ProjectStore, RelayStore, ReplayCount, ReplayPage, ReplayQuery,
+    FeedQuery, GenerationQuery, ProbeQuery, ProjectStore, RelayStore, ReplayCount, ReplayPage, ReplayQuery,
     SpeechJobStore, Store, StoreError, TurnPage, TurnQuery, TurnStore, VoiceStore,
 };
 
@@ -246,7 +246,7 @@ reads_of! { AssetStore:
     assets(query: AssetQuery) -> AssetPage;
     asset_of_any(id: AssetId) -> Option<Asset>;
     count_assets(org: &OrgId, kinds: Vec<AssetKind>) -> u64;
-    assets_to_probe(lane: ProbeLane, limit: usize) -> Vec<Asset>;
+    asset_to_probe(query: ProbeQuery) -> Option<Asset>;
 }
 
 reads_of! { ProjectStore:

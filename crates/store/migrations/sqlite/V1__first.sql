@@ -371,9 +371,9 @@ CREATE INDEX assets_by_date ON assets (org, kind, id, name_key);
 CREATE INDEX assets_by_name ON assets (org, kind, name_key, id);
 CREATE INDEX assets_by_duration ON assets (org, kind, duration_ms, id, name_key);
 CREATE INDEX assets_by_size ON assets (org, kind, bytes, id, name_key);
--- What waits to be looked at: here, and elsewhere.
-CREATE INDEX assets_to_probe ON assets (id) WHERE probe = 'waiting' AND media IS NOT NULL;
-CREATE INDEX assets_to_fetch ON assets (id) WHERE probe = 'waiting' AND media IS NULL;
+-- What waits to be looked at, here and elsewhere: organizations take turns.
+CREATE INDEX assets_to_probe ON assets (org, id) WHERE probe = 'waiting' AND media IS NOT NULL;
+CREATE INDEX assets_to_fetch ON assets (org, id) WHERE probe = 'waiting' AND media IS NULL;
 
 -- Those that were removed while their upload URL works: it does not bring them back.
 CREATE TABLE assets_removed (

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use postsync_core::asset::{Asset, AssetChange, AssetKind, Described, Facts, Probe};
 use postsync_core::ids::{AssetId, OrgId};
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{AssetPage, AssetQuery, AssetStore, ProbeLane, StoreError};
+use postsync_engine::ports::{AssetPage, AssetQuery, AssetStore, ProbeLane, ProbeQuery, StoreError};
 
 use super::Memory;
 use super::tables::Tables;
@@ -27,11 +27,16 @@ impl AssetStore for Memory {
         Ok(tables.assets_of(org, &kinds).count() as u64)
     }
 
-    async fn assets_to_probe(&self, lane: ProbeLane, limit: usize) -> Result<Vec<Asset>, StoreError> {
+    async fn asset_to_probe(&self, query: ProbeQuery) -> Result<Option<Asset>, StoreError> {
+        let ProbeQuery { lane, after, not } = query;
         let fits = |asset: &&Asset| {
-            matches!(asset.probe, Probe::Waiting(_)) && asset.media().is_some() == (lane == ProbeLane::Stored)
+            matches!(asset.probe, Probe::Waiting(_))
+                && asset.media().is_some() == (lane == ProbeLane::Stored)
+                && !not.contains(&asset.id)
         };
-        Ok(self.tables().assets.values().filter(fits).take(limit).cloned().collect())
+        let turn =
+            |asset: &&Asset| (after.as_ref().is_some_and(|after| asset.org <= *after), asset.org.clone(), asset.id);
+        Ok(self.tables().assets.values().filter(fits).min_by_key(turn).cloned())
     }
 }
 
@@ -80,6 +85,12 @@ impl Tables {
                 let fits = |asset: &&Asset| asset.probe == Probe::Waiting(tries.saturating_sub(1)) && tries > 0;
                 let found = self.assets.get(&id).filter(fits).ok_or(Refusal::Stale)?.clone();
                 self.assets.put(id, Asset { probe: Probe::Waiting(tries), ..found });
+                Ok(())
+            }
+            AssetChange::ReleaseProbe { id, tries } => {
+                let fits = |asset: &&Asset| asset.probe == Probe::Waiting(tries);
+                let found = self.assets.get(&id).filter(fits).ok_or(Refusal::Stale)?.clone();
+                self.assets.put(id, Asset { probe: Probe::Waiting(tries.saturating_sub(1)), ..found });
                 Ok(())
             }
             AssetChange::Probed { id, kind, bytes, facts, at } => self.probed(id, (kind, bytes), facts, at),

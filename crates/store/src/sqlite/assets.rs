@@ -2,7 +2,7 @@
 use async_trait::async_trait;
 use postsync_core::asset::{Asset, AssetKind};
 use postsync_core::ids::{AssetId, OrgId};
-use postsync_engine::ports::{AssetPage, AssetQuery, AssetStore, ProbeLane, StoreError};
+use postsync_engine::ports::{AssetPage, AssetQuery, AssetStore, ProbeQuery, StoreError};
 
 use super::Sqlite;
 use super::read::assets;
@@ -22,7 +22,7 @@ impl AssetStore for Sqlite {
         self.list(move |conn| assets::count(conn, &org, &kinds)).await
     }
 
-    async fn assets_to_probe(&self, lane: ProbeLane, limit: usize) -> Result<Vec<Asset>, StoreError> {
-        self.query(move |conn| assets::to_probe(conn, lane, limit)).await
+    async fn asset_to_probe(&self, query: ProbeQuery) -> Result<Option<Asset>, StoreError> {
+        self.query(move |conn| assets::to_probe(conn, &query)).await
     }
 }

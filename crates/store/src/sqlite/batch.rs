@@ -140,7 +140,9 @@ pub fn can_wait(changes: &[Change]) -> bool {
             | Change::ForgetEvents(_)
             | Change::ForgetReplays { .. }
             | Change::ForgetAssets(_)
-            | Change::Asset(AssetChange::StartProbe { .. } | AssetChange::Probed { .. })
+            | Change::Asset(
+                AssetChange::StartProbe { .. } | AssetChange::ReleaseProbe { .. } | AssetChange::Probed { .. },
+            )
             | Change::SpeechJob(SpeechJobChange::Forget { .. })
             | Change::Idempotency(IdempotencyChange::Forget { .. })
             | Change::Audit(AuditChange::Forget { .. })

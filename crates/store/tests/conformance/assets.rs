@@ -3,9 +3,9 @@ use postsync_core::asset::{
     Asset, AssetChange, AssetKind, AssetOrder, AssetPlace, Described, Facts, InputType, Probe, Visibility,
 };
 use postsync_core::change::Change;
-use postsync_core::ids::{AssetId, MediaId};
+use postsync_core::ids::{AssetId, MediaId, OrgId};
 use postsync_core::limits::ASSETS_SEARCHED_MAX;
-use postsync_engine::ports::{AssetQuery, ProbeLane, Store};
+use postsync_engine::ports::{AssetQuery, ProbeLane, ProbeQuery, Store};
 use uuid::Uuid;
 
 use super::world::*;
@@ -177,17 +177,21 @@ pub(crate) async fn what_waits_to_be_looked_at_is_found_until_it_was(store: &dyn
     let elsewhere = Asset::registered(id(2), org("default"), AssetKind::Audio, "a".to_owned(), url, at(1));
     let list = [asset(3, "c", AssetKind::Video, 1), elsewhere, asset(1, "a", AssetKind::Video, 1)];
     done(store, list.map(add).to_vec()).await;
-    let waiting = async |lane| {
-        let found = store.assets_to_probe(lane, 9).await.unwrap();
-        found.iter().map(|asset| asset.id.0.as_u128()).collect::<Vec<_>>()
-    };
+    let waiting = async |lane| turns(store, lane, None).await;
     assert_eq!((waiting(ProbeLane::Stored).await, waiting(ProbeLane::Elsewhere).await), (vec![1, 3], vec![2]));
-    assert_eq!(store.assets_to_probe(ProbeLane::Stored, 1).await.unwrap().len(), 1);
     let start = |number, tries| changed(AssetChange::StartProbe { id: id(number), tries });
     stale(store, start(1, 2)).await;
     done(store, start(1, 1)).await;
     stale(store, start(1, 1)).await;
     assert_eq!(waiting(ProbeLane::Stored).await, [1, 3], "a look that has begun is not one that has ended");
+    let release = |number, tries| changed(AssetChange::ReleaseProbe { id: id(number), tries });
+    for tries in [0, 2] {
+        stale(store, release(1, tries)).await;
+    }
+    done(store, release(1, 1)).await;
+    let read = store.asset(&org("default"), id(1)).await.unwrap().unwrap();
+    assert_eq!(read.probe, Probe::Waiting(0), "what was cut does not count");
+    done(store, start(1, 1)).await;
     let facts = Facts { duration_ms: Some(5), thumbnail: Some(media(8)), ..Facts::default() };
     let probed = |number, facts: Option<&Facts>, bytes| {
         let (kind, facts, at) = (Some(AssetKind::Image), facts.cloned(), at(70));
@@ -196,10 +200,45 @@ pub(crate) async fn what_waits_to_be_looked_at_is_found_until_it_was(store: &dyn
     done(store, probed(1, Some(&facts), None)).await;
     stale(store, probed(1, Some(&facts), None)).await;
     stale(store, start(1, 2)).await;
+    stale(store, release(1, 1)).await;
     done(store, probed(2, None, Some(77))).await;
     assert_eq!((waiting(ProbeLane::Stored).await, waiting(ProbeLane::Elsewhere).await), (vec![3], vec![]));
     let read = store.asset(&org("default"), id(1)).await.unwrap().unwrap();
     assert_eq!((read.kind, read.bytes, &read.facts, read.probe), (AssetKind::Image, Some(1), &facts, Probe::Done));
     let failed = store.asset(&org("default"), id(2)).await.unwrap().unwrap();
     assert_eq!((failed.probe, failed.bytes, failed.updated_at), (Probe::Failed, Some(77), at(70)));
+}
+
+/// In which order all of a lane come up, where each is looked at for ever.
+async fn turns(store: &dyn Store, lane: ProbeLane, mut after: Option<OrgId>) -> Vec<u128> {
+    let mut not = vec![];
+    while let Some(next) = store.asset_to_probe(ProbeQuery { lane, after, not: not.clone() }).await.unwrap() {
+        after = Some(next.org.clone());
+        not.push(next.id);
+    }
+    not.iter().map(|id| id.0.as_u128()).collect()
+}
+
+pub(crate) async fn organizations_take_turns_to_be_looked_at(store: &dyn Store) {
+    let mut list = vec![];
+    for (number, whose) in [(1, "b"), (2, "b"), (3, "b"), (4, "b"), (5, "c"), (6, "c"), (7, "a"), (8, "d")] {
+        let url = format!("https://media.example.com/{number}.wav");
+        let kind = AssetKind::Audio;
+        list.push(add(Asset::registered(id(number), org(whose), kind, "a".to_owned(), url, at(1))));
+        list.push(add(Asset { org: org(whose), ..asset(100 + number, "a", kind, 1) }));
+    }
+    done(store, list).await;
+    let all = [7, 1, 5, 8, 2, 6, 3, 4];
+    assert_eq!(turns(store, ProbeLane::Elsewhere, None).await, all);
+    assert_eq!(turns(store, ProbeLane::Elsewhere, Some(org("b"))).await, [5, 8, 7, 1, 6, 2, 3, 4]);
+    assert_eq!(turns(store, ProbeLane::Elsewhere, Some(org("zz"))).await, all, "of one that is gone, too");
+    assert_eq!(turns(store, ProbeLane::Stored, None).await, all.map(|number| 100 + number));
+    let query = |not: &[u128]| ProbeQuery {
+        lane: ProbeLane::Elsewhere,
+        after: Some(org("b")),
+        not: not.iter().map(|number| id(*number)).collect(),
+    };
+    assert_eq!(store.asset_to_probe(query(&all)).await, Ok(None));
+    let left = store.asset_to_probe(query(&[7, 5, 6, 8, 1, 2])).await.unwrap().unwrap();
+    assert_eq!(left.id, id(3), "alone it has every turn");
 }

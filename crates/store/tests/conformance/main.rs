@@ -60,7 +60,7 @@ macro_rules! suite {
 suite! {
     assets: an_asset_reads_back_whole, what_is_said_of_it_is_said_by_its_own, lists_run_in_every_order_and_go_on_anywhere,
         a_search_looks_at_so_many_and_goes_on, what_was_removed_does_not_come_back_while_it_could, they_are_counted_as_they_come_and_go,
-        what_waits_to_be_looked_at_is_found_until_it_was;
+        what_waits_to_be_looked_at_is_found_until_it_was, organizations_take_turns_to_be_looked_at;
     aged: old_deliveries_are_found_as_they_stand, a_delivery_goes_with_its_attempts_and_its_event,
         what_is_to_be_delivered_never_goes, an_event_goes_with_the_last_of_its_deliveries,
         events_that_nobody_was_to_be_told_go_too, old_videos_are_found_and_it_is_kept_how_far_they_are_gone,

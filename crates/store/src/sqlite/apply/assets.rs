@@ -34,6 +34,9 @@ const REMOVE: &str = "DELETE FROM assets WHERE id = ?1 AND org = ?2";
 
 const START_PROBE: &str = "UPDATE assets SET probes = ?2 WHERE id = ?1 AND probes = ?2 - 1 AND probe = 'waiting'";
 
+const RELEASE_PROBE: &str =
+    "UPDATE assets SET probes = max(?2 - 1, 0) WHERE id = ?1 AND probes = ?2 AND probe = 'waiting'";
+
 const PROBED: &str = "UPDATE assets SET probe = 'done', kind = coalesce(?2, kind), bytes = coalesce(?3, bytes),
     format = ?4, duration_ms = coalesce(?5, -1), width = ?6, height = ?7, thumbnail = ?8, updated_at = ?9
     WHERE id = ?1 AND probe = 'waiting'";
@@ -44,7 +47,7 @@ const NOT_PROBED: &str = "UPDATE assets SET probe = 'failed', kind = coalesce(?2
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
 pub(in crate::sqlite) const STATEMENTS: &[&str] =
-    &[DESCRIBE, REMOVE, WAS_REMOVED, FORGET_REMOVED, START_PROBE, PROBED, NOT_PROBED];
+    &[DESCRIBE, REMOVE, WAS_REMOVED, FORGET_REMOVED, START_PROBE, RELEASE_PROBE, PROBED, NOT_PROBED];
 
 impl Unit<'_> {
     pub(super) fn add_asset(&mut self, asset: &Asset) -> Result<(), Refusal> {
@@ -61,6 +64,7 @@ impl Unit<'_> {
             }
             AssetChange::Remove { org, id, from } => self.remove_asset(org, *id, *from),
             AssetChange::StartProbe { id, tries } => self.fenced(START_PROBE, params![id.0.as_bytes(), tries]),
+            AssetChange::ReleaseProbe { id, tries } => self.fenced(RELEASE_PROBE, params![id.0.as_bytes(), tries]),
             AssetChange::Probed { id, kind, bytes, facts, at } => {
                 self.probed(*id, (*kind, *bytes), facts.as_ref(), *at)
             }

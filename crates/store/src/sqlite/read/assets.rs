@@ -8,7 +8,7 @@ use postsync_core::asset::{
     Asset, AssetFile, AssetKind, AssetOrder, AssetPlace, Facts, InputType, Probe, SortBy, SortKey, Visibility,
 };
 use postsync_core::ids::{AssetId, MediaId, OrgId};
-use postsync_engine::ports::{AssetPage, AssetQuery, ProbeLane};
+use postsync_engine::ports::{AssetPage, AssetQuery, ProbeLane, ProbeQuery};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 use uuid::Uuid;
@@ -33,17 +33,26 @@ const ASSET_OF_ANY: &str = concat!("SELECT ", asset_columns!(), " FROM assets WH
 
 const COUNT: &str = "SELECT count FROM asset_counts WHERE org = ?1 AND kind = ?2";
 
-const TO_PROBE: &str = concat!(
-    "SELECT ",
-    asset_columns!(),
-    " FROM assets INDEXED BY assets_to_probe WHERE probe = 'waiting' AND media IS NOT NULL ORDER BY id LIMIT ?1"
-);
-
-const TO_FETCH: &str = concat!(
-    "SELECT ",
-    asset_columns!(),
-    " FROM assets INDEXED BY assets_to_fetch WHERE probe = 'waiting' AND media IS NULL ORDER BY id LIMIT ?1"
-);
+/// The first organization behind one that has something in the lane; and of one what waits longest.
+macro_rules! waiting {
+    ($what:expr, $lane:literal, $which:literal) => {
+        concat!("SELECT ", $what, " FROM assets INDEXED BY ", $lane, " AND probe = 'waiting' AND ", $which)
+    };
+}
+macro_rules! waiting_here {
+    ($what:expr, $which:literal) => {
+        waiting!($what, "assets_to_probe WHERE media IS NOT NULL", $which)
+    };
+}
+macro_rules! waiting_elsewhere {
+    ($what:expr, $which:literal) => {
+        waiting!($what, "assets_to_fetch WHERE media IS NULL", $which)
+    };
+}
+const ORG_TO_PROBE: &str = waiting_here!("org", "org > ?1 ORDER BY org LIMIT 1");
+const ORG_TO_FETCH: &str = waiting_elsewhere!("org", "org > ?1 ORDER BY org LIMIT 1");
+const TO_PROBE: &str = waiting_here!(asset_columns!(), "org = ?1 AND id > x'' ORDER BY id LIMIT ?2");
+const TO_FETCH: &str = waiting_elsewhere!(asset_columns!(), "org = ?1 AND id > x'' ORDER BY id LIMIT ?2");
 
 /// ?1 organization, ?2 kind, ?3 and ?4 the place behind which it begins.
 macro_rules! listed {
@@ -98,13 +107,16 @@ pub(super) const SEARCHES: &[(&str, &str)] = &[
     (BY_SIZE_DOWN, "COVERING INDEX assets_by_size (org=? AND kind=? AND (bytes,id)<(?,?))"),
 ];
 
-/// All but [`TO_PROBE`] and [`TO_FETCH`], which read the whole of an index that holds nothing else, for the test that none of
-/// them scans.
+/// All of them, for the test that none of them scans.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
     ASSET,
     ASSET_OF_ANY,
     COUNT,
+    ORG_TO_PROBE,
+    ORG_TO_FETCH,
+    TO_PROBE,
+    TO_FETCH,
     BY_DATE,
     BY_DATE_DOWN,
     BY_NAME,
@@ -137,12 +149,30 @@ pub(in crate::sqlite) fn count(conn: &Connection, org: &OrgId, kinds: &[AssetKin
     Ok(sum)
 }
 
-pub(in crate::sqlite) fn to_probe(conn: &Connection, lane: ProbeLane, limit: usize) -> Result<Vec<Asset>> {
-    let sql = match lane {
-        ProbeLane::Stored => TO_PROBE,
-        ProbeLane::Elsewhere => TO_FETCH,
+/// An organization is passed over only where all that it has is among those that are not wanted: there are few of them.
+pub(in crate::sqlite) fn to_probe(conn: &Connection, query: &ProbeQuery) -> Result<Option<Asset>> {
+    let (org_behind, oldest_of) = match query.lane {
+        ProbeLane::Stored => (ORG_TO_PROBE, TO_PROBE),
+        ProbeLane::Elsewhere => (ORG_TO_FETCH, TO_FETCH),
     };
-    all(conn, sql, [at_most(limit)], asset)
+    // No organization has an empty id.
+    let last = query.after.as_ref().map_or("", OrgId::as_str);
+    let (mut at, mut is_round) = (last.to_owned(), false);
+    loop {
+        let behind: Option<String> = conn.prepare_cached(org_behind)?.query_row([&at], |row| row.get(0)).optional()?;
+        let Some(org) = behind.filter(|org| !is_round || org.as_str() <= last) else {
+            if is_round {
+                return Ok(None);
+            }
+            (at, is_round) = (String::new(), true);
+            continue;
+        };
+        let oldest = all(conn, oldest_of, params![org, at_most(query.not.len() + 1)], asset)?;
+        if let Some(found) = oldest.into_iter().find(|asset| !query.not.contains(&asset.id)) {
+            return Ok(Some(found));
+        }
+        at = org;
+    }
 }
 
 pub(in crate::sqlite) fn page(conn: &mut Connection, query: &AssetQuery) -> Result<AssetPage> {
