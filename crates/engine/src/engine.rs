@@ -158,6 +158,12 @@ impl Engine {
         gate::take(&self.world, org, wanted).await
     }
 
+    /// How many generations of an organization that has a limit count against it.
+    #[must_use]
+    pub fn active(&self, org: &OrgId) -> usize {
+        gate::active(&self.world, org)
+    }
+
     /// What an organization may do.
     ///
     /// # Errors

@@ -203,6 +203,11 @@ pub(crate) async fn take(world: &Arc<World>, org: &OrgId, wanted: Wanted) -> Res
     Ok(Some(Place { world: world.clone(), org: org.clone(), waits, bound_to: None, is_used: false }))
 }
 
+/// How many of an organization's count against its limit.
+pub(crate) fn active(world: &World, org: &OrgId) -> usize {
+    locked(&world.gate.orgs).get(org).map_or(0, Places::active)
+}
+
 /// A generation has ended, however it did. Saying so again does no harm.
 pub(crate) fn ended(world: &Arc<World>, org: &OrgId, id: GenerationId) {
     if !rule::holds("an_end_makes_room") {

@@ -303,6 +303,7 @@ impl Stage {
         let engine = self.engine();
         let shown = |id: &GenerationId| engine.as_ref().is_some_and(|engine| engine.progress_percent(*id).is_some());
         End {
+            counted: orgs.iter().map(|org| engine.as_ref().map_or(0, |engine| engine.active(org))).sum(),
             at_work: generations.iter().map(|g| g.id).filter(shown).collect(),
             deliveries: orgs.iter().flat_map(|org| self.deliveries(org)).collect(),
             batches: orgs.iter().flat_map(|org| self.batches(org)).collect(),

@@ -134,7 +134,7 @@ impl Checker for SettlesWithinBound {
     }
 }
 
-/// No folder, no open attempt, nothing shown as being at work.
+/// No folder, no open attempt, nothing shown as being at work, or counted as if it were.
 #[derive(Default)]
 pub(super) struct NothingLeft;
 
@@ -151,6 +151,7 @@ impl Checker for NothingLeft {
         ensure(end.media_of_nobody.is_empty(), || format!("the files {:?} belong to nobody", end.media_of_nobody))?;
         ensure(end.folders.is_empty(), || format!("folders of {:?} were left", end.folders))?;
         ensure(end.at_work.is_empty(), || format!("{:?} are still shown as being at work", end.at_work))?;
+        ensure(end.counted == 0, || format!("{} still count against a limit", end.counted))?;
         let open = end.deliveries.iter().find(|r| r.attempts.iter().any(|attempt| attempt.end.is_none()));
         ensure(open.is_none(), || format!("an attempt of {:?} is still open", open.map(|r| r.delivery.id)))
     }

@@ -55,6 +55,8 @@ pub struct End {
     pub media_of_nobody: Vec<MediaId>,
     /// Generations that the engine still shows as being at work.
     pub at_work: Vec<GenerationId>,
+    /// Generations that the engine still counts against their organizations' limits.
+    pub counted: usize,
     /// Whether everything had ended when the bound was reached.
     pub settled: bool,
     /// Virtual time from the end of the faults to the end of the run.
