@@ -63,6 +63,33 @@ pub(crate) async fn what_ended_while_it_was_held_waits_no_more(store: &dyn Store
     stale(store, vec![hold(9, "default")]).await;
 }
 
+/// What a start counts against a limit: each that has not ended once, wherever it stood when the last process died.
+pub(crate) async fn what_counts_against_a_limit_is_open_or_waits(store: &dyn Store) {
+    for number in 1..=6 {
+        done(store, vec![add(&generation(number, "default", "mesh-1"))]).await;
+    }
+    for number in 3..=6 {
+        done(store, vec![hold(number, "default")]).await;
+    }
+    done(store, vec![start(1, 1)]).await;
+    done(store, vec![end(2, 0, failed())]).await;
+    done(store, vec![let_in(3, "default"), start(3, 1)]).await;
+    done(store, vec![let_in(4, "default")]).await;
+    done(store, vec![end(5, 0, failed())]).await;
+    let mut open = vec![];
+    for status in [Status::Pending, Status::Processing] {
+        open.extend(store.in_status(&org("default"), status, None, 99).await.unwrap());
+    }
+    open.sort_unstable();
+    assert_eq!(open, [1, 3, 4, 6].map(gen_id), "what waits is PENDING as well");
+    assert_eq!(held(store).await, [(org("default"), gen_id(6))]);
+    done(store, vec![end(6, 0, failed()), end(3, 1, completed()), end(4, 0, failed()), end(1, 1, completed())]).await;
+    assert_eq!((held(store).await, store.oldest_held().await), (vec![], Ok(None)));
+    for status in [Status::Pending, Status::Processing] {
+        assert_eq!(store.in_status(&org("default"), status, None, 99).await, Ok(vec![]));
+    }
+}
+
 pub(crate) async fn open_ones_are_found_by_organization_and_status(store: &dyn Store) {
     for number in 1..=4 {
         done(store, vec![add(&generation(number, if number == 4 { "acme" } else { "default" }, "mesh-1"))]).await;

@@ -104,6 +104,7 @@ suite! {
     access: organizations_and_keys_are_made_once, a_key_is_revoked_once, assets_read_back,
         media_that_rows_name_is_told_apart;
     holds: what_is_held_is_offered_to_nobody_until_it_is_let_in, what_ended_while_it_was_held_waits_no_more,
+        what_counts_against_a_limit_is_open_or_waits,
         open_ones_are_found_by_organization_and_status, a_keys_use_is_written_down_now_and_then, keys_come_newest_first,
         an_organization_keeps_its_plan, an_organizations_limits_change_from_where_they_were_found;
     idempotency: a_key_is_used_once_in_a_day_with_its_generation, of_two_with_one_key_in_one_commit_one_is_taken,
