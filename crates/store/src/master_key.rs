@@ -17,6 +17,9 @@ use crate::sqlite::wants_master_key;
 /// Where it can be given instead of the file.
 pub const MASTER_KEY_VARIABLE: &str = "POSTSYNC_MASTER_KEY";
 
+const NOT_A_KEY: &str =
+    "the master key must be base64 of 32 bytes; `openssl rand -base64 32` makes one for a new data folder";
+
 /// The bytes of its text, with room for line ends: what is longer is another file.
 const TEXT_BYTES_MAX: u64 = 128;
 
@@ -43,7 +46,7 @@ impl MasterKey {
     /// [`Error::Key`] with a sentence that never repeats the text.
     pub fn from_base64(text: &str) -> Result<Self, Error> {
         let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        bytes.map(Self).ok_or_else(|| Error::Key("the master key must be base64 of 32 bytes".to_owned()))
+        bytes.map(Self).ok_or_else(|| Error::Key(NOT_A_KEY.to_owned()))
     }
 
     /// As [`MasterKey::from_base64`] reads it.
@@ -150,7 +153,7 @@ mod tests {
     fn refuses_other_texts_without_repeating_them() {
         for text in ["", "whsec_8f14e45f", "c2hvcnQ="] {
             let error = MasterKey::from_base64(text).unwrap_err().to_string();
-            assert_eq!(error, "the master key must be base64 of 32 bytes");
+            assert_eq!(error, NOT_A_KEY);
         }
         let key = MasterKey::generate([7; 32]);
         assert_eq!(MasterKey::from_base64(&format!(" {}\n", key.to_base64())).unwrap().bytes(), key.bytes());

@@ -12,16 +12,40 @@ use postsync_core::rotation::SecretOwner;
 use postsync_engine::first_secret;
 use postsync_engine::ports::{AccessStore as _, Applied, Clock as _, Store as _};
 
-use super::{StoreArgs, block_on};
+use super::{StoreArgs, block_on, open_or_make};
 use crate::bootstrap;
 use crate::data::{self, Opened, random};
 use crate::out::say;
 use crate::settings::Settings;
 use crate::world::SystemClock;
 
+const CREATE_KEY_HELP: &str = "\
+Scopes:
+  generate  make, change, cancel and delete generations, batches, assets, projects and voices;
+            have webhooks delivered again
+  read      see all of that, deliveries, the feed of events, costs, usage and the metrics
+  admin     all of it, and keys, signing secrets, registered endpoints and the audit
+  worker    nothing yet: it is for a later version
+
+Examples:
+  postsync keys create --name app                       # what an application needs: generate,read
+  postsync keys create --name grafana --scope read
+  KEY=$(postsync keys create --name ops --scope admin --data-dir /var/lib/postsync)";
+
+const CREATE_ORG_HELP: &str = "\
+Example:
+  ORG=$(postsync orgs create \"Second Film\" --plan growth)
+  postsync keys create --name app --org \"$ORG\"";
+
+const SET_ORG_HELP: &str = "\
+Examples:
+  postsync orgs set default --plan scale
+  postsync orgs set org_3f0c... --no-plan --concurrency 8";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key. Prints only the key; it can't be shown again.
+    #[command(after_help = CREATE_KEY_HELP)]
     Create {
         /// What people call it.
         #[arg(long)]
@@ -29,7 +53,7 @@ pub(crate) enum KeysCommand {
         /// Whose it is.
         #[arg(long, default_value = DEFAULT_ORG)]
         org: String,
-        /// What it may do, comma-separated: admin, generate, read, worker.
+        /// What it may do, comma-separated: admin, generate, read, worker; see below.
         #[arg(long, default_value = "generate,read")]
         scope: String,
         #[command(flatten)]
@@ -58,6 +82,7 @@ pub(crate) enum KeysCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrgsCommand {
     /// Make an organization with a signing secret of its own. Prints only its id.
+    #[command(after_help = CREATE_ORG_HELP)]
     Create {
         /// What people call it.
         name: String,
@@ -71,6 +96,7 @@ pub(crate) enum OrgsCommand {
         store: StoreArgs,
     },
     /// Change an organization's plan or limit. A running server goes by it within a second.
+    #[command(after_help = SET_ORG_HELP)]
     Set {
         /// Its id, as `orgs list` shows it.
         id: String,
@@ -170,7 +196,7 @@ async fn create_key(name: &str, org: &str, scope: &str, store: &StoreArgs) -> an
     let name = named(name, "a key's name")?;
     let scopes = Scopes::parse(scope)
         .map_err(|word| anyhow::anyhow!("{word:?} is not a scope; --scope takes admin, generate, read, worker"))?;
-    let mut opened = data::open_or_make(&store.settings()?).await?;
+    let mut opened = open_or_make(&store.settings()?).await?;
     let org = organization(&opened, org).await?;
     let text = key_text(random());
     let applied = bootstrap::add_key(&mut opened, &org, name, &scopes, &text).await?;
@@ -226,7 +252,7 @@ async fn create_org(name: &str, plan: Option<&str>, concurrency: Option<u32>, st
     let name = named(name, "an organization's name")?;
     let settings = store.settings()?;
     known_plan(&settings, plan)?;
-    let mut opened = data::open_or_make(&settings).await?;
+    let mut opened = open_or_make(&settings).await?;
     let id = OrgId::new(&format!("org_{}", hex::encode(random::<8>())));
     let (plan, created_at) = (plan.map(str::to_owned), SystemClock.now());
     let made = Organization { id: id.clone(), name: name.to_owned(), plan, concurrency, created_at };

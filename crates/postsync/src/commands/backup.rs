@@ -16,7 +16,8 @@ use crate::settings::Settings;
 
 #[derive(Debug, Args)]
 #[command(after_help = "The server may run meanwhile: everything that it has acknowledged before is in the file.\n\
-Copy the media folder after it, and keep the master key apart from both.")]
+Copy the media folder after it, and keep the master key apart from both.\n\n\
+Example:\n  postsync backup /backups/postsync-$(date +%F).db --data-dir /var/lib/postsync")]
 pub(crate) struct BackupArgs {
     /// The file to make.
     #[arg(value_name = "FILE")]
@@ -61,6 +62,8 @@ fn judge(file: &Path, force: bool) -> anyhow::Result<()> {
     let there = file.symlink_metadata();
     ensure!(there.as_ref().map_or(true, |it| it.is_file()), "{} is there and is not a file", file.display());
     ensure!(force || there.is_err(), "{} exists; --force replaces it", file.display());
+    let folder = copying::folder_of(file);
+    ensure!(folder.is_dir(), "{} can't be written: the folder {} is not there", file.display(), folder.display());
     Ok(())
 }
 

@@ -35,8 +35,8 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
         say!("# {}", settings::OF_THIS_SHELL)?;
         for (name, value, origin) in rows {
             say!("{name} = {value:?}  # {origin}; {}", keys::variable(&name))?;
-            if let Some(key) = keys::KEYS.iter().find(|key| key.name == name) {
-                say!("    # {}", key.help)?;
+            if let Some(help) = keys::help(&name) {
+                say!("    # {help}")?;
             }
         }
     }

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::data;
+use crate::data::{self, Opened};
 use crate::settings::{self, Settings, Values};
 
 /// Self-hosted lip-sync generation that speaks Sync's v2 API and never loses a webhook.
@@ -46,7 +46,7 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(access::KeysCommand),
-    /// Make and list organizations.
+    /// Make, change and list organizations.
     #[command(subcommand)]
     Orgs(access::OrgsCommand),
     /// Show, rotate or import the secret that signs webhooks; change the master key.
@@ -115,6 +115,17 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => restore::run(&args),
         Command::Migrate(args) => migrate::run(&args),
     }
+}
+
+/// Opens the data folder's database. Where there is none one is made, and that is told: whoever is in the wrong folder would take
+/// what is printed for the server's.
+async fn open_or_make(settings: &Settings) -> anyhow::Result<Opened> {
+    let is_new = !data::has_database(settings);
+    let opened = data::open_or_make(settings).await?;
+    if is_new {
+        eprintln!("Made a new database in {}.", opened.folder.path().display());
+    }
+    Ok(opened)
 }
 
 /// Runs one short piece of async work.

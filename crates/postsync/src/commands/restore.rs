@@ -21,7 +21,8 @@ const NOBODYS: &str = "lost+found";
 #[derive(Debug, Args)]
 #[command(
     after_help = "The data folder must be empty, or not there. POSTSYNC_MASTER_KEY has the master key of the backup.\n\
-Start no second server from one backup: both would send what is due."
+Start no second server from one backup: both would send what is due.\n\n\
+Example:\n  POSTSYNC_MASTER_KEY=$(cat master.key) postsync restore copy.db --data-dir /var/lib/postsync"
 )]
 pub(crate) struct RestoreArgs {
     /// What `postsync backup` made.

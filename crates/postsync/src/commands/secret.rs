@@ -18,7 +18,7 @@ use postsync_engine::ports::{Clock as _, Store as _};
 use postsync_engine::{Stepped, first_secret, step_secrets};
 use postsync_webhook::SECRET_PREFIX;
 
-use super::{StoreArgs, access, block_on, rekey};
+use super::{StoreArgs, access, block_on, open_or_make, rekey};
 use crate::data::{self, Opened};
 use crate::out::say;
 use crate::world::SystemClock;
@@ -28,6 +28,17 @@ const SECRET_BYTES_MAX: u64 = 4096;
 
 /// So many bytes behind the prefix have too few possibilities to be tried out in vain.
 const FEW_BYTES: usize = 16;
+
+const IMPORT_HELP: &str = "\
+Examples:
+  postsync secret import - < secret.txt          # every other secret ends
+  postsync secret import --next whsec_...        # beside the current one, until rotate --switch";
+
+const ROTATE_HELP: &str = "\
+Example, so that no webhook is refused meanwhile:
+  postsync secret rotate --prepare       # prints the new one: give it to the receivers beside the old
+  postsync secret rotate --switch        # the old one signs for 24 hours more
+  postsync secret rotate --expire 0      # or until now, where somebody has stolen it";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
@@ -45,6 +56,7 @@ pub(crate) enum SecretCommand {
     /// Sync-Signature alone do not survive: for them use --prepare, give them the new one, then --switch.
     Rotate(RotateArgs),
     /// Take over a secret from elsewhere: who moves from Sync keeps the receivers as they are.
+    #[command(after_help = IMPORT_HELP)]
     Import {
         /// whsec_..., or - to read it from stdin, where no list of processes and no shell history shows it.
         secret: String,
@@ -75,6 +87,7 @@ pub(crate) struct Whose {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = ROTATE_HELP)]
 pub(crate) struct RotateArgs {
     /// A next secret signs beside the current one, in Sync-Signature-Next. Prints it.
     #[arg(long, group = "step")]
@@ -187,15 +200,20 @@ fn duration(text: &str) -> anyhow::Result<Duration> {
 
 async fn import(text: &str, next: bool, whose: &Whose, store: &StoreArgs) -> anyhow::Result<()> {
     let secret = Secret::new(given(text)?.trim())?;
-    let mut opened = data::open_or_make(&store.settings()?).await?;
+    let mut opened = open_or_make(&store.settings()?).await?;
     let stored = opened.stored(secret.clone());
     let step = if next { Step::ImportNext(stored) } else { Step::Import(stored) };
     let before = signing(&mut opened, whose).await?;
     let Stepped { before, .. } = take(&opened, &before.owner, step).await?;
     if next {
-        eprintln!("Prepared {}: it signs in Sync-Signature-Next within a second.", secret.masked());
+        let folder = opened.folder.path().display();
+        eprintln!(
+            "Prepared {}: a server that runs on {folder} signs with it in Sync-Signature-Next within a second.",
+            secret.masked()
+        );
     } else {
-        eprintln!("Imported {}. A running server signs with it within a second.", secret.masked());
+        let folder = opened.folder.path().display();
+        eprintln!("Imported {}. A server that runs on {folder} signs with it within a second.", secret.masked());
         if before.stage(SystemClock.now()) != Stage::Stable {
             eprintln!("The rotation that was under way is over: every other secret has ended.");
         }

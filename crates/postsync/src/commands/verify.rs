@@ -10,7 +10,7 @@ use postsync_core::ids::EventId;
 use postsync_core::rotation::SecretOwner;
 use postsync_core::schedule::parse_duration;
 use postsync_engine::ports::{Clock as _, Store as _};
-use postsync_webhook::{Secret, first_difference, verify_sync};
+use postsync_webhook::{Secret, VerifyError, first_difference, verify_sync};
 
 use super::{StoreArgs, block_on};
 use crate::EXIT_USAGE;
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         Ok(verified) => {
             (true, format!("verified: signed at {} (Unix time) with this secret", verified.signed_at_unix_s))
         }
-        Err(error) => (false, error.to_string()),
+        Err(error) => (false, refusal(&error, against.event.as_ref(), &body)),
     };
     if let Some(event) = against.event {
         told = format!("{} {}", sentence(&told), compared(&event, &body));
@@ -86,6 +86,18 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         say!("not verified: {told}")?;
     }
     Ok(if verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The error's own sentence; where the body is known to be right, the secret alone is left of what may be wrong.
+fn refusal(error: &VerifyError, event: Option<&Event>, body: &[u8]) -> String {
+    let is_right = event.is_some_and(|event| first_difference(&event.body, body).is_none());
+    match error {
+        VerifyError::OtherSecret { tried } if is_right => format!(
+            "The signature was made with another secret than the {tried} that were tried: one from before a rotation, or that of a \
+             registered endpoint (`postsync secret show --endpoint ID`). Give it with --secret."
+        ),
+        error => error.to_string(),
+    }
 }
 
 /// What the bytes on record say to the bytes that came.
@@ -110,7 +122,10 @@ fn against(args: &VerifyArgs) -> anyhow::Result<Against> {
     if secrets.is_empty() {
         secrets.extend(kept);
     }
-    ensure!(!secrets.is_empty(), "--secret or POSTSYNC_WEBHOOK_SECRET is wanted");
+    ensure!(
+        !secrets.is_empty(),
+        "--secret or POSTSYNC_WEBHOOK_SECRET is wanted: `postsync secret show` prints it in the server's folder, where --event ID needs none"
+    );
     Ok(Against { secrets, tolerance, event })
 }
 

@@ -59,7 +59,8 @@ const PLANS_HEAD: &str = "
 A plan is figures that hold for the organizations that have it (`postsync orgs create NAME --plan PLAN`): `generate_per_minute`,
 `requests_per_minute`, `concurrency`, `batch_concurrency`, each as under `limits`, 0 for no limit; and `batches`, which is false where its
 organizations may make none. What a plan leaves out is as `limits` has it; there are batches where nothing is said. An organization's own `--concurrency` goes before its plan. `limits.plan` is the plan of those that were made without one.
-Plans stand in the file; these are there from the start, and a table of the same name changes them:
+Plans stand in the file; those of the table below are there from the start, and a table of the same name changes them. A variable sets a
+figure of a plan that is there from the start (`POSTSYNC_PLANS_GROWTH_CONCURRENCY=9`), and one that the file sets for a plan of its own.
 
 ```toml
 [limits]

@@ -153,6 +153,15 @@ pub(crate) const KEYS: &[Key] = &[
     ),
 ];
 
+/// What a model's setting is for.
+const MODEL_HELP: &str = "What makes it: builtin (mesh-1, on this machine), sync (the upstream) or passthrough (nothing: the input video's URL comes back).";
+
+/// What a setting is for; nothing of a figure of a plan.
+pub(crate) fn help(name: &str) -> Option<&'static str> {
+    let of_table = KEYS.iter().find(|key| key.name == name).map(|key| key.help);
+    of_table.or_else(|| name.starts_with("models.").then_some(MODEL_HELP))
+}
+
 /// The environment variable of a setting.
 pub(crate) fn variable(name: &str) -> String {
     format!("POSTSYNC_{}", name.to_ascii_uppercase().replace(['.', '-'], "_"))
@@ -167,5 +176,10 @@ mod tests {
         assert_eq!(variable("egress.allow_http"), "POSTSYNC_EGRESS_ALLOW_HTTP");
         assert_eq!(variable("models.lipsync-1.9.0-beta"), "POSTSYNC_MODELS_LIPSYNC_1_9_0_BETA");
         assert!(KEYS.iter().all(|key| key.help.ends_with('.')));
+        assert_eq!(
+            (help("metrics.open"), help("models.sync-3")),
+            (Some("Whether GET /metrics needs no key."), Some(MODEL_HELP))
+        );
+        assert_eq!(help("plans.growth.concurrency"), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Where values come from: default < `postsync.toml` < environment < flag. An empty value counts as unset.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use postsync_core::model::MODELS;
-use postsync_core::plan::Plan;
+use postsync_core::plan::{PRESETS, Plan};
 
 use super::keys::{KEYS, variable};
 
@@ -89,7 +89,7 @@ impl Values {
         read: impl Fn(&str) -> Option<String>,
         all: impl Iterator<Item = String>,
     ) {
-        let names: Vec<String> = self.values.keys().cloned().collect();
+        let names: BTreeSet<String> = self.values.keys().cloned().chain(figures_of_presets()).collect();
         let known: Vec<String> = names.iter().map(|name| variable(name)).collect();
         for (name, variable) in names.iter().zip(&known) {
             if let Some(text) = read(variable) {
@@ -144,6 +144,12 @@ pub(super) fn plan_figure(name: &str) -> Option<(&str, &str)> {
         .then_some((plan, figure))
 }
 
+/// Those that a variable can set though no file names the plan: what they are is known from the start.
+fn figures_of_presets() -> impl Iterator<Item = String> {
+    let names = Plan::FIGURES.into_iter().chain([Plan::BATCHES]);
+    PRESETS.iter().flat_map(move |(plan, _)| names.clone().map(move |name| format!("plans.{plan}.{name}")))
+}
+
 fn model_variables() -> String {
     MODELS.iter().map(|model| variable(&format!("models.{}", model.id))).collect::<Vec<_>>().join(", ")
 }
@@ -187,6 +193,24 @@ mod tests {
         assert_eq!(values.plan_figures(), ["plans.house.concurrency", "plans.house.requests_per_minute"]);
         assert_eq!(values.text("plans.house.concurrency"), "4");
         assert_eq!(values.mistakes.len(), 2, "{:?}", values.mistakes);
+    }
+
+    #[test]
+    fn a_variable_sets_a_figure_of_a_plan_that_is_built_in_or_in_the_file() {
+        let mut values = Values::defaults();
+        values.overlay_file(Path::new("p.toml"), "[plans.house]\nconcurrency = 4");
+        let pairs = [
+            ("POSTSYNC_PLANS_HOUSE_CONCURRENCY", "5"),
+            ("POSTSYNC_PLANS_GROWTH_CONCURRENCY", "9"),
+            ("POSTSYNC_PLANS_SYNC_2025_BATCHES", "false"),
+        ];
+        let unread = ["POSTSYNC_PLANS_HOUSE_BATCHES", "POSTSYNC_PLANS_GOLD_CONCURRENCY", "POSTSYNC_PLANS_GROWTH_PRICE"];
+        let all = pairs.map(|(name, _)| name).into_iter().chain(unread).map(str::to_owned);
+        values.overlay_environment(environment(&pairs), all);
+        let figures = ["plans.growth.concurrency", "plans.house.concurrency", "plans.sync-2025.batches"];
+        assert_eq!(values.plan_figures(), figures);
+        assert_eq!(figures.map(|name| values.text(name)), ["9", "5", "false"]);
+        assert_eq!((values.unknown_variables, values.mistakes), (unread.map(str::to_owned).to_vec(), vec![]));
     }
 
     #[test]

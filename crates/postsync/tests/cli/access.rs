@@ -9,7 +9,9 @@ fn keys_are_made_listed_and_revoked() {
     let home = Home::new();
     let made = home.done(&["keys", "create", "--name", "ci", "--scope", "read"]);
     let (key, err) = (made.line().to_owned(), made.err.as_str());
-    assert!(key.len() > 40 && err.is_empty(), "only the key: {made:?}");
+    let folder = home.path().canonicalize().unwrap().join("postsync-data");
+    let told = format!("Made a new database in {}.\n", folder.display());
+    assert!(key.len() > 40 && err == told, "only the key: {made:?}");
     let listed = home.done(&["keys", "list", "--json"]);
     let keys = listed.json();
     assert_eq!(keys.as_array().unwrap().len(), 1, "{keys}");
@@ -28,8 +30,10 @@ fn keys_are_made_listed_and_revoked() {
 #[test]
 fn two_keys_are_never_the_same() {
     let home = Home::new();
-    let make = || home.done(&["keys", "create", "--name", "same"]).line().to_owned();
-    assert_ne!(make(), make());
+    let make = || home.done(&["keys", "create", "--name", "same"]);
+    let (first, second) = (make(), make());
+    assert_ne!(first.line(), second.line());
+    assert_eq!(second.err, "", "the database is there by then");
     let keys = home.done(&["keys", "list", "--json"]).json();
     assert_eq!(keys[0]["scope"], "generate,read", "the default");
     assert_eq!(keys.as_array().unwrap().len(), 2);
@@ -40,7 +44,7 @@ fn organizations_are_made_and_have_keys_of_their_own() {
     let home = Home::new();
     let made = home.done(&["orgs", "create", " Second Film "]);
     let org = made.line().to_owned();
-    assert!(made.err.is_empty() && !org.contains(' '), "only the id: {made:?}");
+    assert!(made.err.starts_with("Made a new database in ") && !org.contains(' '), "only the id: {made:?}");
     let orgs = home.done(&["orgs", "list", "--json"]).json();
     let mut names: Vec<_> = orgs.as_array().unwrap().iter().map(|org| org["name"].as_str().unwrap()).collect();
     names.sort_unstable();
@@ -118,7 +122,8 @@ fn commands_that_look_make_nothing() {
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     for command in [&["keys", "create", "--name", "x"][..], &["orgs", "create", "x"], &["secret", "import", "whsec_x"]]
     {
-        Home::new().done(command);
+        let told = Home::new().done(command).err;
+        assert!(told.starts_with("Made a new database in "), "{command:?}: {told}");
     }
 }
 

@@ -75,7 +75,7 @@ fn a_file_that_is_there_is_replaced_only_when_told() {
     assert!(fs::read(home.file("copy.db")).unwrap().starts_with(b"SQLite format 3"));
     home.run(&["backup", "postsync-data"]).refused(1, &["is not a file"]);
     home.run(&["backup", "-"]).refused(1, &["stdout"]);
-    home.run(&["backup", "none/copy.db"]).refused(1, &["none/copy.db can't be written into the folder none: "]);
+    home.run(&["backup", "none/copy.db"]).refused(1, &["none/copy.db can't be written: the folder none is not there"]);
     home.run(&["backup", "other.db", "--data-dir", "none"]).refused(1, &["no database in"]);
     assert_eq!(names(home.path()), ["copy.db", "postsync-data"]);
 }

@@ -26,6 +26,7 @@ fn later_sources_win_and_say_who_they_are() {
         assert_eq!(settings[name], json!({"value": value, "from": from}), "{name}");
     }
     let text = home.done(&["config", "show"]).out;
+    assert!(text.contains("POSTSYNC_MODELS_SYNC_3\n    # What makes it: builtin ("), "{text}");
     assert!(text.starts_with("# settings of a server that is started here, with this shell's variables"), "{text}");
     assert!(!home.file("elsewhere").exists(), "looking makes nothing");
 }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run::Home;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "",
     "serve",
     "demo",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 24] = [
     "keys revoke",
     "orgs",
     "orgs create",
+    "orgs set",
     "orgs list",
     "secret",
     "secret show",

@@ -14,6 +14,7 @@ fn a_secret_is_shown_and_imported_with_what_one_should_know() {
 
     let odd = home.done(&["secret", "import", "whsec_from-elsewhere"]);
     assert!(odd.out.is_empty() && odd.err.contains("Imported") && odd.err.contains(NOTE), "{odd:?}");
+    assert!(odd.err.contains("A server that runs on ") && odd.err.contains("/postsync-data signs"), "{odd:?}");
     assert!(!odd.err.contains("from-elsewhere"), "masked: {odd:?}");
     let shown = home.done(&["secret", "show"]);
     assert_eq!(shown.line(), "whsec_from-elsewhere");
@@ -127,7 +128,7 @@ fn another_master_key_in_the_environment_is_written_nowhere() {
     Ran::of(&mut with(NEW, &["secret", "show"])).refused(1, &["master key"]);
     assert!(!home.file("postsync-data/master.key").exists() && !home.file("postsync-data/master.key.new").exists());
     let odd = Ran::of(with(NEWEST, &["secret", "rekey"]).env("POSTSYNC_MASTER_KEY_NEW", "short"));
-    odd.refused(1, &["POSTSYNC_MASTER_KEY_NEW", "base64 of 32 bytes"]);
+    odd.refused(1, &["POSTSYNC_MASTER_KEY_NEW", "base64 of 32 bytes", "openssl rand -base64 32"]);
     let same = Ran::of(with(NEWEST, &["secret", "rekey"]).env("POSTSYNC_MASTER_KEY_NEW", NEWEST));
     same.refused(1, &["new master key is the one in use"]);
 }

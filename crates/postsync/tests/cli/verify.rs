@@ -81,7 +81,8 @@ fn the_tolerance_is_kept() {
 fn usage_mistakes_are_2() {
     let home = Home::new();
     home.fed(&["verify", "--secret", SECRET], BODY).refused(2, &["--signature"]);
-    verify(&signature(0), &[], BODY).refused(2, &["--secret", "POSTSYNC_WEBHOOK_SECRET"]);
+    let words = ["--secret", "POSTSYNC_WEBHOOK_SECRET", "postsync secret show", "--event"];
+    verify(&signature(0), &[], BODY).refused(2, &words);
     verify(&signature(0), &["--secret", "not-a-secret"], BODY).refused(2, &["whsec_"]);
     verify(&signature(0), &["--secret", SECRET, "--tolerance", "soon"], BODY).refused(2, &["--tolerance", "soon"]);
 }

@@ -6,6 +6,8 @@ use crate::harness::receiver::Request;
 use crate::harness::server::KEY;
 use crate::harness::{Api, Receiver, SECRET, Server, Setup, poll};
 
+const IMPORTED: &str = "whsec_any-text-that-came-from-elsewhere";
+
 async fn status_becomes(api: &Api, status: u16) {
     poll(&format!("the key gets {status}"), async || (api.get("/v2/generations").await.status == status).then_some(()))
         .await;
@@ -85,7 +87,6 @@ async fn an_organizations_plan_changed_beside_the_server_counts() {
 
 #[tokio::test]
 async fn an_imported_secret_signs_and_stays() {
-    const IMPORTED: &str = "whsec_any-text-that-came-from-elsewhere";
     let receiver = Receiver::friendly().await;
     let setup = Setup::new();
     let server = setup.start().await;
@@ -120,6 +121,10 @@ async fn a_body_is_compared_with_the_bytes_on_record() {
     let told = compared(&setup, event, &request, changed.as_bytes()).await;
     assert_eq!(told.0, Some(1));
     assert!(told.1.contains("content was changed") && told.1.contains("the first difference is at byte"), "{told:?}");
+    setup.printed(&["secret", "import", IMPORTED]).await;
+    let (code, told) = compared(&setup, event, &request, &request.body).await;
+    assert!(code == Some(1) && told.contains("with another secret than the 1 that were tried"), "{told}");
+    assert!(told.contains("byte for byte") && !told.contains("changed"), "the body is right: {told}");
     assert_eq!(compared(&setup, "evt_0000000000000", &request, b"").await.0, Some(2));
     assert_eq!(compared(&setup, "7", &request, b"").await.0, Some(2));
 }
