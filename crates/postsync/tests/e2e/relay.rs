@@ -57,9 +57,9 @@ async fn loses_half(ours: SocketAddr) -> (Receiver, Arc<Tally>) {
     (losing.await, tally)
 }
 
-/// Something to be fetched.
+/// Something to be fetched that begins as a video does: what is none is not taken for one.
 async fn media() -> Receiver {
-    let video = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\na video, say";
+    let video = "HTTP/1.1 200 OK\r\nContent-Length: 24\r\nConnection: close\r\n\r\n\0\0\0\x18ftypmp42\0\0\0\0isommp42";
     Receiver::start(None, move |_| Reply::Raw(video.to_owned())).await
 }
 
