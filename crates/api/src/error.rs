@@ -69,7 +69,8 @@ impl ApiError {
             field: None,
             oldest_cursor: None,
             no_place: None,
-            retry_after_s: None,
+            // Whatever can't be done right now may be asked for again.
+            retry_after_s: (status == StatusCode::SERVICE_UNAVAILABLE.as_u16()).then_some(RETRY_AFTER_BUSY_S),
         }))
     }
 

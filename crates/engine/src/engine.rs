@@ -40,7 +40,7 @@ use crate::remove::RemoveError;
 use crate::replay::ReplayError;
 use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
-use crate::speech::SpeakError;
+use crate::speech::{SpeakError, Turn};
 use crate::submit::{Submission, SubmitError};
 use crate::world::{World, locked};
 use crate::{
@@ -222,12 +222,20 @@ impl Engine {
         assets::add(&self.world, asset, file).await
     }
 
+    /// A turn to speak these: waits for it.
+    ///
+    /// # Errors
+    /// As many wait already as may.
+    pub async fn turn_to_speak(&self, org: &OrgId, words: &Words) -> Result<Turn, SpeakError> {
+        self.world.speaking.turn(org, words).await
+    }
+
     /// Speaks, and keeps what was spoken as an asset.
     ///
     /// # Errors
     /// Nothing of it is kept then.
-    pub async fn speak(&self, org: OrgId, words: &Words) -> Result<Asset, SpeakError> {
-        speech::speak(&self.world, org, words).await
+    pub async fn speak(&self, turn: Turn, org: OrgId, words: &Words) -> Result<Asset, SpeakError> {
+        speech::speak(&self.world, turn, org, words).await
     }
 
     /// Says something else of an asset.

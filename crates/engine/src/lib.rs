@@ -59,7 +59,7 @@ pub use remove::RemoveError;
 pub use replay::ReplayError;
 pub use secrets::{StepError, Stepped, first_secret, new_secret, step_secrets};
 pub use settings::{Bounds, Settings};
-pub use speech::SpeakError;
+pub use speech::{SpeakError, Turn};
 pub use speech_jobs::SpeechJobError;
 pub use submit::{Submission, SubmitError};
 pub use voices::VoiceError;

@@ -1,7 +1,8 @@
 //! Words become an asset, at once: for who wants to hear them before a video is made.
 //!
-//! Promise: one after the other, so that generations which wait for the same speakers are never behind all of these; and no more
-//! wait for their turn than [`WAITING_MAX`], nor of one organization than [`WAITING_OF_ONE_MAX`].
+//! Promise: one after the other for each who speaks, so that generations which wait for the same speakers are never behind all of
+//! these, and a slow ElevenLabs holds up none that espeak-ng says; and no more wait for their turn than [`WAITING_MAX`], nor of one
+//! organization than [`WAITING_OF_ONE_MAX`]. Who goes away while he waits gives his place back.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use postsync_core::asset::{Asset, AssetKind, Facts, InputType, Probe};
 use postsync_core::generation::Failure;
 use postsync_core::ids::OrgId;
-use postsync_core::speech::Words;
-use tokio::sync::Semaphore;
+use postsync_core::speech::{Provider, Words, built_in};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::assets::{self, AssetError};
 use crate::voices;
@@ -27,37 +28,55 @@ const WAITING_OF_ONE_MAX: usize = 4;
 
 /// Whose turn it is.
 pub(crate) struct Speaking {
-    one: Semaphore,
-    waiting: Mutex<BTreeMap<OrgId, usize>>,
+    here: Arc<Semaphore>,
+    elsewhere: Arc<Semaphore>,
+    waiting: Arc<Mutex<BTreeMap<OrgId, usize>>>,
 }
 
 impl Default for Speaking {
     fn default() -> Self {
-        Self { one: Semaphore::new(1), waiting: Mutex::default() }
+        let one = || Arc::new(Semaphore::new(1));
+        Self { here: one(), elsewhere: one(), waiting: Arc::default() }
     }
 }
 
 /// One that speaks or waits.
-struct Waiting<'a> {
-    speaking: &'a Speaking,
+#[derive(Debug)]
+struct Waiting {
+    all: Arc<Mutex<BTreeMap<OrgId, usize>>>,
     org: OrgId,
 }
 
+/// A turn to speak, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _waiting: Waiting,
+    _one: Option<OwnedSemaphorePermit>,
+}
+
 impl Speaking {
-    fn enter(&self, org: &OrgId) -> Option<Waiting<'_>> {
+    pub(crate) async fn turn(&self, org: &OrgId, words: &Words) -> Result<Turn, SpeakError> {
+        let waiting = self.enter(org).ok_or(SpeakError::Busy)?;
+        let is_elsewhere = words.provider == Provider::ElevenLabs && built_in(&words.voice).is_none();
+        let lane = if is_elsewhere { &self.elsewhere } else { &self.here };
+        // Never closed, so never an error.
+        Ok(Turn { _waiting: waiting, _one: lane.clone().acquire_owned().await.ok() })
+    }
+
+    fn enter(&self, org: &OrgId) -> Option<Waiting> {
         let mut waiting = locked(&self.waiting);
         let of_one = waiting.get(org).copied().unwrap_or_default();
         if of_one >= WAITING_OF_ONE_MAX || waiting.values().sum::<usize>() >= WAITING_MAX {
             return None;
         }
         waiting.insert(org.clone(), of_one + 1);
-        Some(Waiting { speaking: self, org: org.clone() })
+        Some(Waiting { all: self.waiting.clone(), org: org.clone() })
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        let mut waiting = locked(&self.speaking.waiting);
+        let mut waiting = locked(&self.all);
         match waiting.get_mut(&self.org) {
             Some(of_one) if *of_one > 1 => *of_one -= 1,
             _ => drop(waiting.remove(&self.org)),
@@ -80,10 +99,7 @@ pub enum SpeakError {
 }
 
 /// To be called in a task of its own: what it has begun it must end, or a file is left that nobody owns.
-pub(crate) async fn speak(world: &Arc<World>, org: OrgId, words: &Words) -> Result<Asset, SpeakError> {
-    let _waiting = world.speaking.enter(&org).ok_or(SpeakError::Busy)?;
-    // Never closed, so never an error.
-    let _turn = world.speaking.one.acquire().await.ok();
+pub(crate) async fn speak(world: &Arc<World>, _turn: Turn, org: OrgId, words: &Words) -> Result<Asset, SpeakError> {
     // A folder like a job's: swept at the next start, whatever happens.
     let scratch = world.new_generation_id();
     let folder = world.ports.media.job_folder(scratch).await.map_err(AssetError::from)?;
@@ -112,8 +128,8 @@ pub(crate) async fn spoken(
         Some(known) => Some(known),
         None => world.ports.prober.probe(&file, folder).await.ok().and_then(|contents| contents.duration_ms),
     };
-    let name: String =
-        words.script.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_CHARS_MAX).collect();
+    let script = words.script.replace(char::is_control, " ");
+    let name: String = script.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_CHARS_MAX).collect();
     let (id, media) = (world.new_asset_id(), world.new_media_id());
     let made = Asset::uploaded(id, org, AssetKind::Audio, name, media, spoken.bytes, world.now());
     let facts = Facts { format: Some(spoken.format.to_owned()), duration_ms, ..Facts::default() };
@@ -122,6 +138,8 @@ pub(crate) async fn spoken(
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -137,5 +155,24 @@ mod tests {
         assert!(of("greedy").is_some());
         waiting.clear();
         assert!(locked(&speaking.waiting).is_empty());
+    }
+
+    #[test]
+    fn each_who_speaks_has_turns_of_its_own_and_a_waiter_that_goes_gives_its_place_back() {
+        let speaking = Speaking::default();
+        let words = |provider, voice: &str| {
+            let members = serde_json::json!({"voiceId": voice, "script": "Hi."});
+            Words::read_as(provider, members.as_object().unwrap(), "").unwrap()
+        };
+        let turn = |org: &str, words: &Words| speaking.turn(&OrgId::new(org), words).now_or_never();
+        let (theirs, ours) = (words(Provider::ElevenLabs, "v1"), words(Provider::ElevenLabs, "en-us"));
+        let slow = turn("a", &theirs).unwrap().unwrap();
+        for _ in 0..WAITING_OF_ONE_MAX * 2 {
+            assert!(turn("a", &theirs).is_none(), "it waits, and is dropped");
+        }
+        let quick = turn("b", &ours).unwrap().unwrap();
+        assert!(turn("c", &ours).is_none());
+        drop((slow, quick));
+        assert!(turn("c", &theirs).unwrap().is_ok() && locked(&speaking.waiting).is_empty());
     }
 }

@@ -107,7 +107,8 @@ pub(crate) struct Arrived {
 impl Incoming {
     pub(crate) async fn create(engine: &Arc<Engine>) -> Result<Self, ApiError> {
         let temporary = TemporaryFile(engine.media().upload_path().await.map_err(ApiError::not_taken)?);
-        let file = File::create_new(&temporary.0).await.map_err(not_written)?;
+        // Blocking, but one name: were it made on another thread, a client that goes away now would leave it behind.
+        let file = std::fs::File::create_new(&temporary.0).map(File::from_std).map_err(not_written)?;
         Ok(Self { engine: engine.clone(), unseen: 0, temporary, file, head: Vec::new(), hash: Sha256::new(), bytes: 0 })
     }
 

@@ -2,7 +2,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postsync_core::error_code::{GENERATION_INFRA_STORAGE_ERROR, GENERATION_PIPELINE_FAILED};
+use postsync_core::error_code::{
+    GENERATION_AUDIO_LENGTH_EXCEEDED, GENERATION_INFRA_STORAGE_ERROR, GENERATION_PIPELINE_FAILED,
+};
 use postsync_core::generation::Failure;
 use postsync_core::speech::Words;
 use postsync_engine::ports::Spoken;
@@ -113,6 +115,10 @@ impl Espeak {
 
 /// The group is gone by now: nobody changes what is judged.
 async fn take(from: PathBuf, to: PathBuf, duration_ms: u64) -> Result<Spoken, Failure> {
+    if Duration::from_millis(duration_ms) > Duration::from_secs_f64(DURATION_S_MAX) {
+        let why = format!("The text takes longer to say than the {} minutes that are spoken.", DURATION_S_MAX / 60.0);
+        return Err(Failure::new(GENERATION_AUDIO_LENGTH_EXCEEDED, &why));
+    }
     let taken = tokio::task::spawn_blocking(move || {
         verdict::take_output(&from, &to, "audio/wav", duration_ms, DURATION_S_MAX)?;
         std::fs::metadata(&to).map(|about| about.len()).map_err(|_| Unfit::Storage)

@@ -52,9 +52,11 @@ pub(crate) async fn create_speech(
         return Err(ApiError::no_room());
     }
     let words = words(&body.into_fields())?;
+    let turn = state.engine.turn_to_speak(&org, &words).await?;
     // In a task of its own: a client that hangs up now must not leave a file that nobody owns.
     let engine = state.engine.clone();
-    let spoken = tokio::spawn(tracing::Instrument::in_current_span(async move { engine.speak(org, &words).await }));
+    let spoken = async move { engine.speak(turn, org, &words).await };
+    let spoken = tokio::spawn(tracing::Instrument::in_current_span(spoken));
     let asset = spoken.await.map_err(|_| ApiError::of(error_code::INTERNAL_ERROR))??;
     let url = asset_urls::url_of(&state, &asset);
     Ok(json::answer(StatusCode::OK, json::text(&SpeechBody::of(&asset, url))))

@@ -132,7 +132,7 @@ pub(crate) async fn put_asset_upload(
     let under_way = state.uploads.begin(id);
     let arrived = tokio::select! {
         arrived = receive(&state, &parts.headers, body, grant.bytes) => arrived?,
-        () = under_way.is_replaced() => return Err(ApiError::of(error_code::ASSET_CONFLICT)),
+        () = under_way.is_replaced() => return Err(conflict("The same upload was begun again meanwhile; that one counts.")),
     };
     let kind = judged(&grant, &arrived)?;
     // In a task of its own: a client that hangs up now must not leave a file that nobody owns.
@@ -200,6 +200,10 @@ fn judged(grant: &Grant, arrived: &Arrived) -> Result<AssetKind, ApiError> {
     }
 }
 
+fn conflict(message: &'static str) -> ApiError {
+    ApiError::new(error_code::ASSET_CONFLICT, message)
+}
+
 async fn keep(
     state: ApiState,
     id: AssetId,
@@ -215,7 +219,9 @@ async fn keep(
     match engine.add_asset(Asset { sha256: Some(sha256), facts, ..asset }, Some(&file.0)).await {
         Err(AssetError::Known) => {
             let known = engine.store().asset(&org, id).await?;
-            known.filter(|known| known.sha256 == Some(sha256)).ok_or_else(|| ApiError::of(error_code::ASSET_CONFLICT))
+            let known =
+                known.ok_or_else(|| conflict("The asset was deleted; its upload URL does not bring it back."))?;
+            if known.sha256 == Some(sha256) { Ok(known) } else { Err(ApiError::of(error_code::ASSET_CONFLICT)) }
         }
         added => Ok(added?),
     }
