@@ -99,7 +99,7 @@ fn stop_work(world: &World, id: GenerationId) {
     // First this: a work that begins at this moment looks for it once it can be found below.
     world.canceled.remember(id);
     if let Some(at_work) = locked(&world.at_work).get(&id) {
-        at_work.cancel.cancel();
+        at_work.cancel_for_client();
     }
 }
 

@@ -158,7 +158,7 @@ async fn attempt(
     locked(&world.at_work).insert(id, at_work.clone());
     // Looked for once it can be found: a cancel that came before has told nobody.
     if world.canceled.holds(id) {
-        at_work.cancel.cancel();
+        at_work.cancel_for_client();
     }
     let tried = match make::fetched(world, generator, generation, &at_work, limits).await {
         Ok(job) => in_its_place(world, generator, places, generation, (job, &at_work), limits).await,

@@ -120,6 +120,8 @@ async fn in_time(
             tokio::select! {
                 biased;
                 made = &mut making => made.or(Err(why)),
+                // Its time was over first, and then a client has canceled it: that is the shorter wait.
+                () = canceled(world, at_work) => Err(why),
                 () = world.ports.clock.sleep(END_WAIT) => {
                     if !rule::holds("work_ends_before_its_folder") {
                         let _ = world.ports.media.drop_job_folder(id).await;
@@ -131,9 +133,9 @@ async fn in_time(
     }
 }
 
-/// Resolves when a cancel has been told for so long that who listens has ended.
+/// Resolves when a client's cancel has been told for so long that who listens has ended.
 async fn canceled(world: &World, at_work: &AtWork) {
-    let _ = at_work.cancel.cancelled().await;
+    at_work.canceled_by_client().await;
     world.ports.clock.sleep(CANCEL_WAIT).await;
 }
 

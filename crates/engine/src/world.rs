@@ -78,7 +78,22 @@ pub(crate) struct World {
 #[derive(Clone, Default)]
 pub(crate) struct AtWork {
     pub(crate) progress: Progress,
+    /// The word to end, whoever says it.
     pub(crate) cancel: Cancel,
+    /// A client has said it: there is less time.
+    by_client: Cancel,
+}
+
+impl AtWork {
+    /// A client has canceled the generation, and that is on disk.
+    pub(crate) fn cancel_for_client(&self) {
+        self.by_client.cancel();
+        self.cancel.cancel();
+    }
+
+    pub(crate) async fn canceled_by_client(&self) {
+        let _ = self.by_client.cancelled().await;
+    }
 }
 
 impl World {

@@ -1,10 +1,12 @@
 //! What endpoints' owners have set: pauses hold, and nobody gets more in a second, or at once, than its owner wants.
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use postsync_core::change::Change;
 use postsync_core::endpoint::{Endpoint, State};
 use postsync_core::endpoint_limits::{EndpointLimits, EndpointRules};
 use postsync_core::ids::{DeliveryId, EndpointId};
+use postsync_core::time::Timestamp;
 
 use super::{Checker, ensure};
 use crate::facts::{Fact, Moment};
@@ -60,6 +62,18 @@ pub(super) struct PausesHold {
     on_disk: OnDisk,
     /// Since when each is paused.
     paused_ms: BTreeMap<EndpointId, i64>,
+    /// And by the wall clock, while that was not set: a store that refuses may bring a start to disk late that was decided before.
+    paused_at: BTreeMap<EndpointId, Timestamp>,
+}
+
+impl PausesHold {
+    fn started(&self, at: Moment, delivery: DeliveryId, started_at: Timestamp) -> Result<(), String> {
+        let Some(endpoint) = self.book.0.get(&delivery) else { return Ok(()) };
+        let Some(since_ms) = self.paused_ms.get(endpoint) else { return Ok(()) };
+        let was_decided = self.paused_at.get(endpoint).is_some_and(|paused_at| started_at <= *paused_at);
+        let is_late = !was_decided && at.mono_ms.saturating_sub(*since_ms) > LATE_MS_MAX;
+        ensure(!is_late, || format!("{delivery} was started, and its endpoint is paused"))
+    }
 }
 
 impl Checker for PausesHold {
@@ -76,20 +90,23 @@ impl Checker for PausesHold {
             Fact::LifeBegan => {
                 let paused = self.on_disk.0.iter().filter(|(_, rules)| rules.is_paused);
                 self.paused_ms = paused.map(|(endpoint, _)| (endpoint.clone(), i64::MIN / 2)).collect();
+                self.paused_at.clear();
             }
             // Nothing in the process has gone on meanwhile.
             Fact::Paused { ms } => {
                 self.paused_ms.values_mut().for_each(|since_ms| *since_ms = since_ms.saturating_add(*ms))
             }
+            Fact::WallStepped { .. } => self.paused_at.clear(),
             Fact::RulesSet { endpoint, rules } if rules.is_paused => {
-                self.paused_ms.entry((*endpoint).clone()).or_insert(at.mono_ms);
+                if let Entry::Vacant(entry) = self.paused_ms.entry((*endpoint).clone()) {
+                    entry.insert(at.mono_ms);
+                    self.paused_at.insert((*endpoint).clone(), at.wall);
+                }
             }
             Fact::RulesSet { endpoint, .. } => _ = self.paused_ms.remove(*endpoint),
-            Fact::Committed(Change::StartAttempt { delivery, .. } | Change::StartProbe { delivery, .. }) => {
-                let since_ms = self.book.0.get(delivery).and_then(|endpoint| self.paused_ms.get(endpoint));
-                let is_late = since_ms.is_some_and(|since_ms| at.mono_ms.saturating_sub(*since_ms) > LATE_MS_MAX);
-                return ensure(!is_late, || format!("{delivery} was started, and its endpoint is paused"));
-            }
+            Fact::Committed(
+                Change::StartAttempt { delivery, started_at, .. } | Change::StartProbe { delivery, started_at, .. },
+            ) => return self.started(at, *delivery, *started_at),
             _ => {}
         }
         Ok(())
