@@ -40,9 +40,13 @@ pub(super) async fn submitted(ports: RelayPorts, id: GenerationId, submitting: S
 
 /// The upstream has it, and that could not be put on record: because it was canceled, or because somebody else has it by now.
 pub(super) async fn if_canceled(ports: RelayPorts, id: GenerationId, upstream: UpstreamId) {
-    if let Ok(Some(generation)) = ports.store.generation_of_any(id).await
-        && is_canceled(&generation)
-    {
+    let is_over = match ports.store.generation_of_any(id).await {
+        Ok(Some(generation)) => is_canceled(&generation),
+        // Only what has ended is deleted, and what had this upstream's id to come had not.
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    if is_over {
         there(&ports, id, &upstream).await;
     }
 }

@@ -452,6 +452,21 @@ fn what_is_being_submitted_when_it_is_canceled_is_canceled_there_once_it_is_know
 }
 
 #[test]
+fn what_is_deleted_after_its_cancel_is_canceled_there_too() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.answer_late(30_000);
+    play.stage.upstream.set_takes_ms(600_000);
+    let id = play.submit(RELAYED_MODEL, None);
+    play.stage.advance(10_000);
+    cancel(&mut play, id);
+    let (engine, org) = (play.engine(), OrgId::new(ORG));
+    let removed = play.stage.run(1_000, async move { engine.remove_generation(&org, id).await });
+    assert!(removed.expect("an answer").is_ok());
+    play.stage.advance(32_000);
+    assert_eq!((play.stage.upstream.cancels(), play.stage.upstream.jobs()), (vec![up(1)], 1));
+}
+
+#[test]
 fn what_the_upstream_never_had_is_not_canceled_there() {
     let mut play = Play::new("0s");
     play.stage.upstream.set_takes_ms(600_000);

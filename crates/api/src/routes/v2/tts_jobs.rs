@@ -62,7 +62,11 @@ pub(crate) async fn create_speech_job(
     let fields = body.into_fields();
     let words = words(&fields)?;
     let key = key.map(|key| (key, Fingerprint::of_json(&fields)));
-    let (job, was_taken_before) = state.engine.submit_speech_job(&org, words, key).await?;
+    // In a task of its own: a client that hangs up now must not leave a job on disk that the loop has not been told of.
+    let engine = state.engine.clone();
+    let submitted = async move { engine.submit_speech_job(&org, words, key).await };
+    let submitted = tokio::spawn(tracing::Instrument::in_current_span(submitted)).await;
+    let (job, was_taken_before) = submitted.map_err(|_| ApiError::of(error_code::INTERNAL_ERROR))??;
     let mut response = answer(&state, StatusCode::ACCEPTED, &job).await?;
     let location = format!("{}/v2/tts/jobs/{}", state.settings.public_url, job.id);
     if let Ok(location) = HeaderValue::try_from(location) {
