@@ -386,7 +386,7 @@ impl ApiError {
 
     /// What is short and by how much stands in the operator's log.
     pub(crate) fn no_room() -> Self {
-        storage_full("The server has too little room left on its disk; it takes no generations until there is more.")
+        storage_full("The server has too little room left on its disk; it takes nothing new until there is more.")
     }
 
     fn key_in_use() -> Self {
@@ -394,7 +394,7 @@ impl ApiError {
     }
 
     pub(crate) fn stopping() -> Self {
-        let message = "The server is stopping; it takes no generations.";
+        let message = "The server is stopping; it takes nothing new.";
         Self::new(error_code::GENERATION_INFRA_SERVICE_UNAVAILABLE, message).retry_after(RETRY_AFTER_BUSY_S)
     }
 }

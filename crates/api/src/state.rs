@@ -11,6 +11,7 @@ use postsync_engine::Engine;
 
 use crate::auth::KeyCache;
 use crate::body_room::BodyRoom;
+use crate::error::ApiError;
 use crate::limits::RequestLimits;
 use crate::room::Room;
 use crate::upload_turns::Uploads;
@@ -91,5 +92,17 @@ impl ApiState {
             limits,
             document,
         }
+    }
+
+    /// Whether anything may be begun that takes work or room: nothing is while the server is stopping, nor where its disk has too
+    /// little room left.
+    pub(crate) fn takes_work(&self) -> Result<(), ApiError> {
+        self.is_not_stopping()?;
+        if self.engine.shortage().is_some() { Err(ApiError::no_room()) } else { Ok(()) }
+    }
+
+    /// The first half of it, for what may be answered as it was before.
+    pub(crate) fn is_not_stopping(&self) -> Result<(), ApiError> {
+        if self.engine.is_accepting() { Ok(()) } else { Err(ApiError::stopping()) }
     }
 }

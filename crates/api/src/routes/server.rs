@@ -48,12 +48,7 @@ pub(crate) async fn get_health() -> Response {
     )
 )]
 pub(crate) async fn get_readiness(State(state): State<ApiState>) -> Result<Response, ApiError> {
-    if !state.engine.is_accepting() {
-        return Err(ApiError::stopping());
-    }
-    if state.engine.shortage().is_some() {
-        return Err(ApiError::no_room());
-    }
+    state.takes_work()?;
     Ok(json::answer(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 

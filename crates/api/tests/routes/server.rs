@@ -8,7 +8,7 @@ use postsync_api::{ApiSettings, ApiState};
 use postsync_core::space::Space;
 use tower::ServiceExt as _;
 
-use crate::harness::{Answer, App, READER, TestMedia, body, request};
+use crate::harness::{ADMIN, Answer, App, READER, TestMedia, body, request};
 
 #[tokio::test]
 async fn health_is_open() {
@@ -46,6 +46,27 @@ async fn too_little_room_is_told_before_anything_is_read() {
     })
     .await;
     assert_eq!(app.send(request(Method::GET, "/readyz", None, Body::empty())).await.status, 200);
+}
+
+/// What begins something; the bodies are never looked at.
+const BEGINNINGS: [&str; 6] =
+    ["/v2/generate", "/v2/batch", "/v2/tts", "/v2/tts/jobs", "/v2/voices", "/v2/assets/upload"];
+
+#[tokio::test]
+async fn nothing_is_begun_without_room_or_at_a_stop() {
+    let media = TestMedia::new();
+    *media.space.lock().unwrap() = Some(Space { free_bytes: 1 << 20, disk_bytes: 1 << 40, media_bytes: None });
+    let app = App::with_media(ApiSettings::default(), media).await;
+    for path in BEGINNINGS {
+        let refused = app.post(path, ADMIN, "{}").await;
+        assert_eq!(refused.refusal(), "503 generation_infra_storage_error -", "{path}");
+    }
+    let app = App::start().await;
+    app.engine.stop().await;
+    for path in BEGINNINGS {
+        let refused = app.post(path, ADMIN, "{}").await;
+        assert_eq!(refused.refusal(), "503 generation_infra_service_unavailable -", "{path}");
+    }
 }
 
 #[tokio::test]

@@ -45,12 +45,7 @@ pub(crate) async fn create_speech(
     Creator(org): Creator,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    if !state.engine.is_accepting() {
-        return Err(ApiError::stopping());
-    }
-    if state.engine.shortage().is_some() {
-        return Err(ApiError::no_room());
-    }
+    state.takes_work()?;
     let words = words(&body.into_fields())?;
     let turn = state.engine.turn_to_speak(&org, &words).await?;
     // In a task of its own: a client that hangs up now must not leave a file that nobody owns.

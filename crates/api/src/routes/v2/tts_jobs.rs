@@ -47,6 +47,7 @@ const RETRY_AFTER_S: u32 = 5;
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
         (status = 429, description = "Too many scripts wait, or too many requests with this key; see Retry-After", body = ErrorBody),
+        (status = 503, description = "Too little room on the disk, or the server is stopping; nothing was accepted", body = ErrorBody),
     )
 )]
 pub(crate) async fn create_speech_job(
@@ -55,9 +56,7 @@ pub(crate) async fn create_speech_job(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    if state.engine.shortage().is_some() {
-        return Err(ApiError::no_room());
-    }
+    state.takes_work()?;
     let key = keyed::key(&headers)?;
     let fields = body.into_fields();
     let words = words(&fields)?;

@@ -34,6 +34,7 @@ use crate::wire::{CreateVoice, ErrorBody, UnauthorizedBody, VoiceBody};
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 402, description = "ElevenLabs wants payment from this server's operator", body = ErrorBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
+        (status = 503, description = "ElevenLabs can't be asked", body = ErrorBody),
     )
 )]
 pub(crate) async fn list_voices(
@@ -63,6 +64,7 @@ pub(crate) async fn list_voices(
         (status = 402, description = "ElevenLabs wants payment from this server's operator", body = ErrorBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
         (status = 404, description = "No such voice", body = ErrorBody),
+        (status = 503, description = "ElevenLabs can't be asked", body = ErrorBody),
     )
 )]
 pub(crate) async fn get_voice(
@@ -98,6 +100,11 @@ pub(crate) async fn get_voice(
         (status = 409, description = "A voice of that name exists, or another is being cloned", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
+        (
+            status = 503,
+            description = "Too little room on the disk, the server is stopping, or ElevenLabs can't be asked; where its answer did not come, the voice may be listed later",
+            body = ErrorBody,
+        ),
     )
 )]
 pub(crate) async fn create_voice(
@@ -105,6 +112,7 @@ pub(crate) async fn create_voice(
     Creator(org): Creator,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
+    state.takes_work()?;
     let fields = body.into_fields();
     if !matches!(fields.get("provider"), None | Some(Value::Null)) && fields["provider"] != "elevenlabs" {
         return Err(ApiError::invalid("provider", "provider must be elevenlabs: nobody else clones voices"));
@@ -140,6 +148,7 @@ pub(crate) async fn create_voice(
         (status = 402, description = "ElevenLabs wants payment from this server's operator", body = ErrorBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 404, description = "The organization has cloned no such voice", body = ErrorBody),
+        (status = 503, description = "ElevenLabs can't be asked", body = ErrorBody),
     )
 )]
 pub(crate) async fn delete_voice(

@@ -52,9 +52,17 @@ pub(crate) async fn create_asset(
             }
             described => described?,
         },
-        None => state.engine.add_asset(elsewhere(&state, org, url, &fields, said)?, None).await?,
+        None => add(&state, elsewhere(&state, org, url, &fields, said)?).await?,
     };
     Ok(answer(&state, StatusCode::CREATED, &asset))
+}
+
+/// In a task of its own: a client that hangs up now must not leave an asset on disk that nobody is told to look at.
+async fn add(state: &ApiState, asset: Asset) -> Result<Asset, ApiError> {
+    let engine = state.engine.clone();
+    let added = async move { engine.add_asset(asset, None).await };
+    let added = tokio::spawn(tracing::Instrument::in_current_span(added)).await;
+    Ok(added.map_err(|_| ApiError::of(error_code::INTERNAL_ERROR))??)
 }
 
 fn elsewhere(

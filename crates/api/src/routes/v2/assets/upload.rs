@@ -47,6 +47,7 @@ const EXPIRES_IN_S: u32 = UPLOAD_URL_S;
         (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
         (status = 413, description = "The body, or the file that it announces, is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
+        (status = 503, description = "Too little room on the disk, or the server is stopping", body = ErrorBody),
     )
 )]
 pub(crate) async fn create_asset_upload(
@@ -54,9 +55,7 @@ pub(crate) async fn create_asset_upload(
     Creator(org): Creator,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    if state.engine.shortage().is_some() {
-        return Err(ApiError::no_room());
-    }
+    state.takes_work()?;
     let fields = body.into_fields();
     let name = read::name(&fields, "fileName")?;
     let name = name.ok_or_else(|| ApiError::invalid("fileName", "fileName is missing"))?;
@@ -115,7 +114,7 @@ fn size(fields: &Map<String, Value>, bytes_max: u64) -> Result<u64, ApiError> {
             description = "Other bytes were put there before, the asset was deleted, or the same upload was begun again meanwhile",
             body = ErrorBody,
         ),
-        (status = 503, description = "Too little room on the disk", body = ErrorBody),
+        (status = 503, description = "Too little room on the disk, or the server is stopping", body = ErrorBody),
     )
 )]
 pub(crate) async fn put_asset_upload(
@@ -125,9 +124,7 @@ pub(crate) async fn put_asset_upload(
     request: Request,
 ) -> Result<Response, ApiError> {
     let grant = granted(&state, id, &query)?;
-    if state.engine.shortage().is_some() {
-        return Err(ApiError::no_room());
-    }
+    state.takes_work()?;
     let (parts, body) = request.into_parts();
     let under_way = state.uploads.begin(id);
     let arrived = tokio::select! {

@@ -62,15 +62,10 @@ pub(crate) async fn create_batch(
     Submitter { org, caller }: Submitter,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if !state.engine.is_accepting() {
-        return Err(ApiError::stopping());
-    }
+    state.takes_work()?;
     let allowance = state.engine.allowance(&org).await?;
     if allowance.refuses_batches {
         return Err(ApiError::of(error_code::BATCH_PLAN_REQUIRED));
-    }
-    if state.engine.shortage().is_some() {
-        return Err(ApiError::no_room());
     }
     let (parts, body) = request.into_parts();
     let asked = match content_kind(&parts.headers)? {

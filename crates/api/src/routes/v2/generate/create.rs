@@ -71,20 +71,22 @@ pub(crate) async fn create_generation(
     Generating { org, caller, allowance }: Generating,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if !state.engine.is_accepting() {
-        return Err(ApiError::stopping());
-    }
+    state.is_not_stopping()?;
     let key = keyed::key(request.headers())?;
     // Before the body: a large upload would take the room that is left. JSON with a key may have been taken before, and is then
     // answered as it was.
     let is_late = key.is_some() && matches!(content_kind(request.headers())?, ContentKind::Json);
-    has_room(&state, !is_late)?;
+    if !is_late {
+        state.takes_work()?;
+    }
     let Payload { mut fields, uploads, fingerprint, held: _held } = read(&state, request, key.is_some()).await?;
     let keyed = match keyed::begin(&state, &org, key, fingerprint).await? {
         Beginning::First(keyed) => keyed,
         Beginning::Before(generation) => return Ok(keyed::replayed(&generation)),
     };
-    has_room(&state, is_late)?;
+    if is_late {
+        state.takes_work()?;
+    }
     let uploads = submit::place(&state, &mut fields, uploads)?;
     own_assets::name(&state, &org, &mut fields).await?;
     let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
@@ -97,10 +99,6 @@ pub(crate) async fn create_generation(
     let submission = Submission { keyed, place, caller, named, ..plain };
     let generation = submit::submit(&state, submission, uploads).await?;
     Ok(json::answer(StatusCode::CREATED, wire(&generation)))
-}
-
-fn has_room(state: &ApiState, now: bool) -> Result<(), ApiError> {
-    if now && state.engine.shortage().is_some() { Err(ApiError::no_room()) } else { Ok(()) }
 }
 
 /// What came.
