@@ -111,6 +111,13 @@ impl SendError {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|error| error.as_str() == text)
     }
+
+    /// Whether there was no connection yet that a request could have gone out on: nobody has received anything.
+    #[must_use]
+    pub fn is_before_a_connection(self) -> bool {
+        let is_own = matches!(self, Self::ResolverDown | Self::ProxyFailed | Self::OutOfSockets | Self::Unsendable);
+        is_own || self.blame() == Blame::Destination
+    }
 }
 
 /// When the receiver wants to be asked again.
@@ -240,6 +247,25 @@ mod tests {
             assert_eq!(SendError::parse(error.as_str()), Some(*error));
         }
         assert_eq!(SendError::ALL.len(), 30);
+    }
+
+    #[test]
+    fn what_may_have_been_received_is_not_before_a_connection() {
+        let may_have: Vec<_> = SendError::ALL.iter().filter(|error| !error.is_before_a_connection()).copied().collect();
+        use SendError::*;
+        let wanted = [
+            WriteReset,
+            ResponseTimeout,
+            ResponseReset,
+            ResponseTruncated,
+            ResponseMalformed,
+            ResponseTooLarge,
+            Redirect,
+            HttpStatus,
+            Interrupted,
+            ShuttingDown,
+        ];
+        assert_eq!(may_have, wanted);
     }
 
     #[test]

@@ -1,25 +1,28 @@
 //! Voices: who may speak for whom, and clones of voices.
 //!
 //! Promise: a clone speaks for its own organization only. The provider's account is the operator's and knows no organizations, so
-//! that is kept here, and asked before anything is spoken or shown.
+//! that is kept here, and asked before anything is spoken or shown. It is on disk before the provider is asked for a clone, under a
+//! tag that goes into the voice's name there: one whose answer was lost is its organization's as soon as a list shows it.
 //!
-//! How it fails: a crash between the provider's answer and our commit leaves a clone there that is nobody's here; it is shown to
-//! all, as what the operator has made there by hand is.
+//! How it fails: until a list has shown such a voice, it is not known whether it was made; its name is taken for that long, for
+//! [`CLONE_SETTLES_MS`](postsync_core::voice::CLONE_SETTLES_MS) at most.
 use std::path::Path;
 
 use postsync_core::asset::{Asset, AssetFile, AssetKind};
 use postsync_core::change::Change;
 use postsync_core::error_code::{
-    GENERATION_INFRA_STORAGE_ERROR, VOICE_NOT_FOUND, VOICE_SAMPLE_SOURCE_TOO_LARGE, VOICE_SAMPLE_TYPE_UNSUPPORTED,
-    VOICE_SAMPLE_UPLOAD_REQUIRED,
+    ELEVENLABS_SERVICE_UNAVAILABLE, GENERATION_INFRA_SERVICE_UNAVAILABLE, GENERATION_INFRA_STORAGE_ERROR,
+    VOICE_NOT_FOUND, VOICE_SAMPLE_SOURCE_TOO_LARGE, VOICE_SAMPLE_TYPE_UNSUPPORTED, VOICE_SAMPLE_UPLOAD_REQUIRED,
 };
 use postsync_core::generation::Failure;
 use postsync_core::ids::{AssetId, OrgId};
 use postsync_core::speech::{Provider, Words, built_in};
-use postsync_core::voice::{CLONED_VOICES_MAX, ClonedVoice, VOICE_SAMPLE_BYTES_MAX, VoiceChange};
+use postsync_core::voice::{
+    CLONED_VOICES_MAX, Claim, ClonedVoice, VOICE_SAMPLE_BYTES_MAX, VoiceChange, VoiceTag, claim,
+};
 
 use crate::engine::Engine;
-use crate::ports::{Applied, MediaError, Spoken, StoreError, Voice};
+use crate::ports::{Applied, CloneError, MediaError, Spoken, StoreError, Voice};
 use crate::world::{World, locked};
 
 /// Why a voice is not there as it was wanted.
@@ -34,6 +37,9 @@ pub enum VoiceError {
     /// The organization has one of that name.
     #[error("a voice of that name exists")]
     SameName,
+    /// It may have one of that name: the answer to its clone was lost.
+    #[error("it is not known yet whether a voice of that name was cloned before: the answer was lost")]
+    Unsettled,
     /// The organization has as many as it may.
     #[error(
         "the organization has {CLONED_VOICES_MAX} cloned voices, which is as many as it may; delete one that is not needed any more"
@@ -42,6 +48,9 @@ pub enum VoiceError {
     /// Another one of the organization's is being cloned.
     #[error("another voice is being cloned")]
     Busy,
+    /// The server is going down.
+    #[error("the server is stopping")]
+    Stopping,
     /// The sample will not do, or the provider could not or would not.
     #[error("{}", .0.error)]
     Failed(Failure),
@@ -56,20 +65,38 @@ impl Engine {
     /// # Errors
     /// Somebody else's list could not be had, or the store could not be read.
     pub async fn voices(&self, org: &OrgId, of: Option<Provider>) -> Result<Vec<Voice>, VoiceError> {
-        let mut voices = self.world.ports.speech.voices(of).await.map_err(VoiceError::Failed)?;
-        let theirs = |voice: &Voice| voice.provider == Provider::ElevenLabs;
-        let ids = voices.iter().filter(|voice| theirs(voice)).map(|voice| voice.id.clone()).collect();
-        let hidden = self.world.ports.store.voices_of_others(org, ids).await?;
-        voices.retain(|voice| !theirs(voice) || !hidden.contains(&voice.id));
-        Ok(voices)
+        let listed = self.world.ports.speech.voices(of).await.map_err(VoiceError::Failed)?;
+        let known = known(&self.world, &listed).await?;
+        let mut shown = Vec::with_capacity(listed.len());
+        for voice in listed {
+            let clone = match claimed(&known, &voice) {
+                Claim::Everybodys => {
+                    shown.push(voice);
+                    continue;
+                }
+                Claim::Nobodys => continue,
+                Claim::Found(clone) if !name(&self.world, clone.tag, &voice.id).await? => continue,
+                Claim::Of(clone) | Claim::Found(clone) => clone,
+            };
+            if clone.org == *org {
+                shown.push(Voice { name: clone.name.clone(), ..voice });
+            }
+        }
+        Ok(shown)
     }
 
-    /// Has a voice cloned from an asset. Not to be dropped on its way: what the provider has made by then would be nobody's.
+    /// Has a voice cloned from an asset. Not to be dropped on its way: the provider may have made one by then, and whether it has
+    /// would not be known before a list shows it.
     ///
     /// # Errors
     /// See [`VoiceError`].
     pub async fn clone_voice(&self, org: &OrgId, name: &str, sample: AssetId) -> Result<Voice, VoiceError> {
         let world = &self.world;
+        let _entry = world.under_way.enter();
+        // Looked at once it is counted, as where work is taken up.
+        if world.stopping.is_cancelled() {
+            return Err(VoiceError::Stopping);
+        }
         let _turn = Turn::take(world, org).ok_or(VoiceError::Busy)?;
         let asset = world.ports.store.asset(org, sample).await?.ok_or(VoiceError::NoSample)?;
         has_room(world, org, name).await?;
@@ -90,7 +117,7 @@ impl Engine {
     pub async fn delete_voice(&self, org: &OrgId, id: &str) -> Result<(), VoiceError> {
         let world = &self.world;
         let owned = world.ports.store.cloned_voices(org).await?;
-        owned.iter().find(|voice| voice.id == id).ok_or(VoiceError::Unknown)?;
+        owned.iter().find(|voice| voice.id.as_deref() == Some(id)).ok_or(VoiceError::Unknown)?;
         match world.ports.speech.delete_voice(id).await {
             Ok(()) => {}
             // Somebody has deleted it there: what is left is to say so here.
@@ -104,7 +131,8 @@ impl Engine {
     }
 }
 
-/// Speaks for an organization: with every voice but another one's clone.
+/// Speaks for an organization: with every voice but another one's clone. One that was found in no list yet has an id that nobody was
+/// told.
 pub(crate) async fn speak(
     world: &World,
     org: &OrgId,
@@ -126,7 +154,7 @@ pub(crate) async fn speak(
     world.ports.speech.speak(words, folder, to).await
 }
 
-/// One clone at a time: each costs the operator a place at the provider, and two of one name would both be there.
+/// One clone at a time: each costs the operator a place at the provider.
 struct Turn<'a> {
     world: &'a World,
     org: OrgId,
@@ -144,13 +172,58 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// The clones of any organization that are in a list, by what the provider calls them or by their tags.
+async fn known(world: &World, listed: &[Voice]) -> Result<Vec<ClonedVoice>, StoreError> {
+    let theirs = || listed.iter().filter(|voice| voice.provider == Provider::ElevenLabs);
+    let ids = theirs().map(|voice| voice.id.clone()).collect();
+    let tags = theirs().filter_map(|voice| VoiceTag::of(&voice.name)).collect();
+    world.ports.store.clones_among(ids, tags).await
+}
+
+fn claimed<'a>(known: &'a [ClonedVoice], voice: &Voice) -> Claim<'a> {
+    match voice.provider {
+        Provider::ElevenLabs => claim(known, &voice.id, &voice.name),
+        Provider::Espeak => Claim::Everybodys,
+    }
+}
+
+/// Writes down what the provider calls a clone; `false` where it is somebody else's, or was given up meanwhile.
+async fn name(world: &World, tag: VoiceTag, id: &str) -> Result<bool, StoreError> {
+    Ok(write(world, VoiceChange::Name { tag, id: id.to_owned() }).await? == Applied::Done)
+}
+
 /// Asked before the provider is: what it has cloned is paid for. The store asks once more.
 async fn has_room(world: &World, org: &OrgId, name: &str) -> Result<(), VoiceError> {
     let owned = world.ports.store.cloned_voices(org).await?;
-    if owned.iter().any(|voice| voice.name == name) {
-        return Err(VoiceError::SameName);
+    match fits(&owned, name) {
+        Err(_) if owned.iter().any(|voice| voice.id.is_none()) => {
+            settle(world, &owned).await?;
+            fits(&world.ports.store.cloned_voices(org).await?, name)
+        }
+        fits => fits,
     }
-    if owned.len() >= CLONED_VOICES_MAX { Err(VoiceError::TooMany) } else { Ok(()) }
+}
+
+fn fits(owned: &[ClonedVoice], name: &str) -> Result<(), VoiceError> {
+    match owned.iter().find(|voice| voice.name == name) {
+        Some(voice) if voice.id.is_none() => Err(VoiceError::Unsettled),
+        Some(_) => Err(VoiceError::SameName),
+        None if owned.len() >= CLONED_VOICES_MAX => Err(VoiceError::TooMany),
+        None => Ok(()),
+    }
+}
+
+/// Looks at the provider what has become of clones whose answers were lost.
+async fn settle(world: &World, owned: &[ClonedVoice]) -> Result<(), VoiceError> {
+    let listed = world.ports.speech.voices(Some(Provider::ElevenLabs)).await.map_err(VoiceError::Failed)?;
+    for clone in owned.iter().filter(|clone| clone.id.is_none()) {
+        match listed.iter().find(|voice| VoiceTag::of(&voice.name) == Some(clone.tag)) {
+            Some(voice) => drop(name(world, clone.tag, &voice.id).await?),
+            None if clone.is_overdue(world.now()) => drop(write(world, VoiceChange::GiveUp { tag: clone.tag }).await?),
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 async fn cloned(world: &World, org: &OrgId, name: &str, asset: &Asset, folder: &Path) -> Result<Voice, VoiceError> {
@@ -167,21 +240,54 @@ async fn cloned(world: &World, org: &OrgId, name: &str, asset: &Asset, folder: &
         MediaError::Missing => VoiceError::NoSample,
         other => unstored(&other),
     })?;
-    let voice = world.ports.speech.clone_voice(name, &sample).await.map_err(VoiceError::Failed)?;
-    let id = voice.id.clone();
-    let row = ClonedVoice { id: id.clone(), org: org.clone(), name: name.to_owned(), created_at: world.now() };
-    match world.write(vec![Change::Voice(VoiceChange::Add(Box::new(row)))]).await {
-        Some(Applied::Done) => Ok(voice),
-        // Somebody beside this process was first: nothing of ours may stay there.
-        Some(Applied::Stale) => {
-            let is_somebodys = !world.ports.store.voices_of_others(org, vec![id.clone()]).await?.is_empty();
-            if !is_somebodys && let Err(failure) = world.ports.speech.delete_voice(&id).await {
-                tracing::warn!(voice = id, error = failure.error, "a clone that nobody has is left at the provider");
-            }
-            Err(VoiceError::SameName)
-        }
-        None => Err(StoreError::Closed.into()),
+    let clone = ClonedVoice {
+        tag: VoiceTag(world.random()),
+        org: org.clone(),
+        name: name.to_owned(),
+        id: None,
+        created_at: world.now(),
+    };
+    if write(world, VoiceChange::Begin(Box::new(clone.clone()))).await? == Applied::Stale {
+        // Somebody beside this process was first.
+        has_room(world, org, name).await?;
+        return Err(VoiceError::Busy);
     }
+    made(world, clone, &sample).await
+}
+
+/// From when it is on disk that it is asked for.
+async fn made(world: &World, clone: ClonedVoice, sample: &Path) -> Result<Voice, VoiceError> {
+    let tag = clone.tag;
+    let name_there = tag.put_behind(&clone.name);
+    let answer = tokio::select! {
+        biased;
+        answer = world.ports.speech.clone_voice(&name_there, sample) => answer,
+        _ = world.cut.cancelled() => Err(CloneError::Unknown(is_cut())),
+    };
+    match answer {
+        Ok(voice) => match world.write(vec![Change::Voice(VoiceChange::Name { tag, id: voice.id.clone() })]).await {
+            Some(Applied::Done) => Ok(Voice { name: clone.name, ..voice }),
+            Some(Applied::Stale) => {
+                tracing::error!(voice = voice.id, "the provider calls a new voice as it calls another one");
+                let _ = world.write(vec![Change::Voice(VoiceChange::GiveUp { tag })]).await;
+                Err(VoiceError::Failed(Failure::of(ELEVENLABS_SERVICE_UNAVAILABLE)))
+            }
+            None => Err(StoreError::Closed.into()),
+        },
+        Err(CloneError::Refused(failure)) => {
+            let _ = world.write(vec![Change::Voice(VoiceChange::GiveUp { tag })]).await;
+            Err(VoiceError::Failed(failure))
+        }
+        Err(CloneError::Unknown(Failure { code, error })) => {
+            tracing::warn!(org = clone.org.as_str(), error, "it is not known whether a voice was cloned");
+            let error = format!("{error} The voice may have been cloned all the same: GET /v2/voices lists it then.");
+            Err(VoiceError::Failed(Failure::new(code, &error)))
+        }
+    }
+}
+
+fn is_cut() -> Failure {
+    Failure::new(GENERATION_INFRA_SERVICE_UNAVAILABLE, "The server is stopping, and ElevenLabs has not answered yet.")
 }
 
 async fn write(world: &World, change: VoiceChange) -> Result<Applied, StoreError> {

@@ -128,7 +128,7 @@ fn ports(settings: &Settings, opened: &data::Opened, public_url: &str) -> anyhow
 fn speakers(settings: &Settings, egress: &Arc<Egress>) -> Speakers {
     let elevenlabs = settings.elevenlabs.as_ref().map(|server| {
         let server = ElevenLabsSettings { base_url: server.base_url.clone(), api_key: server.api_key.clone() };
-        ElevenLabs::new(server, egress.clone())
+        ElevenLabs::new(server, egress.clone(), Arc::new(SystemEntropy))
     });
     Speakers::new(Espeak::new(EspeakSettings::default()), elevenlabs)
 }

@@ -29,6 +29,15 @@ pub struct Voice {
     pub preview_url: Option<String>,
 }
 
+/// Why there is no clone to be told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloneError {
+    /// Nothing was made.
+    Refused(Failure),
+    /// It may have been made: the answer did not come, or can't be read.
+    Unknown(Failure),
+}
+
 /// Speaks. An adapter knows who does; it knows nothing of generations.
 #[async_trait]
 pub trait Speech: Send + Sync {
@@ -45,11 +54,11 @@ pub trait Speech: Send + Sync {
     /// With the code and a sentence for the user: somebody else's list could not be had.
     async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure>;
 
-    /// Has a voice of that name made from an audio file.
+    /// Has a voice of that name made from an audio file. Dropping the future leaves open whether it was.
     ///
     /// # Errors
     /// With the code and a sentence for the user; that nobody here can is one of them.
-    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, Failure>;
+    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, CloneError>;
 
     /// Has a voice that was cloned deleted.
     ///

@@ -22,3 +22,4 @@ mod retention;
 mod rotation;
 mod speech_jobs;
 mod stops;
+mod voices;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use postsync_core::error_code::ELEVENLABS_API_KEY_INVALID;
 use postsync_core::generation::Failure;
 use postsync_core::speech::{BUILT_IN, Provider, Words, built_in};
-use postsync_engine::ports::{Speech, Spoken, Voice};
+use postsync_engine::ports::{CloneError, Speech, Spoken, Voice};
 
 pub use elevenlabs::{ElevenLabs, ElevenLabsSettings};
 pub use espeak::{Espeak, EspeakSettings};
@@ -58,8 +58,9 @@ impl Speech for Speakers {
         Ok(voices)
     }
 
-    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, Failure> {
-        self.elevenlabs.as_ref().ok_or_else(no_key)?.clone_voice(name, sample).await
+    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, CloneError> {
+        let elevenlabs = self.elevenlabs.as_ref().ok_or_else(|| CloneError::Refused(no_key()))?;
+        elevenlabs.clone_voice(name, sample).await
     }
 
     async fn delete_voice(&self, id: &str) -> Result<(), Failure> {
@@ -80,7 +81,8 @@ mod tests {
     #[tokio::test]
     async fn without_a_key_nothing_is_cloned_and_it_is_said_what_to_set() {
         let speakers = Speakers::new(Espeak::new(EspeakSettings::default()), None);
-        let cloned = speakers.clone_voice("Ada", Path::new("sample")).await.unwrap_err();
+        let cloned = speakers.clone_voice("Ada", Path::new("sample")).await;
+        let Err(CloneError::Refused(cloned)) = cloned else { panic!("{cloned:?}") };
         let deleted = speakers.delete_voice("v1").await.unwrap_err();
         for failure in [cloned, deleted] {
             assert_eq!(failure.code, ELEVENLABS_API_KEY_INVALID);

@@ -114,7 +114,7 @@ async fn voices_are_cloned_by_elevenlabs_from_what_was_uploaded() {
     assert_eq!((asked.line(), asked.header("xi-api-key")), ("POST /v1/voices/add HTTP/1.1", "xi-0123"));
     assert!(asked.header("content-type").starts_with("multipart/form-data; boundary="));
     let holds = |part: &[u8]| asked.body.windows(part.len()).any(|window| window == part);
-    assert!(holds(&bytes) && holds(b"name=\"name\"\r\n\r\nAda\r\n"), "the sample as it was uploaded");
+    assert!(holds(&bytes) && holds(b"name=\"name\"\r\n\r\nAda (postsync "), "the sample as it was uploaded");
     let job = server.api().post("/v2/tts/jobs", &json!({"script": "Hi.", "voiceId": "c1"})).await.expect(202);
     let path = format!("/v2/tts/jobs/{}", id_of(&job));
     let job = loop {
@@ -129,6 +129,51 @@ async fn voices_are_cloned_by_elevenlabs_from_what_was_uploaded() {
     let asked = elevenlabs.requests.count("the end of the voice", 3).await;
     let lines: Vec<&str> = asked.iter().map(|request| request.line()).collect();
     assert_eq!(lines[2], "DELETE /v1/voices/c1 HTTP/1.1", "{lines:?}");
+}
+
+/// The value of the form's part `name`.
+fn name_in(form: &[u8]) -> String {
+    let form = String::from_utf8_lossy(form);
+    let (_, name) = form.split_once("name=\"name\"\r\n\r\n").unwrap();
+    name.split_once("\r\n").unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_clone_whose_answer_is_cut_is_its_organizations_alone() {
+    let setup = Setup::new();
+    let cloned = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let taken = cloned.clone();
+    let elevenlabs = Receiver::start(None, move |request| {
+        if request.line() == "POST /v1/voices/add HTTP/1.1" {
+            *taken.lock().unwrap() = name_in(&request.body);
+            return Reply::Cut;
+        }
+        let body = json!({"voices": [{"voice_id": "c1", "name": *taken.lock().unwrap()}]}).to_string();
+        Reply::Raw(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+    })
+    .await;
+    let setup =
+        setup.with("POSTSYNC_ELEVENLABS_BASE_URL", &elevenlabs.url("")).with("POSTSYNC_ELEVENLABS_API_KEY", "xi-0123");
+    let server = setup.start().await;
+    let sample = server.api().put_asset(&Footage::new(setup.home()).speech(), "audio/wav").await.expect(200);
+    let clone = json!({"name": "Ada", "assetId": id_of(&sample)});
+    let lost = server.api().post("/v2/voices", &clone).await.expect(503);
+    assert_eq!(lost["errorCode"], "elevenlabs_service_unavailable");
+    assert!(cloned.lock().unwrap().starts_with("Ada (postsync "), "it was taken");
+    // What it knows outlasts it.
+    let setup = server.kill().await;
+    let org = setup.printed(&["orgs", "create", "Second Film"]).await;
+    let key = setup.printed(&["keys", "create", "--name", "theirs", "--org", &org]).await;
+    let server = setup.start().await;
+    let theirs = server.api().with_key(&key);
+    let of_elevenlabs = "/v2/voices?provider=elevenlabs";
+    assert_eq!(theirs.get(of_elevenlabs).await.expect(200), json!([]));
+    let ours = server.api().get(of_elevenlabs).await.expect(200);
+    let wanted = json!([{"provider": "elevenlabs", "id": "c1", "voiceId": "c1", "name": "Ada", "previewUrl": null}]);
+    assert_eq!(ours, wanted);
+    let words = json!({"script": "Hi.", "voiceId": "c1"});
+    assert_eq!(theirs.post("/v2/tts", &words).await.expect(404)["errorCode"], "voice_not_found");
+    assert_eq!(server.api().post("/v2/voices", &clone).await.expect(409)["errorCode"], "voice_name_conflict");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use postsync_core::error_code::ELEVENLABS_SERVICE_UNAVAILABLE;
 use postsync_core::generation::Failure;
 use postsync_core::speech::{Provider, Words};
-use postsync_engine::ports::{Clock as _, Speech, Spoken, Voice};
+use postsync_engine::ports::{Clock as _, CloneError, Speech, Spoken, Voice};
 
 use super::Yield;
 use crate::clock::VirtualClock;
@@ -29,6 +29,10 @@ struct State {
     faulty: bool,
     takes_ms: u64,
     spoken: usize,
+    /// How long a clone takes from when it is made to its answer.
+    answers_late_ms: u64,
+    loses_answers: bool,
+    clones: Vec<Voice>,
 }
 
 impl SimSpeech {
@@ -50,6 +54,22 @@ impl SimSpeech {
     /// How long it takes otherwise.
     pub fn set_takes_ms(&self, ms: u64) {
         self.state().takes_ms = ms;
+    }
+
+    /// How late it answers to a clone that it has made.
+    pub fn answer_clones_late(&self, ms: u64) {
+        self.state().answers_late_ms = ms;
+    }
+
+    /// Makes clones, but its answers to them do not come.
+    pub fn lose_answers_to_clones(&self) {
+        self.state().loses_answers = true;
+    }
+
+    /// The clones that it has made.
+    #[must_use]
+    pub fn clones(&self) -> usize {
+        self.state().clones.len()
     }
 
     /// How often it was asked to.
@@ -79,15 +99,28 @@ impl Speech for SimSpeech {
     }
 
     async fn voices(&self, _: Option<Provider>) -> Result<Vec<Voice>, Failure> {
-        Ok(Vec::new())
+        Yield::default().await;
+        Ok(self.state().clones.clone())
     }
 
-    async fn clone_voice(&self, name: &str, _: &Path) -> Result<Voice, Failure> {
-        let (provider, id) = (Provider::ElevenLabs, name.to_owned());
-        Ok(Voice { provider, id, name: name.to_owned(), preview_url: None })
+    async fn clone_voice(&self, name: &str, _: &Path) -> Result<Voice, CloneError> {
+        Yield::default().await;
+        let (voice, late_ms, is_lost) = {
+            let mut state = self.state();
+            let id = format!("clone-{}", state.clones.len() + 1);
+            let voice = Voice { provider: Provider::ElevenLabs, id, name: name.to_owned(), preview_url: None };
+            state.clones.push(voice.clone());
+            (voice, state.answers_late_ms, state.loses_answers)
+        };
+        Yield::default().await;
+        if late_ms > 0 {
+            self.clock.sleep(Duration::from_millis(late_ms)).await;
+        }
+        if is_lost { Err(CloneError::Unknown(Failure::of(ELEVENLABS_SERVICE_UNAVAILABLE))) } else { Ok(voice) }
     }
 
-    async fn delete_voice(&self, _: &str) -> Result<(), Failure> {
+    async fn delete_voice(&self, id: &str) -> Result<(), Failure> {
+        self.state().clones.retain(|voice| voice.id != id);
         Ok(())
     }
 }

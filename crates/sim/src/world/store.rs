@@ -34,7 +34,7 @@ use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::speech_job::SpeechJob;
 use postsync_core::time::Timestamp;
-use postsync_core::voice::ClonedVoice;
+use postsync_core::voice::{ClonedVoice, VoiceTag};
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
     BatchQuery, BatchStore, Clock as _, CountStore, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
@@ -263,6 +263,7 @@ reads_of! { SpeechJobStore:
 
 reads_of! { VoiceStore:
     cloned_voices(org: &OrgId) -> Vec<ClonedVoice>;
+    clones_among(ids: Vec<String>, tags: Vec<VoiceTag>) -> Vec<ClonedVoice>;
     voices_of_others(org: &OrgId, ids: Vec<String>) -> Vec<String>;
 }
 

@@ -468,12 +468,14 @@ CREATE INDEX speech_jobs_ended ON speech_jobs (created_at, id) WHERE is_open = 0
 
 -- Whose each cloned voice is: the provider knows no organizations.
 CREATE TABLE voices (
-    id         TEXT NOT NULL PRIMARY KEY,
+    tag        BLOB NOT NULL PRIMARY KEY,   -- a part of its name at the provider
     org        TEXT NOT NULL,
     name       TEXT NOT NULL,
+    id         TEXT,                        -- what the provider calls it; null until that is known
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX voices_by_name ON voices (org, name);
+CREATE UNIQUE INDEX voices_by_id ON voices (id) WHERE id IS NOT NULL;
 
 -- checks: moved by each check that the disk takes writes. outputs: the videos that were kept before that time are gone, because
 -- their retention is over.

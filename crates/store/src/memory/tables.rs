@@ -26,7 +26,7 @@ use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::rule;
 use postsync_core::speech_job::SpeechJob;
 use postsync_core::time::Timestamp;
-use postsync_core::voice::ClonedVoice;
+use postsync_core::voice::{ClonedVoice, VoiceTag};
 
 use super::feed::Consumer;
 use super::table::Table;
@@ -63,7 +63,7 @@ pub(super) struct Tables {
     pub(super) projects: Table<(OrgId, ProjectId), Project>,
     pub(super) project_assets: Table<(OrgId, ProjectId, AssetId), ()>,
     pub(super) speech_jobs: Table<SpeechJobId, SpeechJob>,
-    pub(super) voices: Table<String, ClonedVoice>,
+    pub(super) voices: Table<VoiceTag, ClonedVoice>,
     pub(super) organizations: Table<OrgId, Organization>,
     pub(super) keys: Table<KeyId, ApiKey>,
     pub(super) signing: Table<SecretOwner, Signing>,

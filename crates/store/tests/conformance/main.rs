@@ -114,6 +114,6 @@ suite! {
     usage: what_has_ended_is_listed_by_when_it_did;
     speech_jobs: a_speech_job_reads_back_whole_and_only_to_its_own, a_speech_job_is_moved_by_who_is_at_work_on_it,
         a_key_makes_one_speech_job_in_a_day, so_many_speech_jobs_wait_and_old_ones_go;
-    voices: a_voice_is_one_organizations, an_organization_has_so_many_voices;
+    voices: a_voice_is_one_organizations, a_voice_gets_its_id_once_and_is_found_by_its_tag_before, an_organization_has_so_many_voices;
     secrets: secrets_move_through_a_rotation, secrets_move_only_from_where_they_were_found, each_owner_has_its_own_secrets;
 }

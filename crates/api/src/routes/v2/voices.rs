@@ -21,6 +21,9 @@ use crate::query::Query;
 use crate::state::ApiState;
 use crate::wire::{CreateVoice, ErrorBody, UnauthorizedBody, VoiceBody};
 
+/// The list of voices is a minute old at most.
+const RETRY_AFTER_UNSETTLED_S: u32 = 60;
+
 /// List the voices
 #[utoipa::path(
     get,
@@ -124,7 +127,7 @@ pub(crate) async fn create_voice(
     }
     let no_sample = || ApiError::of(error_code::ASSET_NOT_FOUND).with_field("assetId");
     let sample = read::needed(&fields, "assetId")?.parse().map_err(|_| no_sample())?;
-    // In a task of its own: a client that hangs up now must not leave a voice that nobody owns.
+    // In a task of its own: a client that hangs up now must not cut it.
     let (engine, name) = (state.engine.clone(), name.to_owned());
     let clone = async move { engine.clone_voice(&org, &name, sample).await };
     let cloned = tokio::spawn(tracing::Instrument::in_current_span(clone)).await;
@@ -183,6 +186,12 @@ impl From<VoiceError> for ApiError {
             VoiceError::NoSample => Self::of(error_code::ASSET_NOT_FOUND).with_field("assetId"),
             VoiceError::SameName => Self::of(error_code::VOICE_NAME_CONFLICT).with_field("name"),
             VoiceError::TooMany => Self::new(error_code::VOICE_CLONE_LIMIT_REACHED, error.to_string()),
+            VoiceError::Unsettled => {
+                let message = "It is not known yet whether a voice of that name was cloned before, for the answer was lost. GET /v2/voices \
+                               lists it once it is there; choose another name, or try again in some minutes.";
+                Self::new(error_code::VOICE_CLONE_BUSY, message).retry_after(RETRY_AFTER_UNSETTLED_S)
+            }
+            VoiceError::Stopping => Self::stopping(),
             VoiceError::Busy => Self::of(error_code::VOICE_CLONE_BUSY),
             VoiceError::Failed(Failure { code, error }) => Self::new(code, error),
             VoiceError::Store(error) => error.into(),

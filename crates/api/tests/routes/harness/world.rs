@@ -13,8 +13,8 @@ use postsync_core::outcome::{Outcome, SendReport};
 use postsync_core::speech::{Provider, Words};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Cancel, Clock, Contents, Entropy, Fetch, FetchError, FetchRequest, Fetched, Generator, GeneratorError, Inputs, Job,
-    JobOutput, Post, ProbeError, Prober, Progress, Sender, Spawn, Speech, Spoken, Voice,
+    Cancel, Clock, CloneError, Contents, Entropy, Fetch, FetchError, FetchRequest, Fetched, Generator, GeneratorError,
+    Inputs, Job, JobOutput, Post, ProbeError, Prober, Progress, Sender, Spawn, Speech, Spoken, Voice,
 };
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -129,10 +129,13 @@ impl Fetch for NoFetch {
     }
 }
 
-/// Says everything in a second, and has one voice.
+/// Says everything in a second, and has one voice. The answers to clones whose names begin so are lost: those of `lost` are made,
+/// those of `dropped` are not.
 #[derive(Default)]
 pub(crate) struct Speaker {
-    cloned: Mutex<Vec<String>>,
+    asked: AtomicU64,
+    /// Their ids and names.
+    cloned: Mutex<Vec<(String, String)>>,
 }
 
 #[async_trait]
@@ -147,30 +150,37 @@ impl Speech for Speaker {
     }
 
     async fn voices(&self, of: Option<Provider>) -> Result<Vec<Voice>, Failure> {
-        let voice = |provider, id: &str| Voice { provider, id: id.into(), name: "Ada".into(), preview_url: None };
-        let mut voices = vec![voice(Provider::Espeak, "en-us"), voice(Provider::ElevenLabs, "v1")];
-        voices.extend(self.cloned.lock().unwrap().iter().map(|id| voice(Provider::ElevenLabs, id)));
+        let voice =
+            |provider, id: &str, name: &str| Voice { provider, id: id.into(), name: name.into(), preview_url: None };
+        let mut voices = vec![voice(Provider::Espeak, "en-us", "Ada"), voice(Provider::ElevenLabs, "v1", "Ada")];
+        voices.extend(self.cloned.lock().unwrap().iter().map(|(id, name)| voice(Provider::ElevenLabs, id, name)));
         voices.retain(|voice| of.is_none_or(|of| of == voice.provider));
         Ok(voices)
     }
 
-    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, Failure> {
+    async fn clone_voice(&self, name: &str, sample: &Path) -> Result<Voice, CloneError> {
         if std::fs::read(sample).unwrap().is_empty() {
-            return Err(Failure::of(error_code::VOICE_SAMPLE_INVALID));
+            return Err(CloneError::Refused(Failure::of(error_code::VOICE_SAMPLE_INVALID)));
         }
-        if name == "unclonable" {
-            return Err(Failure::of(error_code::VOICE_CLONE_LIMIT_REACHED));
+        if name.starts_with("unclonable") {
+            return Err(CloneError::Refused(Failure::of(error_code::VOICE_CLONE_LIMIT_REACHED)));
         }
-        let mut cloned = self.cloned.lock().unwrap();
-        let id = format!("cloned-{}", cloned.len() + 1);
-        cloned.push(id.clone());
+        let id = format!("cloned-{}", self.asked.fetch_add(1, Ordering::SeqCst) + 1);
+        let lost = || CloneError::Unknown(Failure::of(error_code::ELEVENLABS_SERVICE_UNAVAILABLE));
+        if name.starts_with("dropped") {
+            return Err(lost());
+        }
+        self.cloned.lock().unwrap().push((id.clone(), name.to_owned()));
+        if name.starts_with("lost") {
+            return Err(lost());
+        }
         Ok(Voice { provider: Provider::ElevenLabs, id, name: name.to_owned(), preview_url: None })
     }
 
     async fn delete_voice(&self, id: &str) -> Result<(), Failure> {
         let mut cloned = self.cloned.lock().unwrap();
         let before = cloned.len();
-        cloned.retain(|known| known != id);
+        cloned.retain(|(known, _)| known != id);
         if cloned.len() == before { Err(Failure::of(error_code::VOICE_NOT_FOUND)) } else { Ok(()) }
     }
 }

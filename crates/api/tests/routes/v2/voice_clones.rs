@@ -3,6 +3,7 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use http::Method;
+use postsync_core::voice::{CLONE_SETTLES_MS, CLONED_VOICES_MAX};
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, Answer, App, CREATOR, READER, STRANGER, request};
@@ -75,6 +76,17 @@ async fn a_clone_is_its_organizations_alone() {
 }
 
 #[tokio::test]
+async fn the_limit_is_told_as_the_limit() {
+    let app = app().await;
+    let asset = sample(&app, ADMIN).await;
+    for n in 0..CLONED_VOICES_MAX {
+        assert_eq!(clone(&app, ADMIN, &format!("n{n}"), &asset).await.status, 201);
+    }
+    assert_eq!(clone(&app, ADMIN, "one more", &asset).await.refusal(), "403 voice_clone_limit_reached -");
+    assert_eq!(clone(&app, ADMIN, "n0", &asset).await.refusal(), "409 voice_name_conflict name");
+}
+
+#[tokio::test]
 async fn what_can_not_be_cloned_is_refused_by_name() {
     let app = app().await;
     let asset = sample(&app, ADMIN).await;
@@ -106,4 +118,54 @@ async fn what_can_not_be_cloned_is_refused_by_name() {
     }
     assert_eq!(ids(&app, ADMIN).await, "en-us v1 cloned-1", "nothing is left of any of them");
     assert_eq!(app.post("/v2/voices", READER, "no JSON").await.refusal(), "403 insufficient_scope -");
+}
+
+async fn named(app: &App, key: &str, name: &str) -> Vec<String> {
+    let answer = app.send(request(Method::GET, "/v2/voices", Some(key), Body::empty())).await.json();
+    let named = answer.as_array().unwrap().iter().filter(|voice| voice["name"] == name);
+    named.map(|voice| voice["voiceId"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_clone_whose_answer_is_lost_is_its_organizations_alone() {
+    let app = app().await;
+    let asset = sample(&app, ADMIN).await;
+    let lost = clone(&app, CREATOR, "lost", &asset).await;
+    assert_eq!(lost.refusal(), "503 elevenlabs_service_unavailable -");
+    assert!(lost.text().contains("GET /v2/voices"), "{}", lost.text());
+    assert_eq!(ids(&app, STRANGER).await, "en-us v1", "whoever asks first");
+    let shown = app.send(request(Method::GET, "/v2/voices/cloned-1", Some(STRANGER), Body::empty())).await;
+    assert_eq!(shown.refusal(), "404 voice_not_found -");
+    let words = json!({"script": "Hi.", "voiceId": "cloned-1"}).to_string();
+    assert_eq!(app.post("/v2/tts", STRANGER, words.clone()).await.refusal(), "404 voice_not_found -");
+    assert_eq!(named(&app, ADMIN, "lost").await, ["cloned-1"]);
+    assert_eq!(app.post("/v2/tts", ADMIN, words.clone()).await.status, 200);
+    assert_eq!(clone(&app, CREATOR, "lost", &asset).await.refusal(), "409 voice_name_conflict name");
+    assert_eq!(delete(&app, CREATOR, "cloned-1").await.status, 204);
+    assert_eq!(ids(&app, ADMIN).await, "en-us v1");
+}
+
+#[tokio::test]
+async fn a_lost_clone_is_found_also_by_who_clones_it_again() {
+    let app = app().await;
+    let asset = sample(&app, ADMIN).await;
+    assert_eq!(clone(&app, ADMIN, "lost", &asset).await.status, 503);
+    assert_eq!(clone(&app, ADMIN, "lost", &asset).await.refusal(), "409 voice_name_conflict name");
+    assert_eq!(named(&app, ADMIN, "lost").await, ["cloned-1"], "no second one was asked for");
+}
+
+#[tokio::test]
+async fn a_clone_that_was_never_made_takes_its_name_for_a_while() {
+    let app = app().await;
+    let asset = sample(&app, ADMIN).await;
+    assert_eq!(clone(&app, ADMIN, "dropped", &asset).await.status, 503);
+    let unsettled = clone(&app, ADMIN, "dropped", &asset).await;
+    assert_eq!((unsettled.refusal().as_str(), unsettled.header("retry-after")), ("409 voice_clone_busy -", Some("60")));
+    assert_eq!(clone(&app, ADMIN, "Ada", &asset).await.status, 201, "another name is free");
+    app.clock.advance(std::time::Duration::from_millis(CLONE_SETTLES_MS.unsigned_abs()));
+    assert_eq!(clone(&app, ADMIN, "dropped", &asset).await.status, 503, "asked for again");
+    let refused = json!({"name": "unclonable", "assetId": asset}).to_string();
+    for _ in 0..2 {
+        assert_eq!(app.post("/v2/voices", ADMIN, refused.clone()).await.refusal(), "403 voice_clone_limit_reached -");
+    }
 }
