@@ -36,6 +36,29 @@ impl Provider {
     }
 }
 
+/// Where words are spoken. Neither waits for the other: who is far away may be slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpeechLane {
+    /// By the voices that are built in.
+    Here,
+    /// By ElevenLabs, where the operator has a key.
+    Elsewhere,
+}
+
+impl SpeechLane {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Here, Self::Elsewhere];
+
+    /// As the store writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+}
+
 /// What is said, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
@@ -92,6 +115,13 @@ impl Words {
             stability_permille: permille(map, field, "stability", 500)?,
             similarity_permille: permille(map, field, "similarityBoost", 750)?,
         })
+    }
+
+    /// Who is asked to say it: a voice that is built in is, whoever was named as its provider.
+    #[must_use]
+    pub fn lane(&self) -> SpeechLane {
+        let is_theirs = self.provider == Provider::ElevenLabs && built_in(&self.voice).is_none();
+        if is_theirs { SpeechLane::Elsewhere } else { SpeechLane::Here }
     }
 
     /// The built-in voice that says it where nobody else does: the one that was asked for, else the first.

@@ -20,7 +20,7 @@ use postsync_core::retention::Horizons;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::space::Shortage;
-use postsync_core::speech::Words;
+use postsync_core::speech::{SpeechLane, Words};
 use postsync_core::time::Timestamp;
 
 use crate::assets::AssetError;
@@ -124,7 +124,9 @@ impl Engine {
         }
         world.ports.spawn.spawn(Box::pin(dispatch::run(world.clone())));
         world.ports.spawn.spawn(Box::pin(replay::run(world.clone())));
-        world.ports.spawn.spawn(Box::pin(speech_jobs::run(world.clone())));
+        for lane in SpeechLane::ALL {
+            world.ports.spawn.spawn(Box::pin(speech_jobs::run(world.clone(), lane)));
+        }
         world.ports.spawn.spawn(Box::pin(sweep::drop_media_of_nobody(world.clone())));
         world.ports.spawn.spawn(Box::pin(retention::run(world.clone())));
         for lane in [ProbeLane::Stored, ProbeLane::Elsewhere] {

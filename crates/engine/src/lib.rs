@@ -23,6 +23,7 @@ mod gate;
 mod generate;
 mod inputs;
 mod keyed;
+mod lane;
 mod make;
 pub mod ports;
 mod probe;

@@ -83,9 +83,9 @@ async fn next(world: &World, kind: ProbeLane) -> Asset {
             world.ports.clock.sleep(ROOM_AGAIN).await;
             continue;
         }
-        match world.ports.store.asset_to_probe(lane.query(kind)).await {
+        match world.ports.store.asset_to_probe(world.probes.query(kind)).await {
             Ok(Some(asset)) => {
-                lane.begin(&asset);
+                lane.begin(asset.id, &asset.org);
                 return asset;
             }
             Ok(None) => lane.rung().await,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use postsync_core::asset::{Asset, AssetKind, Facts, InputType, Probe};
 use postsync_core::generation::Failure;
 use postsync_core::ids::OrgId;
-use postsync_core::speech::{Provider, Words, built_in};
+use postsync_core::speech::{SpeechLane, Words};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::assets::{self, AssetError};
@@ -57,8 +57,10 @@ pub struct Turn {
 impl Speaking {
     pub(crate) async fn turn(&self, org: &OrgId, words: &Words) -> Result<Turn, SpeakError> {
         let waiting = self.enter(org).ok_or(SpeakError::Busy)?;
-        let is_elsewhere = words.provider == Provider::ElevenLabs && built_in(&words.voice).is_none();
-        let lane = if is_elsewhere { &self.elsewhere } else { &self.here };
+        let lane = match words.lane() {
+            SpeechLane::Here => &self.here,
+            SpeechLane::Elsewhere => &self.elsewhere,
+        };
         // Never closed, so never an error.
         Ok(Turn { _waiting: waiting, _one: lane.clone().acquire_owned().await.ok() })
     }
@@ -139,6 +141,7 @@ pub(crate) async fn spoken(
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use postsync_core::speech::Provider;
 
     use super::*;
 

@@ -1,12 +1,12 @@
 //! Words that are spoken when it is their turn.
 //!
 //! Promise: what was taken ends, whatever dies in between. Its asset and its end are one commit, so that none is there twice.
-//! Organizations take turns: whose job was the last is behind all others.
+//! Organizations take turns: whose job was the last is behind all others. What is spoken elsewhere holds up nothing that is spoken
+//! here.
 //!
 //! Deliberately absent: an event. Who wants to know asks.
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use postsync_core::asset::AssetChange;
@@ -16,21 +16,19 @@ use postsync_core::generation::Failure;
 use postsync_core::idempotency::{Fingerprint, IdempotencyKey, KEPT_MS};
 use postsync_core::ids::{AssetId, GenerationId, OrgId, SpeechJobId};
 use postsync_core::rule;
-use postsync_core::speech::Words;
+use postsync_core::speech::{SpeechLane, Words};
 use postsync_core::speech_job::{SPEECH_JOB_TRIES_MAX, SPEECH_JOBS_OPEN_MAX, SpeechJob, SpeechJobChange, SpeechState};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::engine::Engine;
-use crate::ports::{Applied, MediaError, MediaKind, StoreError};
+use crate::lane::Lane;
+use crate::ports::{Applied, MediaError, MediaKind, SpeechTurn, StoreError};
 use crate::speech;
 use crate::tally::Entry;
-use crate::world::{World, locked};
+use crate::world::World;
 
-/// Spoken at once: generations that wait for the same speakers are never behind many of these.
+/// Spoken at once in each lane: generations that wait for the same speakers are never behind many of these.
 const AT_ONCE: usize = 1;
-
-/// Open ones that are read at once: as many organizations as can pass one with many.
-const PAGE: usize = 2 * SPEECH_JOBS_OPEN_MAX;
 
 /// For one script. The adapters have bounds of their own below it.
 const TIME_MAX: Duration = Duration::from_secs(600);
@@ -52,14 +50,25 @@ pub enum SpeechJobError {
     Store(#[from] StoreError),
 }
 
-/// What the loop knows of itself.
-#[derive(Default)]
+/// What the loops know of themselves.
 pub(crate) struct SpeechJobs {
-    /// Something waits, or a place is free.
-    bell: Notify,
-    at_work: Mutex<BTreeSet<SpeechJobId>>,
-    /// Whose turn it was last.
-    last: Mutex<Option<OrgId>>,
+    here: Lane<SpeechJobId>,
+    elsewhere: Lane<SpeechJobId>,
+}
+
+impl Default for SpeechJobs {
+    fn default() -> Self {
+        Self { here: Lane::of(AT_ONCE), elsewhere: Lane::of(AT_ONCE) }
+    }
+}
+
+impl SpeechJobs {
+    fn of(&self, lane: SpeechLane) -> &Lane<SpeechJobId> {
+        match lane {
+            SpeechLane::Here => &self.here,
+            SpeechLane::Elsewhere => &self.elsewhere,
+        }
+    }
 }
 
 impl Engine {
@@ -103,7 +112,7 @@ async fn submit(
     };
     match world.ports.store.apply(vec![change(SpeechJobChange::Add(Box::new(job.clone())))]).await? {
         Applied::Done => {
-            world.speech_jobs.bell.notify_one();
+            world.speech_jobs.of(job.words.lane()).ring();
             Ok((job, false))
         }
         // With the same key somebody may have been first at this moment.
@@ -126,14 +135,13 @@ async fn taken_before(
     if is_same { Ok(Some(found)) } else { Err(SpeechJobError::Reused) }
 }
 
-/// The loop, until the server stops.
-pub(crate) async fn run(world: Arc<World>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+/// One lane, until the server stops.
+pub(crate) async fn run(world: Arc<World>, kind: SpeechLane) {
     loop {
         let next = async {
             // Never closed, so never an error.
-            let place = places.clone().acquire_owned().await.ok()?;
-            Some((place, next(&world).await))
+            let place = world.speech_jobs.of(kind).place().await?;
+            Some((place, next(&world, kind).await))
         };
         let taken = tokio::select! {
             biased;
@@ -146,36 +154,31 @@ pub(crate) async fn run(world: Arc<World>) {
         if world.stopping.is_cancelled() {
             return;
         }
-        locked(&world.speech_jobs.at_work).insert(job.id);
-        *locked(&world.speech_jobs.last) = Some(job.org.clone());
-        world.ports.spawn.spawn(Box::pin(work(world.clone(), job, place, entry)));
+        world.ports.spawn.spawn(Box::pin(work(world.clone(), kind, job, place, entry)));
     }
 }
 
-/// Whose turn it is among those that wait.
-async fn next(world: &World) -> SpeechJob {
-    let jobs = &world.speech_jobs;
+/// Whose turn it is, once something waits.
+async fn next(world: &World, kind: SpeechLane) -> SpeechJob {
+    let lane = world.speech_jobs.of(kind);
     loop {
-        match world.ports.store.open_speech_jobs(PAGE).await {
-            Ok(open) => {
-                let at_work = locked(&jobs.at_work).clone();
-                let mut waiting = open.into_iter().filter(|job| !at_work.contains(&job.id)).peekable();
-                let (oldest, last) = (waiting.peek().cloned(), locked(&jobs.last).clone());
-                let passes = waiting.find(|job| last.as_ref() != Some(&job.org));
-                if let Some(job) = passes.or(oldest) {
-                    return job;
-                }
-                jobs.bell.notified().await;
+        let under_way = lane.under_way();
+        let turn = SpeechTurn { lane: kind, after: under_way.last, not: under_way.ids.into_iter().collect() };
+        match world.ports.store.next_speech_job(turn).await {
+            Ok(Some(job)) => {
+                lane.begin(job.id, &job.org);
+                return job;
             }
+            Ok(None) => lane.rung().await,
             Err(error) => world.pause_after(&error, "open speech jobs").await,
         }
     }
 }
 
 /// One try, from its start on record to its end. `_place` and `_entry` are given back with it.
-async fn work(world: Arc<World>, job: SpeechJob, _place: OwnedSemaphorePermit, _entry: Entry) {
+async fn work(world: Arc<World>, kind: SpeechLane, job: SpeechJob, _place: OwnedSemaphorePermit, _entry: Entry) {
     attempt(&world, &job).await;
-    locked(&world.speech_jobs.at_work).remove(&job.id);
+    world.speech_jobs.of(kind).end(job.id);
 }
 
 async fn attempt(world: &Arc<World>, job: &SpeechJob) {

@@ -16,7 +16,7 @@ use postsync_core::error_code::{
 };
 use postsync_core::generation::Failure;
 use postsync_core::ids::{AssetId, OrgId};
-use postsync_core::speech::{Provider, Words, built_in};
+use postsync_core::speech::{Provider, SpeechLane, Words};
 use postsync_core::voice::{
     CLONED_VOICES_MAX, Claim, ClonedVoice, VOICE_SAMPLE_BYTES_MAX, VoiceChange, VoiceTag, claim,
 };
@@ -140,7 +140,7 @@ pub(crate) async fn speak(
     folder: &Path,
     to: &Path,
 ) -> Result<Spoken, Failure> {
-    if words.provider == Provider::ElevenLabs && built_in(&words.voice).is_none() {
+    if words.lane() == SpeechLane::Elsewhere {
         let hidden = loop {
             match world.ports.store.voices_of_others(org, vec![words.voice.clone()]).await {
                 Ok(hidden) => break hidden,

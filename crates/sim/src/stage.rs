@@ -10,8 +10,10 @@ use postsync_core::generation::{Generation, NewGeneration, Request};
 use postsync_core::ids::{GenerationId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_core::relay::DoorKey;
+use postsync_core::speech::SpeechLane;
 use postsync_engine::ports::{
-    BatchQuery, DeliveryQuery, DeliveryRecord, GenerationOrder, GenerationQuery, Generator, Spawn as _, Store,
+    BatchQuery, DeliveryQuery, DeliveryRecord, GenerationOrder, GenerationQuery, Generator, Spawn as _, SpeechTurn,
+    Store,
 };
 use postsync_engine::{Bounds, Door, Engine, Ports, RelayPorts, RelaySettings, Relays, Settings};
 use postsync_store::memory::Memory;
@@ -379,7 +381,10 @@ impl Stage {
     pub fn is_settled(&self) -> bool {
         let inner = self.store.inner();
         now(inner.open_generations(&[INSTANT_MODEL, SLOW_MODEL, RELAYED_MODEL], None, 1)).is_empty()
-            && now(inner.open_speech_jobs(1)).is_empty()
+            && SpeechLane::ALL.into_iter().all(|lane| {
+                let turn = SpeechTurn { lane, after: None, not: Vec::new() };
+                now(inner.next_speech_job(turn)).is_none()
+            })
             && now(inner.due(postsync_core::time::Timestamp(i64::MAX), None, 1)).is_empty()
             && now(inner.open_attempts(None, 1)).is_empty()
             && now(inner.parked_lanes(None, 1)).is_empty()

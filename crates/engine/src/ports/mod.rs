@@ -45,7 +45,7 @@ pub use relays::{RelayStore, Seen, Submission, Upstream};
 pub use replays::{ReplayCount, ReplayPage, ReplayQuery};
 pub use sender::{Fetch, FetchError, FetchFailure, FetchRequest, Fetched, Heard, Post, Sender, Trust};
 pub use speech::{CloneError, Speech, Spoken, Voice};
-pub use speech_jobs::SpeechJobStore;
+pub use speech_jobs::{SpeechJobStore, SpeechTurn};
 pub use store::{Applied, Store, StoreError};
 pub use turns::{TurnPage, TurnQuery, TurnStore};
 pub use usage::{UsageQuery, UsageStore, Used};

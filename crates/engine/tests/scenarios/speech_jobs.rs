@@ -10,9 +10,13 @@ use postsync_sim::Fact;
 use crate::play::{ORG, Play};
 
 fn submit(play: &mut Play, org: &str) -> Result<SpeechJob, SpeechJobError> {
+    submit_to(play, org, "en-us")
+}
+
+fn submit_to(play: &mut Play, org: &str, voice: &str) -> Result<SpeechJob, SpeechJobError> {
     let words = Words {
-        provider: Provider::Espeak,
-        voice: "en-us".to_owned(),
+        provider: Provider::ElevenLabs,
+        voice: voice.to_owned(),
         script: "Good morning.".to_owned(),
         stability_permille: 500,
         similarity_permille: 750,
@@ -124,4 +128,32 @@ fn one_organization_waits_for_no_other() {
     play.stage.advance(10_000 * many.len() as i64 + 60_000);
     assert!(many.iter().all(|job| found(&mut play, job).is_final()));
     assert_eq!(assets(&mut play), many.len() as u64);
+}
+
+#[test]
+fn of_many_organizations_each_has_its_turn() {
+    let mut play = Play::new("0s");
+    play.stage.speech.set_takes_ms(10_000);
+    for org in [ORG, "acme"] {
+        (0..50).for_each(|_| drop(submit(&mut play, org).unwrap()));
+    }
+    let others: Vec<_> = ["one", "two", "three"].map(|org| submit(&mut play, org).unwrap()).into();
+    play.stage.advance(60_500);
+    for job in others {
+        assert!(matches!(found(&mut play, &job).state, SpeechState::Completed(_)), "{}", job.org.as_str());
+    }
+}
+
+#[test]
+fn what_is_spoken_elsewhere_holds_up_nothing_that_is_spoken_here() {
+    let mut play = Play::new("0s");
+    play.stage.speech.set_takes_ms(1_000);
+    play.stage.speech.set_elsewhere_takes_ms(500_000);
+    let slow = submit_to(&mut play, ORG, "v1").unwrap();
+    let quick = submit(&mut play, ORG).unwrap();
+    play.stage.advance(2_000);
+    assert!(matches!(found(&mut play, &quick).state, SpeechState::Completed(_)));
+    assert_eq!(found(&mut play, &slow).state, SpeechState::Processing);
+    play.stage.advance(500_000);
+    assert!(matches!(found(&mut play, &slow).state, SpeechState::Completed(_)));
 }

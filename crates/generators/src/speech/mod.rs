@@ -10,7 +10,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use postsync_core::error_code::ELEVENLABS_API_KEY_INVALID;
 use postsync_core::generation::Failure;
-use postsync_core::speech::{BUILT_IN, Provider, Words, built_in};
+use postsync_core::speech::{BUILT_IN, Provider, SpeechLane, Words};
 use postsync_engine::ports::{CloneError, Speech, Spoken, Voice};
 
 pub use elevenlabs::{ElevenLabs, ElevenLabsSettings};
@@ -34,9 +34,7 @@ impl Speakers {
 impl Speech for Speakers {
     async fn speak(&self, words: &Words, folder: &Path, to: &Path) -> Result<Spoken, Failure> {
         match &self.elevenlabs {
-            Some(elevenlabs) if words.provider == Provider::ElevenLabs && built_in(&words.voice).is_none() => {
-                elevenlabs.speak(words, to).await
-            }
+            Some(elevenlabs) if words.lane() == SpeechLane::Elsewhere => elevenlabs.speak(words, to).await,
             _ => self.espeak.speak(words, folder, to).await,
         }
     }

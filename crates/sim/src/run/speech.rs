@@ -11,9 +11,11 @@ impl Run {
     pub(super) fn have_spoken(&self) {
         let Some(engine) = self.stage.engine() else { return };
         let org = OrgId::new(&self.some_org());
+        let (provider, voice) =
+            if self.stage.dice.below(2) == 0 { (Provider::Espeak, "en-us") } else { (Provider::ElevenLabs, "v1") };
         let words = Words {
-            provider: Provider::Espeak,
-            voice: "en-us".to_owned(),
+            provider,
+            voice: voice.to_owned(),
             script: "Good morning.".to_owned(),
             stability_permille: 500,
             similarity_permille: 750,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use postsync_core::error_code::ELEVENLABS_SERVICE_UNAVAILABLE;
 use postsync_core::generation::Failure;
-use postsync_core::speech::{Provider, Words};
+use postsync_core::speech::{Provider, SpeechLane, Words};
 use postsync_engine::ports::{Clock as _, CloneError, Speech, Spoken, Voice};
 
 use super::Yield;
@@ -28,6 +28,7 @@ pub struct SimSpeech {
 struct State {
     faulty: bool,
     takes_ms: u64,
+    elsewhere_takes_ms: Option<u64>,
     spoken: usize,
     /// How long a clone takes from when it is made to its answer.
     answers_late_ms: u64,
@@ -56,6 +57,11 @@ impl SimSpeech {
         self.state().takes_ms = ms;
     }
 
+    /// The same of what is spoken elsewhere.
+    pub fn set_elsewhere_takes_ms(&self, ms: u64) {
+        self.state().elsewhere_takes_ms = Some(ms);
+    }
+
     /// How late it answers to a clone that it has made.
     pub fn answer_clones_late(&self, ms: u64) {
         self.state().answers_late_ms = ms;
@@ -81,12 +87,13 @@ impl SimSpeech {
 
 #[async_trait]
 impl Speech for SimSpeech {
-    async fn speak(&self, _: &Words, _: &Path, _: &Path) -> Result<Spoken, Failure> {
+    async fn speak(&self, words: &Words, _: &Path, _: &Path) -> Result<Spoken, Failure> {
         Yield::default().await;
         let (faulty, takes_ms) = {
             let mut state = self.state();
             state.spoken += 1;
-            (state.faulty, state.takes_ms)
+            let elsewhere = state.elsewhere_takes_ms.filter(|_| words.lane() == SpeechLane::Elsewhere);
+            (state.faulty, elsewhere.unwrap_or(state.takes_ms))
         };
         let ms = if faulty { self.dice.between(1, TAKES_MS_MAX).unsigned_abs() } else { takes_ms };
         if ms > 0 {

@@ -39,7 +39,7 @@ use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
     BatchQuery, BatchStore, Clock as _, CountStore, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
     FeedQuery, GenerationQuery, ProbeQuery, ProjectStore, RelayStore, ReplayCount, ReplayPage, ReplayQuery,
-    SpeechJobStore, Store, StoreError, TurnPage, TurnQuery, TurnStore, VoiceStore,
+    SpeechJobStore, SpeechTurn, Store, StoreError, TurnPage, TurnQuery, TurnStore, VoiceStore,
 };
 
 use super::Yield;
@@ -258,7 +258,7 @@ reads_of! { ProjectStore:
 reads_of! { SpeechJobStore:
     speech_job(org: &OrgId, id: SpeechJobId) -> Option<SpeechJob>;
     speech_job_of_key(org: &OrgId, key: &IdempotencyKey) -> Option<SpeechJob>;
-    open_speech_jobs(limit: usize) -> Vec<SpeechJob>;
+    next_speech_job(turn: SpeechTurn) -> Option<SpeechJob>;
 }
 
 reads_of! { VoiceStore:

@@ -447,6 +447,7 @@ CREATE TABLE speech_jobs (
     org         TEXT NOT NULL,
     status      TEXT NOT NULL,          -- PENDING, PROCESSING, COMPLETED, FAILED
     is_open     INTEGER NOT NULL,       -- 1 until it has ended
+    lane        TEXT NOT NULL,          -- where it is spoken: here, elsewhere
     tries       INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
@@ -461,7 +462,7 @@ CREATE TABLE speech_jobs (
     key         TEXT,                   -- its create's Idempotency-Key
     fingerprint BLOB                    -- SHA-256 of what was asked for with it
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX speech_jobs_open ON speech_jobs (id) WHERE is_open = 1;
+CREATE INDEX speech_jobs_open ON speech_jobs (lane, org, id) WHERE is_open = 1;
 CREATE INDEX speech_jobs_open_by_org ON speech_jobs (org) WHERE is_open = 1;
 CREATE INDEX speech_jobs_by_key ON speech_jobs (org, key, created_at, id) WHERE key IS NOT NULL;
 CREATE INDEX speech_jobs_ended ON speech_jobs (created_at, id) WHERE is_open = 0;

@@ -4,7 +4,7 @@ use postsync_core::idempotency::{IdempotencyKey, KEPT_MS};
 use postsync_core::ids::{OrgId, SpeechJobId};
 use postsync_core::speech_job::{SPEECH_JOBS_OPEN_MAX, SpeechJob, SpeechJobChange, SpeechState};
 use postsync_core::time::Timestamp;
-use postsync_engine::ports::{SpeechJobStore, StoreError};
+use postsync_engine::ports::{SpeechJobStore, SpeechTurn, StoreError};
 
 use super::Memory;
 use super::tables::Tables;
@@ -20,8 +20,11 @@ impl SpeechJobStore for Memory {
         Ok(self.tables().newest_of_key(org, key).cloned())
     }
 
-    async fn open_speech_jobs(&self, limit: usize) -> Result<Vec<SpeechJob>, StoreError> {
-        Ok(self.tables().speech_jobs.values().filter(|job| !job.is_final()).take(limit).cloned().collect())
+    async fn next_speech_job(&self, turn: SpeechTurn) -> Result<Option<SpeechJob>, StoreError> {
+        let SpeechTurn { lane, after, not } = turn;
+        let fits = |job: &&SpeechJob| !job.is_final() && job.words.lane() == lane && !not.contains(&job.id);
+        let place = |job: &&SpeechJob| (after.as_ref().is_some_and(|after| job.org <= *after), job.org.clone(), job.id);
+        Ok(self.tables().speech_jobs.values().filter(fits).min_by_key(place).cloned())
     }
 }
 

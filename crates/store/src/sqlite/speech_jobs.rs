@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use postsync_core::idempotency::IdempotencyKey;
 use postsync_core::ids::{OrgId, SpeechJobId};
 use postsync_core::speech_job::SpeechJob;
-use postsync_engine::ports::{SpeechJobStore, StoreError};
+use postsync_engine::ports::{SpeechJobStore, SpeechTurn, StoreError};
 
 use super::Sqlite;
 use super::read::speech_jobs;
@@ -20,7 +20,7 @@ impl SpeechJobStore for Sqlite {
         self.query(move |conn| speech_jobs::of_key(conn, &org, &key)).await
     }
 
-    async fn open_speech_jobs(&self, limit: usize) -> Result<Vec<SpeechJob>, StoreError> {
-        self.query(move |conn| speech_jobs::open(conn, limit)).await
+    async fn next_speech_job(&self, turn: SpeechTurn) -> Result<Option<SpeechJob>, StoreError> {
+        self.query(move |conn| speech_jobs::next(conn, &turn)).await
     }
 }

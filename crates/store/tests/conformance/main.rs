@@ -112,7 +112,7 @@ suite! {
     audit: an_entry_is_written_with_its_generation_and_stays_without_it, entries_are_found_by_what_is_asked_for,
         a_page_of_long_inputs_is_shorter, old_entries_go_a_few_at_a_time;
     usage: what_has_ended_is_listed_by_when_it_did;
-    speech_jobs: a_speech_job_reads_back_whole_and_only_to_its_own, a_speech_job_is_moved_by_who_is_at_work_on_it,
+    speech_jobs: organizations_take_turns_to_be_spoken_in_each_lane, a_speech_job_reads_back_whole_and_only_to_its_own, a_speech_job_is_moved_by_who_is_at_work_on_it,
         a_key_makes_one_speech_job_in_a_day, so_many_speech_jobs_wait_and_old_ones_go;
     voices: a_voice_is_one_organizations, a_voice_gets_its_id_once_and_is_found_by_its_tag_before, an_organization_has_so_many_voices;
     secrets: secrets_move_through_a_rotation, secrets_move_only_from_where_they_were_found, each_owner_has_its_own_secrets;

@@ -3,10 +3,10 @@ use postsync_core::change::Change;
 use postsync_core::error_code::ELEVENLABS_QUOTA_EXCEEDED;
 use postsync_core::generation::Failure;
 use postsync_core::idempotency::{Fingerprint, IdempotencyKey, KEPT_MS};
-use postsync_core::ids::{AssetId, SpeechJobId};
-use postsync_core::speech::{Provider, Words};
+use postsync_core::ids::{AssetId, OrgId, SpeechJobId};
+use postsync_core::speech::{Provider, SpeechLane, Words};
 use postsync_core::speech_job::{SPEECH_JOBS_OPEN_MAX, SpeechJob, SpeechJobChange, SpeechState};
-use postsync_engine::ports::Store;
+use postsync_engine::ports::{SpeechTurn, Store};
 use uuid::Uuid;
 
 use super::world::*;
@@ -67,6 +67,44 @@ fn refused() -> Failure {
     Failure::new(ELEVENLABS_QUOTA_EXCEEDED, "No more.")
 }
 
+/// Those of a lane in the order of turns: whose turn each is, behind the one before it.
+async fn in_turn(store: &dyn Store, lane: SpeechLane, mut after: Option<OrgId>) -> Vec<u128> {
+    let mut not = Vec::new();
+    while let Some(job) = store.next_speech_job(SpeechTurn { lane, after, not: not.clone() }).await.unwrap() {
+        not.push(job.id);
+        after = Some(job.org);
+    }
+    not.into_iter().map(|id| id.0.as_u128()).collect()
+}
+
+async fn open(store: &dyn Store) -> Vec<u128> {
+    in_turn(store, SpeechLane::Here, None).await
+}
+
+pub(crate) async fn organizations_take_turns_to_be_spoken_in_each_lane(store: &dyn Store) {
+    let theirs = |number: u128, whose: &str| {
+        let words = job(number, whose, 5).words;
+        SpeechJob {
+            words: Words { provider: Provider::ElevenLabs, voice: "v1".to_owned(), ..words },
+            ..job(number, whose, 5)
+        }
+    };
+    for (number, whose) in [(1, "a"), (2, "a"), (3, "a"), (4, "b"), (5, "b"), (6, "c")] {
+        done(store, taken(&job(number, whose, 5))).await;
+        done(store, taken(&theirs(10 + number, whose))).await;
+    }
+    done(store, end(2, 0, Err(refused()))).await;
+    for (lane, after, order) in [
+        (SpeechLane::Here, None, [1, 4, 6, 3, 5].as_slice()),
+        (SpeechLane::Here, Some("a"), &[4, 6, 1, 5, 3]),
+        (SpeechLane::Here, Some("b"), &[6, 1, 4, 3, 5]),
+        (SpeechLane::Here, Some("bb"), &[6, 1, 4, 3, 5]),
+        (SpeechLane::Elsewhere, Some("z"), &[11, 14, 16, 12, 15, 13]),
+    ] {
+        assert_eq!(in_turn(store, lane, after.map(OrgId::new)).await, order, "{lane:?} {after:?}");
+    }
+}
+
 pub(crate) async fn a_speech_job_reads_back_whole_and_only_to_its_own(store: &dyn Store) {
     let made = [
         job(1, "default", 5),
@@ -80,9 +118,7 @@ pub(crate) async fn a_speech_job_reads_back_whole_and_only_to_its_own(store: &dy
         assert_eq!(store.speech_job(&org("default"), made.id).await, Ok(Some(made.clone())));
         assert_eq!(store.speech_job(&org("acme"), made.id).await, Ok(None));
     }
-    let open = store.open_speech_jobs(9).await.unwrap();
-    assert_eq!(open.iter().map(|job| job.id).collect::<Vec<_>>(), [job_id(1), job_id(2), job_id(3)]);
-    assert_eq!(store.open_speech_jobs(1).await.unwrap().len(), 1);
+    assert_eq!(open(store).await, [1, 2, 3]);
 }
 
 pub(crate) async fn a_speech_job_is_moved_by_who_is_at_work_on_it(store: &dyn Store) {
@@ -109,7 +145,7 @@ pub(crate) async fn a_speech_job_is_moved_by_who_is_at_work_on_it(store: &dyn St
     done(store, end(2, 0, Err(refused()))).await;
     let found = store.speech_job(&org("default"), job_id(2)).await.unwrap().unwrap();
     assert_eq!(found.state, SpeechState::Failed(refused()));
-    assert_eq!(store.open_speech_jobs(9).await, Ok(vec![]));
+    assert_eq!(open(store).await, [0; 0]);
 }
 
 pub(crate) async fn a_key_makes_one_speech_job_in_a_day(store: &dyn Store) {
@@ -145,5 +181,5 @@ pub(crate) async fn so_many_speech_jobs_wait_and_old_ones_go(store: &dyn Store) 
     done(store, forget(3, 9)).await;
     stale(store, forget(3, 9)).await;
     assert!(store.speech_job(&org("default"), job_id(3)).await.unwrap().is_some(), "it was taken then");
-    assert_eq!(store.open_speech_jobs(1_000).await.unwrap().len(), SPEECH_JOBS_OPEN_MAX - 1, "what waits stays");
+    assert_eq!(open(store).await.len(), SPEECH_JOBS_OPEN_MAX - 1, "what waits stays");
 }

@@ -11,8 +11,8 @@ use crate::refusal::Refusal;
 
 const ADD: &str =
     "INSERT INTO speech_jobs (id, org, status, is_open, tries, created_at, updated_at, provider, voice, script,
-        stability, similarity, asset, error_code, error, key, fingerprint)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
+        stability, similarity, asset, error_code, error, key, fingerprint, lane)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?20
     WHERE (SELECT count(*) FROM speech_jobs WHERE org = ?2 AND is_open = 1) < ?18
         AND NOT EXISTS (SELECT 1 FROM speech_jobs WHERE org = ?2 AND key = ?16 AND created_at > ?19)";
 
@@ -74,7 +74,8 @@ impl Unit<'_> {
                 job.key.as_ref().map(|(key, _)| key.as_str()),
                 job.key.as_ref().map(|(_, fingerprint)| fingerprint.0),
                 SPEECH_JOBS_OPEN_MAX as i64,
-                job.created_at.plus_ms(-KEPT_MS).0
+                job.created_at.plus_ms(-KEPT_MS).0,
+                job.words.lane().as_str()
             ],
         )
     }

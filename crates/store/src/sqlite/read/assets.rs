@@ -13,6 +13,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 use uuid::Uuid;
 
+use super::round::round;
 use super::rows::{time, unknown, word};
 use super::{all, at_most};
 use crate::page::{Listed, cut_assets};
@@ -149,30 +150,16 @@ pub(in crate::sqlite) fn count(conn: &Connection, org: &OrgId, kinds: &[AssetKin
     Ok(sum)
 }
 
-/// An organization is passed over only where all that it has is among those that are not wanted: there are few of them.
 pub(in crate::sqlite) fn to_probe(conn: &Connection, query: &ProbeQuery) -> Result<Option<Asset>> {
     let (org_behind, oldest_of) = match query.lane {
         ProbeLane::Stored => (ORG_TO_PROBE, TO_PROBE),
         ProbeLane::Elsewhere => (ORG_TO_FETCH, TO_FETCH),
     };
-    // No organization has an empty id.
-    let last = query.after.as_ref().map_or("", OrgId::as_str);
-    let (mut at, mut is_round) = (last.to_owned(), false);
-    loop {
-        let behind: Option<String> = conn.prepare_cached(org_behind)?.query_row([&at], |row| row.get(0)).optional()?;
-        let Some(org) = behind.filter(|org| !is_round || org.as_str() <= last) else {
-            if is_round {
-                return Ok(None);
-            }
-            (at, is_round) = (String::new(), true);
-            continue;
-        };
+    let org_behind = |org: &str| conn.prepare_cached(org_behind)?.query_row([org], |row| row.get(0)).optional();
+    round(query.after.as_ref(), org_behind, |org| {
         let oldest = all(conn, oldest_of, params![org, at_most(query.not.len() + 1)], asset)?;
-        if let Some(found) = oldest.into_iter().find(|asset| !query.not.contains(&asset.id)) {
-            return Ok(Some(found));
-        }
-        at = org;
-    }
+        Ok(oldest.into_iter().find(|asset| !query.not.contains(&asset.id)))
+    })
 }
 
 pub(in crate::sqlite) fn page(conn: &mut Connection, query: &AssetQuery) -> Result<AssetPage> {

@@ -13,6 +13,7 @@ pub(super) mod holds;
 pub(super) mod idempotency;
 pub(super) mod projects;
 pub(super) mod replays;
+mod round;
 mod rows;
 pub(super) mod secrets;
 pub(super) mod speech_jobs;
@@ -90,9 +91,15 @@ mod tests {
                 assert!(!bad, "{step}: {sql}");
             }
         }
-        let searches =
-            [assets::SEARCHES, batches::SEARCHES, deliveries::SEARCHES, generations::SEARCHES, replays::SEARCHES]
-                .concat();
+        let searches = [
+            assets::SEARCHES,
+            batches::SEARCHES,
+            deliveries::SEARCHES,
+            generations::SEARCHES,
+            replays::SEARCHES,
+            speech_jobs::SEARCHES,
+        ]
+        .concat();
         for (sql, by) in searches {
             let steps = plan(&conn, sql);
             assert!(matches!(steps.as_slice(), [step] if step.ends_with(by)), "{by}: {steps:?}");

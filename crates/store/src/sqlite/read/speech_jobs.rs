@@ -5,9 +5,11 @@ use postsync_core::idempotency::{Fingerprint, IdempotencyKey};
 use postsync_core::ids::{AssetId, OrgId, SpeechJobId};
 use postsync_core::speech::{Provider, Words};
 use postsync_core::speech_job::{SpeechJob, SpeechState};
+use postsync_engine::ports::SpeechTurn;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 use uuid::Uuid;
 
+use super::round::round;
 use super::rows::{time, unknown, word};
 use super::{all, at_most};
 
@@ -27,15 +29,30 @@ const OF_KEY: &str = concat!(
      ORDER BY created_at DESC, id DESC LIMIT 1"
 );
 
-const OPEN: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM speech_jobs INDEXED BY speech_jobs_open WHERE is_open = 1 ORDER BY id LIMIT ?1"
-);
+/// The first organization behind one that has something in the lane; and what of one waits longest.
+macro_rules! waiting {
+    ($what:expr, $which:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM speech_jobs INDEXED BY speech_jobs_open WHERE is_open = 1 AND lane = ?1 AND ",
+            $which
+        )
+    };
+}
+const ORG_BEHIND: &str = waiting!("org", "org > ?2 ORDER BY org LIMIT 1");
+const OLDEST_OF: &str = waiting!(columns!(), "org = ?2 ORDER BY id LIMIT ?3");
 
-/// All but [`OPEN`], which reads the whole of an index that holds nothing else, for the test that none of them scans.
+/// For the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[JOB, OF_KEY];
+pub(super) const STATEMENTS: &[&str] = &[JOB, OF_KEY, ORG_BEHIND, OLDEST_OF];
+
+/// The same, and by what each must find its rows.
+#[cfg(test)]
+pub(super) const SEARCHES: &[(&str, &str)] = &[
+    (ORG_BEHIND, "COVERING INDEX speech_jobs_open (lane=? AND org>?)"),
+    (OLDEST_OF, "INDEX speech_jobs_open (lane=? AND org=?)"),
+];
 
 pub(in crate::sqlite) fn one(conn: &Connection, org: &OrgId, id: SpeechJobId) -> Result<Option<SpeechJob>> {
     conn.prepare_cached(JOB)?.query_row(params![id.0.as_bytes(), org.as_str()], job).optional()
@@ -45,8 +62,14 @@ pub(in crate::sqlite) fn of_key(conn: &Connection, org: &OrgId, key: &Idempotenc
     conn.prepare_cached(OF_KEY)?.query_row(params![org.as_str(), key.as_str()], job).optional()
 }
 
-pub(in crate::sqlite) fn open(conn: &Connection, limit: usize) -> Result<Vec<SpeechJob>> {
-    all(conn, OPEN, [at_most(limit)], job)
+/// There are few that are at work.
+pub(in crate::sqlite) fn next(conn: &Connection, turn: &SpeechTurn) -> Result<Option<SpeechJob>> {
+    let lane = turn.lane.as_str();
+    let org_behind = |org: &str| conn.prepare_cached(ORG_BEHIND)?.query_row([lane, org], |row| row.get(0)).optional();
+    round(turn.after.as_ref(), org_behind, |org| {
+        let oldest = all(conn, OLDEST_OF, params![lane, org, at_most(turn.not.len() + 1)], job)?;
+        Ok(oldest.into_iter().find(|job| !turn.not.contains(&job.id)))
+    })
 }
 
 fn job(row: &Row<'_>) -> Result<SpeechJob> {
