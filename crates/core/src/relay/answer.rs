@@ -32,6 +32,18 @@ pub enum Trouble {
     Garbled(String),
 }
 
+impl Trouble {
+    /// For the log.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Passing { why, .. } | Self::Garbled(why) => why,
+            Self::Refused(failure) | Self::Operators(failure) => &failure.error,
+            Self::Unknown => "it knows no such generation",
+        }
+    }
+}
+
 /// The upstream's code where it is one that we document too; clients switch on it. What nobody knows here is a failed step.
 #[must_use]
 pub fn code_of(text: Option<&str>) -> ErrorCode {

@@ -29,6 +29,7 @@ use crate::ports::{
 };
 use bells::{Bell, Bells};
 use faults::Faults;
+use withdraw::{Recording, Submitting, Withdrawals};
 
 /// Between two tries to read or write what must not be lost.
 const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -85,6 +86,7 @@ pub struct Relays {
     ports: RelayPorts,
     settings: RelaySettings,
     bells: Bells,
+    withdrawals: Withdrawals,
 }
 
 /// Why what came to the door was not heard.
@@ -102,7 +104,8 @@ impl Relays {
     /// Relays on these ports. Asks nobody yet.
     #[must_use]
     pub fn new(ports: RelayPorts, settings: RelaySettings) -> Self {
-        Self { ports, settings, bells: Bells::default() }
+        let withdrawals = Withdrawals::new(ports.clone());
+        Self { ports, settings, bells: Bells::default(), withdrawals }
     }
 
     pub(crate) fn is_door(&self, generation: GenerationId, token: &str) -> bool {
@@ -129,7 +132,7 @@ impl Relays {
 
     /// Somebody has canceled a generation, and its end is on disk: the upstream is told, where it has it.
     pub(crate) fn withdraw(&self, id: GenerationId) {
-        self.ports.spawn.spawn(Box::pin(withdraw::by_record(self.ports.clone(), id)));
+        self.withdrawals.by_record(id);
     }
 
     fn door_of(&self, generation: GenerationId) -> Option<String> {
@@ -165,7 +168,7 @@ impl Relays {
                 return Err(GeneratorError::Failed(key_is_old()));
             }
             match self.ask(job.id, submission.clone(), cancel).await? {
-                Ok(upstream) => return self.remember(job, upstream).await,
+                Ok(upstream) => return self.remember(job, upstream, cancel).await,
                 Err(trouble) => faults.bear(trouble).await?,
             }
         }
@@ -179,12 +182,12 @@ impl Relays {
         cancel: &Cancel,
     ) -> Result<Result<UpstreamId, Trouble>, GeneratorError> {
         let upstream = self.ports.upstream.clone();
-        let mut submitting: withdraw::Submitting = Box::pin(async move { upstream.submit(&submission).await });
+        let mut submitting: Submitting = Box::pin(async move { upstream.submit(&submission).await });
         tokio::select! {
             biased;
             answer = &mut submitting => Ok(answer),
             _ = cancel.cancelled() => {
-                self.ports.spawn.spawn(Box::pin(withdraw::submitted(self.ports.clone(), id, submitting)));
+                self.withdrawals.submitted(id, submitting);
                 Err(GeneratorError::Cancelled)
             }
         }
@@ -243,17 +246,28 @@ impl Relays {
         loop {
             match self.ports.store.relay(generation).await {
                 Ok(found) => return Ok(found),
-                Err(error) => self.pause_after(&error).await?,
+                Err(error) => pause_after(&self.ports, error).await.map_err(|_| GeneratorError::Cancelled)?,
             }
         }
     }
 
-    async fn remember(&self, job: &Job, upstream: UpstreamId) -> Result<UpstreamId, GeneratorError> {
+    /// A cancel does not cut this either: until it is on record, nobody else knows what is to be withdrawn.
+    async fn remember(&self, job: &Job, upstream: UpstreamId, cancel: &Cancel) -> Result<UpstreamId, GeneratorError> {
         let (generation, tries, at) = (job.id, job.tries, self.ports.clock.now());
-        if let Err(not_ours) = self.write(RelayChange::Take { generation, tries, upstream: upstream.clone(), at }).await
-        {
-            self.ports.spawn.spawn(Box::pin(withdraw::if_canceled(self.ports.clone(), generation, upstream)));
-            return Err(not_ours);
+        let (take, ports) =
+            (RelayChange::Take { generation, tries, upstream: upstream.clone(), at }, self.ports.clone());
+        let mut recording: Recording = Box::pin(async move { write(&ports, take).await });
+        let recorded = tokio::select! {
+            biased;
+            recorded = &mut recording => recorded,
+            _ = cancel.cancelled() => {
+                self.withdrawals.recorded(generation, upstream, recording);
+                return Err(GeneratorError::Cancelled);
+            }
+        };
+        if recorded != Ok(Applied::Done) {
+            self.withdrawals.unrecorded(generation, upstream);
+            return Err(GeneratorError::Cancelled);
         }
         tracing::info!(%generation, upstream = upstream.as_str(), "the upstream has taken a generation");
         Ok(upstream)
@@ -261,22 +275,10 @@ impl Relays {
 
     /// `Cancelled` where somebody else has it by now, or the store has closed: nothing is ours to end.
     async fn write(&self, change: RelayChange) -> Result<(), GeneratorError> {
-        loop {
-            match self.ports.store.apply(vec![Change::Relay(change.clone())]).await {
-                Ok(Applied::Done) => return Ok(()),
-                Ok(Applied::Stale) => return Err(GeneratorError::Cancelled),
-                Err(error) => self.pause_after(&error).await?,
-            }
+        match write(&self.ports, change).await {
+            Ok(Applied::Done) => Ok(()),
+            Ok(Applied::Stale) | Err(_) => Err(GeneratorError::Cancelled),
         }
-    }
-
-    async fn pause_after(&self, error: &StoreError) -> Result<(), GeneratorError> {
-        if *error == StoreError::Closed {
-            return Err(GeneratorError::Cancelled);
-        }
-        tracing::error!(%error, "the store failed for a relay; trying again");
-        self.ports.clock.sleep(STORE_RETRY).await;
-        Ok(())
     }
 
     /// What is left of its time, counted from when handing on began.
@@ -289,6 +291,25 @@ impl Relays {
         let least = if relay.upstream.is_some() { LAST_LOOK_MAX.min(self.settings.time_max) } else { Duration::ZERO };
         self.time_left(relay).max(least)
     }
+}
+
+/// An error: the store has closed, and with it this process.
+async fn write(ports: &RelayPorts, change: RelayChange) -> Result<Applied, StoreError> {
+    loop {
+        match ports.store.apply(vec![Change::Relay(change.clone())]).await {
+            Ok(applied) => return Ok(applied),
+            Err(error) => pause_after(ports, error).await?,
+        }
+    }
+}
+
+async fn pause_after(ports: &RelayPorts, error: StoreError) -> Result<(), StoreError> {
+    if error == StoreError::Closed {
+        return Err(error);
+    }
+    tracing::error!(%error, "the store failed for a relay; trying again");
+    ports.clock.sleep(STORE_RETRY).await;
+    Ok(())
 }
 
 fn time_is_over() -> GeneratorError {

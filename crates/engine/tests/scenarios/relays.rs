@@ -467,6 +467,43 @@ fn what_is_deleted_after_its_cancel_is_canceled_there_too() {
 }
 
 #[test]
+fn what_is_canceled_before_its_id_there_is_on_record_is_canceled_there_too() {
+    for late_ms in [0, 500, 5_000] {
+        let mut play = Play::new("0s");
+        play.stage.upstream.set_takes_ms(600_000);
+        play.stage.store.commit_a_take_late(late_ms);
+        let id = play.submit(RELAYED_MODEL, Some(URL));
+        play.stage.advance(100);
+        assert_eq!(play.stage.upstream.jobs(), 1);
+        cancel(&mut play, id);
+        play.stage.advance(1_000);
+        assert!(play.is_delivered(id) && play.engine().progress_percent(id).is_none(), "our end waits for nobody");
+        play.stage.advance(10_000);
+        assert_eq!(play.stage.upstream.cancels(), [up(1)], "{late_ms} ms late");
+    }
+}
+
+#[test]
+fn cancels_during_submits_are_bounded() {
+    let mut play = Play::new("0s");
+    play.stage.upstream.answer_late(30_000);
+    play.stage.upstream.set_takes_ms(600_000);
+    for _ in 0..30 {
+        let id = play.submit(RELAYED_MODEL, None);
+        play.stage.advance(100);
+        cancel(&mut play, id);
+    }
+    play.stage.advance(60_000);
+    // As many as relay::withdraw::SUBMITS_MAX.
+    assert_eq!((play.stage.upstream.jobs(), play.stage.upstream.cancels().len()), (30, 16));
+    let id = play.submit(RELAYED_MODEL, None);
+    play.stage.advance(100);
+    cancel(&mut play, id);
+    play.stage.advance(60_000);
+    assert_eq!(play.stage.upstream.cancels().len(), 17, "their places are free again");
+}
+
+#[test]
 fn what_the_upstream_never_had_is_not_canceled_there() {
     let mut play = Play::new("0s");
     play.stage.upstream.set_takes_ms(600_000);

@@ -29,7 +29,7 @@ use postsync_core::ids::{
 };
 use postsync_core::parking::Lane;
 use postsync_core::project::{Project, ProjectPlace};
-use postsync_core::relay::Relay;
+use postsync_core::relay::{Relay, RelayChange};
 use postsync_core::replay::{Original, Replay};
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::speech_job::SpeechJob;
@@ -69,6 +69,7 @@ struct State {
     damaged_endpoints: BTreeMap<OrgId, StoreError>,
     old: VecDeque<Change>,
     late_answer_ms: Option<i64>,
+    late_take_ms: Option<i64>,
 }
 
 impl FaultyStore {
@@ -113,6 +114,19 @@ impl FaultyStore {
     /// Whoever makes the next generation hears of its commit so much later than others may see it.
     pub fn answer_a_create_late(&self, ms: i64) {
         self.state().late_answer_ms = Some(ms);
+    }
+
+    /// What an upstream has taken next is committed so much later than it is asked for.
+    pub fn commit_a_take_late(&self, ms: i64) {
+        self.state().late_take_ms = Some(ms);
+    }
+
+    async fn dawdle_before(&self, changes: &[Change]) {
+        let is_take = changes.iter().any(|change| matches!(change, Change::Relay(RelayChange::Take { .. })));
+        let late = if is_take { self.state().late_take_ms.take() } else { None };
+        if let Some(ms) = late {
+            self.sleep(ms).await;
+        }
     }
 
     async fn dawdle(&self, is_create: bool) {
@@ -282,6 +296,7 @@ macro_rules! reads {
                     return Err(error);
                 }
                 let is_create = changes.iter().any(|change| matches!(change, Change::AddGeneration(_)));
+                self.dawdle_before(&changes).await;
                 let mut on_its_way = OnItsWay { store: self, changes: Some(changes) };
                 self.pass().await;
                 let done = self.commit(on_its_way.changes.take().unwrap_or_default());
