@@ -22,7 +22,7 @@ const VOICE_ID_CHARS_MAX: usize = 128;
 pub const CLONE_SETTLES_MS: i64 = 10 * 60 * 1_000;
 
 /// Around the tag, behind the name.
-const TAG_OPENS: &str = " (postsync ";
+const TAG_OPENS: &str = "(postsync ";
 const TAG_CLOSES: &str = ")";
 
 /// As many hexadecimal digits.
@@ -36,9 +36,11 @@ impl VoiceTag {
     /// What the provider is to call a voice of that name. The tag stands at the end: no name can bring one of its own.
     #[must_use]
     pub fn put_behind(self, name: &str) -> String {
-        let room = VOICE_NAME_CHARS_MAX - TAG_OPENS.len() - TAG_DIGITS - TAG_CLOSES.len();
+        let room = VOICE_NAME_CHARS_MAX - 1 - TAG_OPENS.len() - TAG_DIGITS - TAG_CLOSES.len();
         let name: String = name.chars().take(room).collect();
-        format!("{}{TAG_OPENS}{:032x}{TAG_CLOSES}", name.trim_end(), u128::from_be_bytes(self.0))
+        let tag = format!("{TAG_OPENS}{:032x}{TAG_CLOSES}", u128::from_be_bytes(self.0));
+        // Nothing that a provider could trim.
+        format!("{} {tag}", name.trim()).trim_start().to_owned()
     }
 
     /// The tag in what the provider calls a voice; `None` where no server like this one has had it cloned.
@@ -149,7 +151,7 @@ mod tests {
         for name in ["Ada", "", "  ", "A (postsync", &*long, &*forged] {
             let there = TAG.put_behind(name);
             assert!(there.chars().count() <= VOICE_NAME_CHARS_MAX, "{there}");
-            assert_eq!(VoiceTag::of(&there), Some(TAG), "{there}");
+            assert_eq!((VoiceTag::of(&there), there.trim()), (Some(TAG), &*there));
         }
         assert_eq!(TAG.put_behind("Ada"), format!("Ada (postsync {})", "ab".repeat(16)));
         assert!(TAG.put_behind(&long).starts_with(&"\u{e9}".repeat(50)), "people know it again");
