@@ -49,6 +49,7 @@ pub mod sniff;
 pub mod space;
 pub mod speech;
 pub mod speech_job;
+pub mod stretch;
 pub mod target;
 pub mod terms;
 pub mod time;

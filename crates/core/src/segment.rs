@@ -1,6 +1,9 @@
 //! Parts of a clip with a voice of their own, as `segments` names them. Judged at create; read again where they are used.
 use serde_json::Value;
 
+/// More would be no clip but a programme, and each is a piece of a graph that ffmpeg holds.
+pub const SEGMENTS_MAX: usize = 100;
+
 /// One part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {

@@ -49,6 +49,9 @@ pub(crate) struct Make {
     /// Where the clip has parts with voices of their own: these in place of `audio`.
     #[serde(default)]
     pub(crate) parts: Vec<Part>,
+    /// Where alone the video gets new lips.
+    #[serde(default)]
+    pub(crate) only: Option<postsync_lipsync::Stretches>,
     pub(crate) output: String,
     /// Stands in the video's metadata.
     #[serde(default)]

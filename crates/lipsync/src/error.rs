@@ -67,6 +67,14 @@ pub enum Error {
         /// What is wrong with it, in words.
         reason: &'static str,
     },
+    /// Name other stretches.
+    #[error(
+        "None of the stretches that are to get new lips lies in what is shown of the video, its first {seconds:.3} seconds; correct segments_secs or segments_frames."
+    )]
+    StretchesOutside {
+        /// How much of the video the result shows, in seconds.
+        seconds: f64,
+    },
     /// Send a file with sound in it.
     #[error("The audio input has no audio track; send a file that contains speech.")]
     AudioMissing,
@@ -117,6 +125,7 @@ impl Error {
             Self::AudioTooLong { .. } => "generation_audio_length_exceeded",
             Self::ResolutionUnsupported { .. } => "generation_input_resolution_unsupported",
             Self::NoFace | Self::FaceSelectionInvalid { .. } => "generation_input_face_selection_invalid",
+            Self::StretchesOutside { .. } => "generation_input_segments_invalid",
             Self::AudioMissing => "generation_audio_missing",
             Self::VideoMissing => "generation_video_missing",
             Self::ToolsMissing { .. } => "generation_infra_service_unavailable",

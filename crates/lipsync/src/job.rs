@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Options;
+use crate::{Options, Stretches};
 
 /// Everything that [`crate::run`] needs to know.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Job {
     pub work_dir: PathBuf,
     /// What the caller asked for.
     pub options: Options,
+    /// Where alone the video gets new lips; `None`: everywhere. Of a video, not of a still.
+    pub only: Option<Stretches>,
     /// What is too much.
     pub limits: Limits,
     /// Which programs to use.
@@ -44,6 +46,7 @@ impl Job {
             output: output.into(),
             work_dir: work_dir.into(),
             options: Options::default(),
+            only: None,
             limits: Limits::default(),
             tools: Tools::default(),
             name: None,

@@ -27,6 +27,7 @@ mod pipeline;
 mod render;
 pub mod score;
 mod speech;
+mod stretches;
 mod supervise;
 mod sync_mode;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use media::{
     probe::{MediaInfo, Role, probe},
 };
 pub use options::{ActiveSpeaker, Options, SyncMode};
+pub use stretches::Stretches;
 
 /// Makes the video that `job` describes. Blocks until it is done, failed or cancelled by `observer`.
 ///

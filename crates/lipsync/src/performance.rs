@@ -14,7 +14,7 @@ use crate::{
 
 /// Turn of the head from which the animation fades, and where it is gone, in degrees.
 const YAW_FADE: (f32, f32) = (35.0, 50.0);
-/// Frames over which the animation comes and goes where the face is lost or found, lest the mouth pops.
+/// Frames over which the animation comes and goes where the face is lost or found, and in a stretch's ends, lest the mouth pops.
 const FADE_FRAMES: usize = 4;
 /// How far the shape at rest follows the footage, 0 to 1.
 const FOLLOW: f32 = 0.7;
@@ -23,11 +23,20 @@ const FOLLOW_SIGMA: f32 = 2.0;
 /// Shapes that are kept; more than the smoothing is wide.
 const KEPT: usize = 32;
 
+/// What is known of the footage, frame by frame.
+pub(crate) struct Footage {
+    pub(crate) path: Vec<Option<Sighting>>,
+    /// Which frames are to get new lips; `None`: all.
+    pub(crate) only: Option<Vec<bool>>,
+    pub(crate) fps: f64,
+}
+
 /// See the module.
 pub(crate) struct Performance {
     renderer: Renderer,
     canon: Canon,
     path: Vec<Option<Sighting>>,
+    only: Option<Vec<bool>>,
     articulation: Articulation,
     gain: f32,
     fps: f64,
@@ -41,22 +50,21 @@ pub(crate) struct Performance {
 impl Performance {
     pub(crate) fn new(
         renderer: Renderer,
-        path: Vec<Option<Sighting>>,
+        Footage { path, only, fps }: Footage,
         articulation: Articulation,
         gain: f32,
-        fps: f64,
     ) -> Result<Self, Error> {
         let canon = models::canon()?;
         let seen = path.iter().flatten().map(|s| &s.points);
         let person = shape_at_rest(renderer.rig(), &canon.vertices, seen);
         let shapes = std::iter::repeat_with(|| None).take(KEPT).collect();
         let kernel = kernel(FOLLOW_SIGMA);
-        Ok(Self { renderer, canon, path, articulation, gain, fps, person, kernel, shapes })
+        Ok(Self { renderer, canon, path, only, articulation, gain, fps, person, kernel, shapes })
     }
 
     /// Gives frame `k` of the result, which shows frame `source` of the footage, its mouth.
     pub(crate) fn apply(&mut self, frame: &mut Frame, k: usize, source: usize) {
-        let Some(sighting) = &self.path[source] else { return };
+        let Some(sighting) = self.path[source].as_ref().filter(|_| self.is_meant(source)) else { return };
         let pose = Pose::fit(&self.canon.vertices, &sighting.points);
         let strength = self.strength(source, &pose);
         if strength <= 0.0 {
@@ -69,10 +77,15 @@ impl Performance {
         self.renderer.frame(frame, &face, mouth);
     }
 
+    /// Whether frame `source` is to get new lips. What lies behind the last one is nobody's gap.
+    fn is_meant(&self, source: usize) -> bool {
+        self.only.as_ref().and_then(|only| only.get(source)).is_none_or(|meant| *meant)
+    }
+
     fn strength(&self, source: usize, pose: &Pose) -> f32 {
         let turned = pose.yaw().abs().to_degrees();
         let facing = smoothstep(YAW_FADE.1, YAW_FADE.0, turned);
-        let seen = |i: usize| self.path.get(i).is_none_or(Option::is_some);
+        let seen = |i: usize| self.path.get(i).is_none_or(Option::is_some) && self.is_meant(i);
         let nearest_gap = (1..FADE_FRAMES)
             .find(|d| !seen(source + d) || source.checked_sub(*d).is_some_and(|i| !seen(i)))
             .unwrap_or(FADE_FRAMES);

@@ -26,7 +26,7 @@ use crate::{
         scratch::{self, Scratch, deliver},
     },
     models,
-    performance::Performance,
+    performance::{Footage, Performance},
     render::{
         Renderer, Rig,
         person::{Album, Exemplar},
@@ -124,12 +124,14 @@ impl Work<'_> {
         self.gauge.to_track.store(expected.min(wanted) as u64, Ordering::Relaxed);
         self.gauge.total.store(speech_frames as u64, Ordering::Relaxed);
         let (path, teeth) = self.track(input, wanted, expected, selection, fps as f32)?;
+        let only = self.job.only.as_ref().filter(|_| !visual.info.still);
+        let only = only.map(|only| only.frames(path.len(), fps, visual.own_fps)).transpose()?;
 
         let plan = Plan::new(options.sync_mode, path.len(), visual.info.still, speech_frames);
         self.gauge.to_track.store(path.len() as u64, Ordering::Relaxed);
         self.gauge.total.store(plan.total as u64, Ordering::Relaxed);
         let renderer = Renderer::new(Rig::new(&models::canon()?), teeth);
-        let performance = Performance::new(renderer, path, articulation, options.gain(), fps)?;
+        let performance = Performance::new(renderer, Footage { path, only, fps }, articulation, options.gain())?;
         let file = self.scratch.file("result.mp4");
         let aspect = visual.pixel_aspect.as_deref();
         let (frames, colour) = (plan.total, &visual.colour);

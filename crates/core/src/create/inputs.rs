@@ -3,8 +3,9 @@ use serde_json::Value;
 
 use super::{Refusal, Rules, judge_url};
 use crate::error_code;
-use crate::input::{Item, parse_items};
+use crate::input::{Item, ItemKind, parse_items};
 use crate::model::Route;
+use crate::stretch;
 
 /// Judges the items, and rewrites their URLs as they are echoed.
 pub(super) fn judge(
@@ -17,9 +18,7 @@ pub(super) fn judge(
     let items = parse_items(input)?;
     one_visual(&items)?;
     one_voice(&items, has_segments)?;
-    if route == Route::Builtin {
-        no_old_segments(input)?;
-    }
+    judge_stretches(input, &items, has_segments, route)?;
     Ok(items)
 }
 
@@ -68,16 +67,26 @@ fn one_voice(items: &[Item], has_segments: bool) -> Result<(), Refusal> {
     }
 }
 
-/// The built-in model would make the whole clip and ignore them: the video would be wrong, and nothing would say so.
-fn no_old_segments(input: &Value) -> Result<(), Refusal> {
-    let items = input.as_array().map(Vec::as_slice).unwrap_or_default();
-    for (i, item) in items.iter().enumerate() {
-        for key in ["segments_secs", "segments_frames"] {
-            if item.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
-                let field = format!("input[{i}].{key}");
-                let message = format!("{field} is not supported by the built-in model: it makes the whole clip");
-                return Err(Refusal::coded(error_code::GENERATION_INPUT_SEGMENTS_INVALID, field, message));
+/// `segments_secs` and `segments_frames`, which only videos have. Elsewhere, and beside `segments`, the built-in model would ignore
+/// them: the video would be wrong, and nothing would say so.
+fn judge_stretches(input: &Value, items: &[Item], has_segments: bool, route: Route) -> Result<(), Refusal> {
+    let values = input.as_array().map(Vec::as_slice).unwrap_or_default();
+    for (i, (value, item)) in values.iter().zip(items).enumerate() {
+        let Some(key) = stretch::said_in(value) else { continue };
+        let field = format!("input[{i}].{key}");
+        let refused = |why: &str| {
+            let message = format!("{field} {why}");
+            Err(Refusal::coded(error_code::GENERATION_INPUT_SEGMENTS_INVALID, &field, message))
+        };
+        if item.kind != ItemKind::Video {
+            if route == Route::Builtin {
+                return refused("is not supported: only an item of type video has stretches");
             }
+            continue;
+        }
+        stretch::read(value, &format!("input[{i}]"))?;
+        if has_segments {
+            return refused("can't stand beside segments, which say where the clip speaks");
         }
     }
     Ok(())

@@ -8,10 +8,7 @@ use super::Refusal;
 use crate::error_code;
 use crate::input::Item;
 use crate::model::Route;
-use crate::segment;
-
-/// More would be no clip but a programme, and each is a piece of a graph that ffmpeg holds.
-const SEGMENTS_MAX: usize = 100;
+use crate::segment::{self, SEGMENTS_MAX};
 
 pub(super) fn judge(segments: &Value, items: &[Item], route: Route) -> Result<(), Refusal> {
     let Value::Array(segments) = segments else {

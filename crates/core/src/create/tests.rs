@@ -98,8 +98,18 @@ fn one_visual_and_one_voice() {
         (json!([video(), {"type": "audio"}]), "input[1].url", "generation_input_validation_failed"),
         (json!([video(), {"type": "audio", "assetId": "x"}]), "input[1].assetId", "generation_input_validation_failed"),
         (
-            json!([{"type":"video","url":"https://a.example/v","segments_secs":[[0,1]]}, audio()]),
-            "input[0].segments_secs",
+            json!([{"type":"video","url":"https://a.example/v","segments_secs":[[1,0]]}, audio()]),
+            "input[0].segments_secs[0]",
+            "generation_input_segments_invalid",
+        ),
+        (
+            json!([video(), {"type":"audio","url":"https://a.example/a","segments_secs":[[0,1]]}]),
+            "input[1].segments_secs",
+            "generation_input_segments_invalid",
+        ),
+        (
+            json!([{"type":"image","url":"https://a.example/i","segments_frames":[[0,1]]}, audio()]),
+            "input[0].segments_frames",
             "generation_input_segments_invalid",
         ),
     ] {
@@ -242,6 +252,30 @@ fn what_no_webhook_could_carry_is_refused() {
     // Options may weigh more: a webhook leaves them out.
     let options = json!({"note": "x".repeat(500_000)});
     assert!(judged(body(json!({"options": options}))).is_ok());
+}
+
+#[test]
+fn stretches_of_a_video_pass_and_are_echoed_unless_segments_stand_beside_them() {
+    let with = |extra: Value| {
+        let mut video = video();
+        video.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        json!([video, audio()])
+    };
+    for extra in
+        [json!({"segments_secs": [[0, 1.5], [3, 9]]}), json!({"segments_frames": [[0, 24]], "segments_secs": []})]
+    {
+        let input = with(extra);
+        assert_eq!(judged(body(json!({"input": input}))).unwrap().request.input, input.to_string());
+    }
+    let segments = json!([{"startTime": 0, "endTime": 1, "audioInput": {"refId": "a"}}]);
+    for model in ["lipsync-2", "sync-3"] {
+        let both = json!({"input": with(json!({"segments_secs": [[0, 1]]})), "segments": segments, "model": model});
+        assert_eq!(refused(both), ("input[0].segments_secs".into(), "generation_input_segments_invalid"));
+        let malformed = json!({"input": with(json!({"segments_frames": [[0, 0.5]]})), "model": model});
+        assert_eq!(refused(malformed), ("input[0].segments_frames[0]".into(), "generation_input_segments_invalid"));
+        let none = json!({"input": with(json!({"segments_secs": null, "segments_frames": []})), "segments": segments, "model": model});
+        assert!(judged(body(none)).is_ok());
+    }
 }
 
 #[test]

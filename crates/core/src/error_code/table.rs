@@ -26,7 +26,8 @@ codes! {
         "The input has more than one video or image.", "Send exactly one item of type video or image.";
     GENERATION_INPUT_SEGMENTS_INVALID = "generation_input_segments_invalid", 400,
         "The segments are not valid.",
-        "Check that each segment has startTime, endTime and an audioInput with a known refId.";
+        "Correct the list that the message names: a segment needs startTime, endTime and an audioInput with a known refId, a pair of \
+         segments_secs or segments_frames a start and a later end.";
     GENERATION_INPUT_TRIM_INVALID = "generation_input_trim_invalid", 400,
         "The part of the audio that a segment names is not valid.",
         "Give startTime and endTime as a pair that lies inside the audio.";

@@ -24,7 +24,9 @@ use postsync_core::error_code::{
 use postsync_core::generation::Failure;
 use postsync_core::input::ItemKind;
 use postsync_core::segment::{self, Segment};
+use postsync_core::stretch;
 use postsync_engine::ports::{Cancel, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::order::{ChildLimits, Make, Order, Part, Said, Work};
@@ -104,6 +106,7 @@ impl Builtin {
             visual: file(ItemKind::is_visual, "The model mesh-1 needs a video or an image.")?,
             audio: file(|kind| !kind.is_visual(), "The model mesh-1 needs an audio or a text.")?,
             parts: parts(job)?,
+            only: only(job)?,
             output: OUTPUT.into(),
             name: Some(format!("generation {}", job.id)),
             options,
@@ -191,6 +194,18 @@ fn parts(job: &Job) -> Result<Vec<Part>, Failure> {
         Some(Part { audio, start_s, end_s, from_s, to_s })
     };
     segments.into_iter().map(part).collect::<Option<_>>().ok_or_else(unreadable)
+}
+
+/// The stretches of the video that alone get new lips. Judged at create, as are the parts.
+fn only(job: &Job) -> Result<Option<postsync_lipsync::Stretches>, Failure> {
+    let unreadable = || Failure::of(GENERATION_PIPELINE_FAILED);
+    let items: Vec<Value> = serde_json::from_str(&job.request.input).map_err(|_| unreadable())?;
+    let Some(video) = items.iter().find(|item| item["type"] == "video") else { return Ok(None) };
+    let read = stretch::read(video, "input").map_err(|_| unreadable())?;
+    Ok(read.map(|stretches| match stretches {
+        stretch::Stretches::Seconds(pairs) => postsync_lipsync::Stretches::Seconds(pairs),
+        stretch::Stretches::Frames(pairs) => postsync_lipsync::Stretches::Frames(pairs),
+    }))
 }
 
 /// How a conversation ended.

@@ -125,6 +125,7 @@ fn made(make: Make, folder: &Path) -> Result<Report, postsync_lipsync::Error> {
     let file = |name: &str| folder.join(name);
     let mut job = Job::new(file(&make.visual), file(&make.audio), file(&make.output), folder);
     (job.options, job.limits, job.tools, job.name) = (make.options, make.limits, make.tools, make.name);
+    job.only = make.only;
     let pieces: Vec<Piece> = make.parts.iter().map(|part| piece(part, folder)).collect();
     if let Some(last) = pieces.last() {
         job.audio = file(VOICES);

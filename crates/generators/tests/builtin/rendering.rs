@@ -43,6 +43,31 @@ pub(crate) async fn says_what_is_wrong_with_an_input() {
     assert_eq!(world.files(), ["input-0", "input-1"]);
 }
 
+/// The picture is a video to it then: what the child was told of stretches shows in what it says of them.
+pub(crate) async fn stretches_reach_the_child() {
+    let world = World::with_media(1);
+    let still = world.folder.join("still");
+    fs::rename(world.folder.join("input-0"), &still).unwrap();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-loop", "1", "-r", "10", "-i"]).arg(&still);
+    let made =
+        ffmpeg.args(["-t", "0.5", "-pix_fmt", "yuv420p", "-f", "mp4"]).arg(world.folder.join("input-0")).status();
+    assert!(made.unwrap().success());
+    let run = async |stretches: &str| {
+        let mut job = world.job();
+        job.inputs[0].item.kind = postsync_core::input::ItemKind::Video;
+        job.request.input = format!(r#"[{{"type":"audio"}},{{"type":"video",{stretches}}}]"#);
+        let builtin = Builtin::new(BuiltinSettings::default());
+        timeout(PATIENCE, builtin.generate(job, Progress::default(), Cancel::default())).await.unwrap()
+    };
+    assert!(matches!(run(r#""segments_secs":[[0.2,0.4]]"#).await, Ok(JobOutput::File { .. })));
+    for outside in [r#""segments_secs":[[0.6,9]]"#, r#""segments_frames":[[5,9]]"#] {
+        let Err(GeneratorError::Failed(failure)) = run(outside).await else { panic!("{outside}: a failure") };
+        assert_eq!(failure.code.as_str(), "generation_input_segments_invalid", "{}", failure.error);
+        assert!(failure.error.contains("first 0.500 seconds"), "{}", failure.error);
+    }
+}
+
 pub(crate) async fn a_cancel_ends_it_in_mid_render() {
     let world = World::with_media(120);
     let (progress, cancel) = (Progress::default(), Cancel::default());

@@ -58,7 +58,7 @@ impl World {
         Job {
             id: "018f2f6e-6d3a-7b6a-8c6e-0123456789ab".parse().unwrap(),
             tries: 1,
-            request: Request::default(),
+            request: Request { input: "[]".to_owned(), ..Request::default() },
             inputs: vec![input(ItemKind::Image, "input-0"), input(ItemKind::Audio, "input-1")],
             folder: self.folder.clone(),
         }

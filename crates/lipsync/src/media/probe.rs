@@ -64,6 +64,8 @@ pub(crate) struct Source {
     pub(crate) stream: u32,
     /// Frames per second as a fraction; 0/1 for stills and sound.
     pub(crate) rate: (u32, u32),
+    /// What the video says of itself, before it is raised or capped; 0 for stills and sound.
+    pub(crate) own_fps: f64,
     /// Audio channels of the track, 0 if it is a video track.
     pub(crate) channels: u32,
     /// What the video says about its colours.
@@ -268,10 +270,10 @@ impl Found {
         if pixels > limits.pixels_max || width.min(height) < SIDE_MIN {
             return Err(Error::ResolutionUnsupported { width, height, max: limits.pixels_max });
         }
-        let (mut rate, mut duration_s) = ((0, 1), 0.0);
+        let (mut rate, mut own_fps, mut duration_s) = ((0, 1), 0.0, 0.0);
         if !still {
             let missing = Error::MetadataMissing { input: "video" };
-            rate = frame_rate(track, limits).ok_or(missing)?;
+            (rate, own_fps) = frame_rate(track, limits).ok_or(missing)?;
             duration_s = self.duration(track).ok_or(Error::MetadataMissing { input: "video" })?;
             if duration_s > limits.duration_max_s {
                 return Err(Error::VideoTooLong { seconds: duration_s, max: limits.duration_max_s });
@@ -286,6 +288,7 @@ impl Found {
             info: MediaInfo { still, width, height, fps, duration_s, has_audio },
             stream: track.index,
             rate,
+            own_fps,
             channels: 0,
             colour: if still { Colour::still() } else { Colour::of(track) },
             pixel_aspect: track.sample_aspect_ratio.clone().filter(|s| !square(s) && !turned),
@@ -304,6 +307,7 @@ impl Found {
             info: MediaInfo { still: false, width: 0, height: 0, fps: 0.0, duration_s, has_audio: true },
             stream: track.index,
             rate: (0, 1),
+            own_fps: 0.0,
             channels: track.channels,
             colour: Colour::default(),
             pixel_aspect: None,
@@ -315,8 +319,8 @@ impl Found {
 /// would make a few words half an hour long.
 const FPS_MIN: f64 = 10.0;
 
-/// The average rate, else the base rate; raised and capped.
-fn frame_rate(track: &Track, limits: &Limits) -> Option<(u32, u32)> {
+/// The average rate, else the base rate; raised and capped, and as it is.
+fn frame_rate(track: &Track, limits: &Limits) -> Option<((u32, u32), f64)> {
     let parse = |s: &Option<String>| {
         let (a, b) = s.as_deref()?.split_once('/')?;
         let (a, b): (u32, u32) = (a.parse().ok()?, b.parse().ok()?);
@@ -325,7 +329,8 @@ fn frame_rate(track: &Track, limits: &Limits) -> Option<(u32, u32)> {
     let (a, b) = parse(&track.avg_frame_rate).or_else(|| parse(&track.r_frame_rate))?;
     let fps = f64::from(a) / f64::from(b);
     let bounded = fps.clamp(FPS_MIN.min(limits.fps_max), limits.fps_max);
-    Some(if bounded == fps { (a, b) } else { ((bounded * 1000.0).round() as u32, 1000) })
+    let used = if bounded == fps { (a, b) } else { ((bounded * 1000.0).round() as u32, 1000) };
+    Some((used, fps))
 }
 
 #[cfg(test)]
@@ -344,7 +349,7 @@ mod tests {
         ] {
             let track = format!(r#"{{"index":0,"avg_frame_rate":"{told}"}}"#);
             let track: Track = serde_json::from_str(&track).unwrap();
-            assert_eq!(frame_rate(&track, &Limits::default()), Some(used), "{told}");
+            assert_eq!(frame_rate(&track, &Limits::default()).map(|(rate, _)| rate), Some(used), "{told}");
         }
     }
 }

@@ -10,4 +10,5 @@ mod fidelity;
 mod make;
 mod refusals;
 mod selection;
+mod stretches;
 mod sync;

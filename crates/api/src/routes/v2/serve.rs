@@ -97,9 +97,11 @@ fn asked(headers: &HeaderMap, etag: &str, bytes: u64) -> Asked {
     }
 }
 
+/// `*` is known whatever it is: it asks whether there is anything. The header may come more than once.
 fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let list = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    list.is_some_and(|list| list.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == etag))
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 fn outside(bytes: u64) -> Response {

@@ -84,8 +84,16 @@ async fn conditions() {
     let etag = fetch(&app, &path, &[]).await.header("etag").unwrap().to_owned();
     assert_eq!(fetch(&app, &path, &[("range", "bytes=1-2"), ("if-range", &etag)]).await.status, 206);
     assert_eq!(fetch(&app, &path, &[("range", "bytes=1-2"), ("if-range", "\"other\"")]).await.status, 200);
-    let same = fetch(&app, &path, &[("if-none-match", &etag)]).await;
-    assert_eq!((same.status, same.body.len()), (304, 0));
+    let listed = format!("\"other\", W/{etag}");
+    for known in [vec![etag.as_str()], vec!["*"], vec![&listed], vec!["\"other\"", &etag]] {
+        let headers: Vec<_> = known.iter().map(|tag| ("if-none-match", *tag)).collect();
+        let same = fetch(&app, &path, &headers).await;
+        assert_eq!((same.status, same.body.len()), (304, 0), "{known:?}");
+        assert_eq!(same.header("etag"), Some(etag.as_str()));
+    }
+    assert_eq!(fetch(&app, &path, &[("if-none-match", "\"other\"")]).await.status, 200);
+    let nothing = path.replace("/result", "/nothing");
+    assert_eq!(fetch(&app, &nothing, &[("if-none-match", "*")]).await.status, 404);
 }
 
 #[tokio::test]
