@@ -145,6 +145,9 @@ pub enum AccessChange {
         /// As it is to be.
         now: OrgLimits,
     },
+    /// A key was made over the API. Fence: its id and its hash never existed, and fewer than [`KEYS_MAX`](crate::limits::KEYS_MAX) of its organization work.
+    /// (The operator's own commands add keys without that bound.)
+    MakeKey(Box<ApiKey>),
     /// A key was used. Fence: it exists, and its last use on record is [`USED_AGAIN_MS`] old.
     Used {
         /// Which.

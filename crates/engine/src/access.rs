@@ -1,5 +1,5 @@
 //! API keys, made and revoked over the API.
-use postsync_core::access::{ApiKey, Scopes, key_hash, key_text};
+use postsync_core::access::{AccessChange, ApiKey, Scopes, key_hash, key_text};
 use postsync_core::change::Change;
 use postsync_core::ids::{KeyId, OrgId};
 use postsync_core::limits::{KEYS_MAX, LIST_MAX};
@@ -17,9 +17,6 @@ pub(crate) async fn make_key(
     name: &str,
     scopes: Scopes,
 ) -> Result<Option<(ApiKey, String)>, StoreError> {
-    if working(world, org).await? >= KEYS_MAX {
-        return Ok(None);
-    }
     for _ in 0..TRIES_MAX {
         let text = key_text(world.random());
         let key = ApiKey {
@@ -32,9 +29,13 @@ pub(crate) async fn make_key(
             revoked_at: None,
             last_used_at: None,
         };
-        // Stale: a command beside this server has just given the same id.
-        if world.ports.store.apply(vec![Change::AddKey(Box::new(key.clone()))]).await? == Applied::Done {
+        let change = Change::Access(AccessChange::MakeKey(Box::new(key.clone())));
+        if world.ports.store.apply(vec![change]).await? == Applied::Done {
             return Ok(Some((key, text)));
+        }
+        // Stale: there are as many as may be, or a command beside this server has just given the same id.
+        if working(world, org).await? >= KEYS_MAX {
+            return Ok(None);
         }
     }
     Err(StoreError::Failed("a new key was refused as stale".to_owned()))

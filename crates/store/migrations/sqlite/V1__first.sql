@@ -21,6 +21,7 @@ CREATE TABLE keys (
     last_used_at INTEGER                -- written at most once a minute
 ) STRICT;
 CREATE INDEX keys_by_org ON keys (org, id);
+CREATE INDEX keys_working ON keys (org) WHERE revoked_at IS NULL;
 
 -- The master keys that something may be sealed with: one, written by the first open, and while the key is being changed the
 -- next one beside it. Only its own key opens a row, which tells a wrong one before anything is read with it.

@@ -6,6 +6,7 @@ use postsync_core::access::{AccessChange, ApiKey, OrgLimits, Organization, USED_
 use postsync_core::generation::{Generation, Status};
 use postsync_core::hold::HoldChange;
 use postsync_core::ids::{GenerationId, KeyId, OrgId};
+use postsync_core::limits::KEYS_MAX;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{AccessStore, HoldStore, StoreError};
 
@@ -61,8 +62,14 @@ impl Tables {
     pub(super) fn change_access(&mut self, change: &AccessChange) -> Result<(), Refusal> {
         match change {
             AccessChange::Limit { org, was, now } => self.limit(org, was, now),
+            AccessChange::MakeKey(key) => self.make_key(key),
             AccessChange::Used { id, at } => self.key_used(*id, *at),
         }
+    }
+
+    fn make_key(&mut self, key: &ApiKey) -> Result<(), Refusal> {
+        let working = self.keys.values().filter(|other| other.org == key.org && other.revoked_at.is_none());
+        if working.count() >= KEYS_MAX { Err(Refusal::Stale) } else { self.add_key(key.clone()) }
     }
 
     fn limit(&mut self, org: &OrgId, was: &OrgLimits, now: &OrgLimits) -> Result<(), Refusal> {

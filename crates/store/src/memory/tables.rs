@@ -332,7 +332,7 @@ impl Tables {
         Ok(())
     }
 
-    fn add_key(&mut self, key: ApiKey) -> Result<(), Refusal> {
+    pub(super) fn add_key(&mut self, key: ApiKey) -> Result<(), Refusal> {
         if self.keys.contains(&key.id) || self.keys.values().any(|other| other.hash == key.hash) {
             return Err(Refusal::Stale);
         }

@@ -1,9 +1,10 @@
 //! Organizations, keys, secrets, assets.
-use postsync_core::access::ApiKey;
+use postsync_core::access::{AccessChange, ApiKey};
 use postsync_core::asset::{Asset, AssetKind};
 use postsync_core::change::Change;
 use postsync_core::generation::{Ending, Output};
 use postsync_core::ids::{AssetId, KeyId, MediaId};
+use postsync_core::limits::KEYS_MAX;
 use postsync_engine::ports::{Store, StoreError};
 use uuid::Uuid;
 
@@ -38,6 +39,28 @@ pub(crate) async fn a_key_is_revoked_once(store: &dyn Store) {
     assert_eq!(store.keys(&org("default")).await.unwrap(), [revoked]);
     // A revoked key's text stays taken: a bootstrap key must not rise again.
     stale(store, vec![Change::AddKey(Box::new(key(2, "default", 1)))]).await;
+}
+
+/// The bound is that of one organization, of keys that work, and it is looked at where the key is written.
+pub(crate) async fn no_key_is_made_beyond_the_bound(store: &dyn Store) {
+    let hashed = |number: i64, whose: &str| {
+        let hash: [u8; 32] = std::array::from_fn(|i| number.to_be_bytes()[i % 8]);
+        ApiKey { hash, ..key(number, whose, 0) }
+    };
+    let make = |number, whose| vec![Change::Access(AccessChange::MakeKey(Box::new(hashed(number, whose))))];
+    let most = i64::try_from(KEYS_MAX).unwrap();
+    let there = (1..most).map(|number| Change::AddKey(Box::new(hashed(number, "default"))));
+    done(store, there.collect()).await;
+    done(store, make(most, "default")).await;
+    stale(store, make(most + 1, "default")).await;
+    done(store, make(most + 1, "acme")).await;
+    done(store, vec![Change::RevokeKey { id: KeyId(7), at: at(5) }]).await;
+    stale(store, make(most, "default")).await;
+    done(store, make(most + 2, "default")).await;
+    stale(store, make(most + 3, "default")).await;
+    // The operator's own commands are not bound.
+    done(store, vec![Change::AddKey(Box::new(hashed(most + 4, "default")))]).await;
+    assert_eq!(store.keys(&org("default")).await.unwrap().len(), KEYS_MAX + 2);
 }
 
 pub(crate) async fn assets_read_back(store: &dyn Store) {

@@ -101,7 +101,7 @@ suite! {
     feed: places_have_no_holes_and_are_each_organizations_own, a_feed_is_read_both_ways, a_page_of_a_feed_ends_where_its_bodies_are_long,
         a_reader_beside_writers_misses_nothing, a_committed_cursor_never_moves_back,
         consumers_are_bounded_and_idle_ones_make_room;
-    access: organizations_and_keys_are_made_once, a_key_is_revoked_once, assets_read_back,
+    access: organizations_and_keys_are_made_once, a_key_is_revoked_once, no_key_is_made_beyond_the_bound, assets_read_back,
         media_that_rows_name_is_told_apart;
     holds: what_is_held_is_offered_to_nobody_until_it_is_let_in, what_ended_while_it_was_held_waits_no_more,
         what_counts_against_a_limit_is_open_or_waits,

@@ -57,6 +57,9 @@ fn change() -> impl Strategy<Value = Change> {
         4 => (10i64..15, 1u32..4).prop_map(|(d, attempt)| start_probe(d, attempt)),
         1 => (0..2usize, 0i64..3).prop_map(|(o, ms)| Change::AddOrganization(organization(ORGS[o], ms))),
         2 => (20i64..24, 0..2usize, 0u8..4).prop_map(|(k, o, hash)| Change::AddKey(Box::new(key(k, ORGS[o], hash)))),
+        1 => (20i64..24, 0..2usize, 0u8..4).prop_map(|(k, o, hash)| {
+            Change::Access(AccessChange::MakeKey(Box::new(key(k, ORGS[o], hash))))
+        }),
         1 => (20i64..24).prop_map(|k| Change::RevokeKey { id: KeyId(k), at: at(3) }),
         2 => (0..2usize, 0..2usize, 0i64..3).prop_map(|(o, key, day)| use_key(ORGS[o], ["a", "b"][key], at(day * KEPT_MS / 2))),
         2 => (1u128..5, 0..2usize, any::<bool>()).prop_map(|(g, o, waits)| {
