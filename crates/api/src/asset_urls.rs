@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use postsync_core::asset::{Asset, AssetFile, AssetKind};
-use postsync_core::ids::{AssetId, OrgId};
+use postsync_core::ids::{AssetId, KeyId, OrgId};
 use postsync_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +12,18 @@ use crate::state::ApiState;
 /// Longer than any that we give out.
 const GRANT_BYTES_MAX: usize = 8 * 1024;
 
+/// Who asks for an upload.
+pub(crate) struct By {
+    pub(crate) org: OrgId,
+    pub(crate) key: KeyId,
+}
+
 /// What an upload URL allows, once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {
     org: String,
+    /// The API key that it was asked for with: when that is revoked, so is this.
+    key: String,
     pub(crate) name: String,
     kind: String,
     /// How large the file must be.
@@ -24,8 +32,14 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
-    pub(crate) fn new(org: &OrgId, name: String, kind: AssetKind, bytes: u64, expires_at: Timestamp) -> Self {
-        Self { org: org.to_string(), name, kind: kind.as_str().to_owned(), bytes, expires_at: expires_at.0 }
+    pub(crate) fn new(by: &By, name: String, kind: AssetKind, bytes: u64, expires_at: Timestamp) -> Self {
+        let (org, kind) = (by.org.to_string(), kind.as_str().to_owned());
+        Self { org, key: by.key.to_string(), name, kind, bytes, expires_at: expires_at.0 }
+    }
+
+    /// `None`: nobody's, so not one of ours.
+    pub(crate) fn key(&self) -> Option<KeyId> {
+        self.key.parse().ok()
     }
 
     pub(crate) fn org(&self) -> OrgId {

@@ -18,6 +18,7 @@ use postsync_core::ids::{KeyId, OrgId};
 use postsync_core::plan::Allowance;
 use postsync_core::time::Timestamp;
 
+use crate::asset_urls::By;
 use crate::error::ApiError;
 use crate::limits::{Kind, Peer};
 use crate::state::ApiState;
@@ -72,6 +73,9 @@ impl FromRequestParts<ApiState> for MetricsReader {
     }
 }
 
+/// A caller with the scope `generate`, and the key that it has.
+pub(crate) struct Uploader(pub(crate) By);
+
 /// A reader who stays for longer than a key is believed: ask again before something is told.
 pub(crate) struct Staying {
     pub(crate) org: OrgId,
@@ -116,6 +120,15 @@ impl FromRequestParts<ApiState> for Submitter {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let known = allowed(state, parts, Scope::Generate).await?;
         Ok(Self { caller: known.caller(parts), org: known.org })
+    }
+}
+
+impl FromRequestParts<ApiState> for Uploader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let known = allowed(state, parts, Scope::Generate).await?;
+        Ok(Self(By { org: known.org, key: known.key }))
     }
 }
 

@@ -51,6 +51,10 @@ pub(crate) async fn add(world: &Arc<World>, asset: Asset, file: Option<&Path>) -
 }
 
 pub(crate) async fn describe(world: &World, org: &OrgId, id: AssetId, to: Described) -> Result<Asset, AssetError> {
+    if to == Described::default() {
+        // Nothing is said, so nothing has changed, its time neither.
+        return world.ports.store.asset(org, id).await?.ok_or(AssetError::Unknown);
+    }
     let change = AssetChange::Describe { org: org.clone(), id, to, at: world.now() };
     match world.ports.store.apply(vec![Change::Asset(change)]).await? {
         Applied::Done => world.ports.store.asset(org, id).await?.ok_or(AssetError::Unknown),

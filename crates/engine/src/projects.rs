@@ -51,6 +51,10 @@ impl Engine {
     /// # Errors
     /// See [`ProjectError`].
     pub async fn describe_project(&self, org: &OrgId, id: ProjectId, to: ProjectSaid) -> Result<Project, ProjectError> {
+        if to == ProjectSaid::default() {
+            // Nothing is said, so nothing has changed, its time neither.
+            return self.world.ports.store.project(org, id).await?.ok_or(ProjectError::Unknown);
+        }
         let change = ProjectChange::Describe { org: org.clone(), id, to, at: self.world.now() };
         match write(&self.world, vec![change]).await? {
             Applied::Done => self.world.ports.store.project(org, id).await?.ok_or(ProjectError::Unknown),

@@ -25,6 +25,8 @@ pub struct Settings {
     pub generation_timeout: Duration,
     /// `media.input_bytes_max`: one fetched file.
     pub input_bytes_max: u64,
+    /// `media.duration_max`: the longest speech that is made of a text. Who makes videos has bounds of his own.
+    pub speech_max: Duration,
     /// `retention.*`
     pub retention: Retention,
     /// `storage.*`
@@ -47,6 +49,7 @@ impl Default for Settings {
             in_flight_max: 1_024,
             generation_timeout: Duration::from_secs(2 * 3600),
             input_bytes_max: limits::INPUT_BYTES_MAX,
+            speech_max: Duration::from_secs(30 * 60),
             retention: Retention::default(),
             budget: Budget::default(),
             plans: Plans::default(),

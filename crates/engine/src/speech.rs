@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use postsync_core::asset::{Asset, AssetKind, Facts, InputType, Probe};
+use postsync_core::error_code::GENERATION_TEXT_LENGTH_EXCEEDED;
 use postsync_core::generation::Failure;
 use postsync_core::ids::OrgId;
 use postsync_core::speech::{SpeechLane, Words};
@@ -130,12 +132,23 @@ pub(crate) async fn spoken(
         Some(known) => Some(known),
         None => world.ports.prober.probe(&file, folder).await.ok().and_then(|contents| contents.duration_ms),
     };
+    let longest = world.settings.speech_max;
+    if let Some(ms) = duration_ms.filter(|ms| u128::from(*ms) > longest.as_millis()) {
+        return Err(too_long(ms, longest));
+    }
     let script = words.script.replace(char::is_control, " ");
     let name: String = script.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_CHARS_MAX).collect();
     let (id, media) = (world.new_asset_id(), world.new_media_id());
     let made = Asset::uploaded(id, org, AssetKind::Audio, name, media, spoken.bytes, world.now());
     let facts = Facts { format: Some(spoken.format.to_owned()), duration_ms, ..Facts::default() };
     Ok((Asset { input_type: InputType::Tts, facts, probe: Probe::Done, ..made }, file))
+}
+
+/// Found out when it is spoken: how long a voice takes over a script nobody knows before.
+fn too_long(ms: u64, longest: Duration) -> Failure {
+    let (seconds, most) = (ms.div_ceil(1_000), longest.as_secs());
+    let why = format!("script takes {seconds} seconds to say, and speech may have {most} (media.duration_max).");
+    Failure::new(GENERATION_TEXT_LENGTH_EXCEEDED, &why)
 }
 
 #[cfg(test)]

@@ -110,9 +110,11 @@ impl Work<'_> {
         let speech = open(&self.job.audio, Role::Speech)?;
         let picture = Picture::of(&visual, limits);
         let size = (picture.width, picture.height);
-        let selection = Selection::new(&options.active_speaker_detection, picture.scale, size)?;
         let rate = if visual.info.still { STILL_RATE } else { visual.rate };
         let fps = f64::from(rate.0) / f64::from(rate.1);
+        let per_frame = if visual.info.still { 1.0 } else { visual.own_fps / fps };
+        let selection = Selection::new(&options.active_speaker_detection, picture.scale, size, per_frame)?;
+        let boxes = selection.boxes();
 
         let log_mel = audio::analyse(&speech, limits, tools, self.scratch, self.stop)?;
         let speech_frames = frames_for(log_mel.samples() as f64 / SAMPLE_RATE as f64, fps);
@@ -124,6 +126,7 @@ impl Work<'_> {
         self.gauge.to_track.store(expected.min(wanted) as u64, Ordering::Relaxed);
         self.gauge.total.store(speech_frames as u64, Ordering::Relaxed);
         let (path, teeth) = self.track(input, wanted, expected, selection, fps as f32)?;
+        Selection::reaches(boxes, path.len())?;
         let only = self.job.only.as_ref().filter(|_| !visual.info.still);
         let only = only.map(|only| only.frames(path.len(), fps, visual.own_fps)).transpose()?;
 

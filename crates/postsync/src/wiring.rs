@@ -213,6 +213,7 @@ pub(crate) fn egress_settings(settings: &Settings) -> EgressSettings {
 fn engine_settings(settings: &Settings, public_url: &str) -> postsync_engine::Settings {
     postsync_engine::Settings {
         public_url: public_url.to_owned(),
+        speech_max: settings.duration_max,
         routing: settings.routing.clone(),
         schedule: settings.schedule.clone(),
         delivery_timeout: settings.delivery_timeout,

@@ -21,7 +21,7 @@ codes! {
     GENERATION_VIDEO_MISSING = "generation_video_missing", 400,
         "The input has no video or image.", "Add one item of type video or image to input.";
     GENERATION_AUDIO_MISSING = "generation_audio_missing", 400,
-        "The input has no audio.", "Add one item of type audio to input.";
+        "The input has no audio.", "Add one item of type audio or text to input.";
     GENERATION_INPUT_TOO_MANY_VISUAL = "generation_input_too_many_visual", 400,
         "The input has more than one video or image.", "Send exactly one item of type video or image.";
     GENERATION_INPUT_SEGMENTS_INVALID = "generation_input_segments_invalid", 400,
@@ -36,7 +36,7 @@ codes! {
         "Check options.active_speaker_detection: frame number and coordinates must lie inside the video.";
     GENERATION_INPUT_ASSET_TYPE_MISMATCH = "generation_input_asset_type_mismatch", 400,
         "The asset is of another type than the input item.",
-        "Use a video asset for video, an image asset for image and an audio asset for audio.";
+        "Use a video for video, an image for image and an audio for audio; for an upload, announce as contentType what the file is.";
     GENERATION_INPUT_DUB_AUDIO_CONFLICT = "generation_input_dub_audio_conflict", 400,
         "Dubbing and an audio input exclude each other.", "Send either dubParams or an audio input.";
     GENERATION_TEXT_LENGTH_EXCEEDED = "generation_text_length_exceeded", 400,
@@ -93,9 +93,9 @@ codes! {
         "The generation failed for an unknown reason.",
         "Try again, and tell the operator the generation's id if it fails again.";
     GENERATION_INFRA_STORAGE_ERROR = "generation_infra_storage_error", 503,
-        "The server could not store a file.", "Try again later; the operator should look at the disk.";
+        "The server could not store a file.", "Try again later; if it stays so, the operator should look at the disk.";
     GENERATION_INFRA_RESOURCE_EXHAUSTED = "generation_infra_resource_exhausted", 503,
-        "The server has run out of a resource.", "Try again later, when other generations have ended.";
+        "The server has run out of a resource.", "Try again later, when less is under way.";
     GENERATION_INFRA_SERVICE_UNAVAILABLE = "generation_infra_service_unavailable", 503,
         "The server does not take generations right now.", "Try again in a few seconds.";
 
@@ -120,13 +120,13 @@ codes! {
     INVALID_ASSET_ID_FORMAT = "invalid_asset_id_format", 400,
         "The text is not the id of an asset.", "Use the id that the upload answered with.";
     UPLOADED_FILE_NOT_FOUND = "uploaded_file_not_found", 404,
-        "The uploaded file is not there.", "Upload the file again, then use its new URL.";
+        "The uploaded file is not there.", "Upload the file again, then use its new URL or id.";
     FILE_NOT_IN_ORG_STORAGE = "file_not_in_org_storage", 400,
         "The file does not lie in the organization's own storage.",
         "Upload the file first, or give its URL as an input.";
 
     ASSET_CONFLICT = "asset_conflict", 409,
-        "The asset is there already, with other bytes.", "Begin another upload.";
+        "The asset is there already, with other bytes.", "Begin another upload with POST /v2/assets/upload, unless the message says that one counts.";
     UPLOAD_URL_INVALID = "upload_url_invalid", 403,
         "The upload URL is not one that this server has given out.", "Begin another upload with POST /v2/assets/upload.";
 
@@ -156,7 +156,7 @@ codes! {
     RATE_LIMIT_EXCEEDED = "rate_limit_exceeded", 429,
         "Too many requests in a short time.", "Wait as long as Retry-After says, then try again.";
     CONCURRENCY_LIMIT_REACHED = "concurrency_limit_reached", 429,
-        "Too many generations are waiting or at work.", "Wait until one of them has ended.";
+        "Too many generations are waiting or at work.", "Wait until one of what the message names has ended.";
     FILE_SIZE_EXCEEDS_PLAN_LIMIT = "file_size_exceeds_plan_limit", 422,
         "The file is larger than the plan allows.", "Send a smaller file or change the plan.";
     GENERATION_PLAN_DURATION_EXCEEDED = "generation_plan_duration_exceeded", 402,
@@ -180,7 +180,7 @@ codes! {
     VOICE_NAME_CONFLICT = "voice_name_conflict", 409,
         "A voice of that name exists.", "Choose another name.";
     VOICE_SAMPLE_NOT_ACCESSIBLE = "voice_sample_not_accessible", 400,
-        "The voice sample could not be fetched.", "Check that the sample's URL is public.";
+        "The voice sample could not be fetched.", "Check that the asset is there, and upload it again if it is not.";
     VOICE_SAMPLE_TYPE_UNSUPPORTED = "voice_sample_type_unsupported", 400,
         "The voice sample is of a type that is not supported.", "Send the sample as wav or mp3.";
     VOICE_SAMPLE_UPLOAD_REQUIRED = "voice_sample_upload_required", 400,
@@ -234,7 +234,7 @@ codes! {
     REQUEST_TIMEOUT = "request_timeout", 408,
         "The request body did not go on for a minute, or came too slowly.", "Send the request again; nothing of it was accepted.";
     PAYLOAD_TOO_LARGE = "payload_too_large", 413,
-        "The request body is too large.", "Send less, or upload files as multipart/form-data.";
+        "The request body is too large.", "Send no more than the message says; files do not go into JSON, but as a form or to POST /v2/assets/upload.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415,
         "The operation does not take this content type.",
         "Send application/json; POST /v2/generate and POST /v2/batch take multipart/form-data, too.";
@@ -265,7 +265,7 @@ codes! {
     ENDPOINT_CONFLICT = "endpoint_conflict", 409,
         "The endpoint can't be made or changed like this.", "Do what the message says, then send the request again.";
     MEDIA_EXPIRED = "media_expired", 410,
-        "The file has been removed, because its retention is over.", "Create the generation again.";
+        "The file is not there any more: it was deleted, or its retention is over.", "Create the generation again, or upload the file again.";
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", 416,
         "The range lies outside the file.", "Ask for a range that begins inside the file.";
 }

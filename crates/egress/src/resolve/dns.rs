@@ -42,7 +42,10 @@ impl Dns {
         let config = match hickory_resolver::system_conf::read_system_conf() {
             Ok((config, _)) if !config.name_servers().is_empty() => config,
             other => {
-                tracing::warn!(error = ?other.err(), "no resolver is configured; 127.0.0.1 is asked");
+                tracing::warn!(
+                    error = other.err().map(|error| error.to_string()),
+                    "no resolver is configured; 127.0.0.1 is asked"
+                );
                 let local = NameServerConfig::udp_and_tcp(IpAddr::V4(Ipv4Addr::LOCALHOST));
                 ResolverConfig::from_name_servers(vec![local])
             }

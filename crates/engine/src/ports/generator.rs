@@ -79,6 +79,18 @@ pub enum GeneratorError {
     Cancelled,
 }
 
+impl GeneratorError {
+    /// In words, for the log.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Failed(failure) => &failure.error,
+            Self::Died(sentence) => sentence,
+            Self::Cancelled => "It was told to stop.",
+        }
+    }
+}
+
 /// How far the work is. Cheap to write from any thread.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<AtomicU32>);

@@ -244,7 +244,7 @@ impl Generator for Builtin {
             Err(GeneratorError::Cancelled) => {}
             Err(error) => {
                 let complaints = session.complaints().await;
-                tracing::warn!(generation = %job.id, ?error, complaints, "the media child gave no video");
+                tracing::warn!(generation = %job.id, error = error.why(), complaints, "the media child gave no video");
             }
         }
         made

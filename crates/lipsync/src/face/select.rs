@@ -5,6 +5,11 @@ use crate::{ActiveSpeaker, Error, face::Point};
 /// `[x1, y1, x2, y2]` in pixels of the decoded frame.
 pub(crate) type Box4 = [f32; 4];
 
+/// Boxes that may be missing at the end, and one more for so many frames.
+const BOXES_MISSING_MAX: usize = 2;
+/// See [`BOXES_MISSING_MAX`].
+const BOXES_MISSING_SHARE: usize = 20;
+
 /// A checked [`ActiveSpeaker`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Selection {
@@ -22,8 +27,8 @@ pub(crate) enum Selection {
 }
 
 impl Selection {
-    /// `scale`: decoded pixels per source pixel; `size`: the decoded frame.
-    pub(crate) fn new(asked: &ActiveSpeaker, scale: f32, size: (usize, usize)) -> Result<Self, Error> {
+    /// `scale`: decoded pixels per source pixel; `size`: the decoded frame; `per_frame`: source frames per decoded one.
+    pub(crate) fn new(asked: &ActiveSpeaker, scale: f32, size: (usize, usize), per_frame: f64) -> Result<Self, Error> {
         let invalid = |reason| Err(Error::FaceSelectionInvalid { reason });
         if asked.auto_detect {
             return Ok(Self::Largest);
@@ -36,8 +41,9 @@ impl Selection {
             if boxes.iter().flatten().next().is_none() {
                 return invalid("every bounding box is null");
             }
-            let scaled = boxes.iter().map(|b| b.map(|b| b.map(|c| c * scale))).collect();
-            return Ok(Self::Boxes(scaled));
+            let decoded = (boxes.len() as f64 / per_frame).ceil() as usize;
+            let of = |k: usize| boxes[((k as f64 * per_frame) as usize).min(boxes.len() - 1)];
+            return Ok(Self::Boxes((0..decoded).map(|k| of(k).map(|b| b.map(|c| c * scale))).collect()));
         }
         let Some([x, y]) = asked.coordinates else {
             return match asked.frame_number {
@@ -52,11 +58,50 @@ impl Selection {
         let frame = usize::try_from(asked.frame_number.unwrap_or(0)).unwrap_or(usize::MAX);
         Ok(Self::At { frame, point })
     }
+
+    /// Whether there are boxes for the decoded `frames`. A client counts them with another tool, so a few may be missing; with one
+    /// box for a long clip the lips would move in one frame of it.
+    ///
+    /// # Errors
+    /// [`Error::FaceSelectionInvalid`] where there are too few.
+    pub(crate) fn reaches(boxes: Option<usize>, frames: usize) -> Result<(), Error> {
+        let missing_max = BOXES_MISSING_MAX + frames / BOXES_MISSING_SHARE;
+        match boxes {
+            Some(boxes) if boxes + missing_max < frames => Err(Error::FaceSelectionInvalid {
+                reason: "there are fewer bounding boxes than frames; give one for each frame of the video, null where nobody speaks",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many boxes there are; `None`: it is none of boxes.
+    pub(crate) fn boxes(&self) -> Option<usize> {
+        match self {
+            Self::Boxes(boxes) => Some(boxes.len()),
+            Self::Largest | Self::At { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_box_is_not_enough_for_many_frames() {
+        for (boxes, frames, fits) in [
+            (Some(1), 1, true),
+            (Some(1), 3, true),
+            (Some(1), 4, false),
+            (Some(300), 300, true),
+            (Some(283), 300, true),
+            (Some(282), 300, false),
+            (Some(900), 300, true),
+            (None, 300, true),
+        ] {
+            assert_eq!(Selection::reaches(boxes, frames).is_ok(), fits, "{boxes:?} for {frames}");
+        }
+    }
 
     fn at(x: f32, y: f32) -> ActiveSpeaker {
         ActiveSpeaker { coordinates: Some([x, y]), ..ActiveSpeaker::default() }
@@ -65,20 +110,28 @@ mod tests {
     #[test]
     fn selections_are_checked_and_scaled() {
         let size = (640, 480);
-        assert_eq!(Selection::new(&ActiveSpeaker::default(), 1.0, size).unwrap(), Selection::Largest);
+        assert_eq!(Selection::new(&ActiveSpeaker::default(), 1.0, size, 1.0).unwrap(), Selection::Largest);
         assert_eq!(
-            Selection::new(&at(20.0, 40.0), 0.5, size).unwrap(),
+            Selection::new(&at(20.0, 40.0), 0.5, size, 1.0).unwrap(),
             Selection::At { frame: 0, point: [10.0, 20.0] }
         );
-        assert!(Selection::new(&at(700.0, 40.0), 1.0, size).is_err());
-        assert!(Selection::new(&at(f32::NAN, 40.0), 1.0, size).is_err());
+        assert!(Selection::new(&at(700.0, 40.0), 1.0, size, 1.0).is_err());
+        assert!(Selection::new(&at(f32::NAN, 40.0), 1.0, size, 1.0).is_err());
         let boxes = |b| ActiveSpeaker { bounding_boxes: Some(b), ..ActiveSpeaker::default() };
-        assert!(Selection::new(&boxes(vec![None, None]), 1.0, size).is_err());
-        assert!(Selection::new(&boxes(vec![Some([5.0, 5.0, 1.0, 9.0])]), 1.0, size).is_err());
-        assert!(Selection::new(&boxes(vec![None, Some([1.0, 2.0, 3.0, 4.0])]), 1.0, size).is_ok());
+        assert!(Selection::new(&boxes(vec![None, None]), 1.0, size, 1.0).is_err());
+        assert!(Selection::new(&boxes(vec![Some([5.0, 5.0, 1.0, 9.0])]), 1.0, size, 1.0).is_err());
+        assert!(Selection::new(&boxes(vec![None, Some([1.0, 2.0, 3.0, 4.0])]), 1.0, size, 1.0).is_ok());
+        let four = vec![None, Some([1.0, 2.0, 3.0, 4.0]), None, None];
+        let spread = |per_frame| match Selection::new(&boxes(four.clone()), 1.0, size, per_frame).unwrap() {
+            Selection::Boxes(boxes) => boxes.iter().map(Option::is_some).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(spread(1.0), [false, true, false, false]);
+        assert_eq!(spread(0.5), [false, false, true, true, false, false, false, false], "each frame stands twice");
+        assert_eq!(spread(2.0), [false, false], "every other frame is left out");
         let lone = ActiveSpeaker { frame_number: Some(3), ..ActiveSpeaker::default() };
         assert_eq!(
-            Selection::new(&lone, 1.0, size).unwrap_err().error_code(),
+            Selection::new(&lone, 1.0, size, 1.0).unwrap_err().error_code(),
             "generation_input_face_selection_invalid"
         );
     }

@@ -85,7 +85,7 @@ impl App {
         Self::with_engine(ApiSettings::default(), TestMedia::new(), of_engine).await
     }
 
-    async fn with_engine(mut settings: ApiSettings, media: TestMedia, of_engine: Settings) -> Self {
+    pub(crate) async fn with_engine(mut settings: ApiSettings, media: TestMedia, of_engine: Settings) -> Self {
         let mut routing = Routing::default();
         assert!(routing.set("sync-3", Route::Passthrough));
         settings.routing = routing.clone();

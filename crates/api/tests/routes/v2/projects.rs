@@ -43,6 +43,10 @@ async fn a_project_is_made_read_changed_and_deleted() {
         (&json!("Spring"), &to["visibility"], &to["mode"])
     );
     assert_eq!(app.get(&path).await.json(), changed);
+    app.clock.advance(std::time::Duration::from_secs(5));
+    for nothing in [json!({}), json!({"name": null}), json!({"nmae": "x"})] {
+        assert_eq!(ask(&app, Method::PATCH, &path, CREATOR, &nothing).await.json(), changed, "its time stays, too");
+    }
     let gone = ask(&app, Method::DELETE, &path, CREATOR, &json!({})).await;
     assert_eq!((gone.status, gone.text().as_str()), (204, ""));
     for method in [Method::GET, Method::PATCH, Method::DELETE] {
@@ -143,9 +147,10 @@ async fn assets_come_in_and_leave() {
     assert_eq!(app.get(&format!("/v2/assets/{a}")).await.status, 200, "the asset itself stays");
     assert_eq!(ask(&app, Method::DELETE, &format!("/v2/assets/{b}"), ADMIN, &json!({})).await.status, 204);
     assert_eq!(listed("").await, (String::new(), json!(0)));
+    let page = app.get(&format!("/v2/assets?projectId={UNKNOWN}")).await.json();
+    assert_eq!((&page["items"], &page["totalCount"]), (&json!([]), &json!(0)));
+    assert_eq!(app.get("/v2/assets?projectId=nope").await.refusal(), "400 invalid_request projectId");
     for unknown in [UNKNOWN, "x"] {
-        let page = app.get(&format!("/v2/assets?projectId={unknown}")).await.json();
-        assert_eq!((&page["items"], &page["totalCount"]), (&json!([]), &json!(0)));
         let path = format!("/v2/projects/{unknown}/assets");
         let refused = ask(&app, Method::POST, &path, ADMIN, &json!({"assetIds": [a]})).await;
         assert_eq!(refused.refusal(), "404 project_not_found -");

@@ -1,11 +1,14 @@
 //! `/v2/voices` and `/v2/tts`.
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Body;
 use http::Method;
+use postsync_api::ApiSettings;
+use postsync_engine::Settings;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, App, CREATOR, READER, STRANGER, request};
+use crate::harness::{ADMIN, App, CREATOR, READER, STRANGER, TestMedia, request};
 
 fn words(change: &Value) -> String {
     let mut body = json!({"script": "Good  morning,\nall of you.", "voiceId": "en-us"});
@@ -67,6 +70,19 @@ async fn what_can_not_be_spoken_is_refused_by_name() {
         assert_eq!(app.post("/v2/tts", ADMIN, words(&change)).await.refusal(), refusal, "{change}");
     }
     assert_eq!(app.get("/v2/assets").await.json()["items"], json!([]), "nothing is left of any of them");
+}
+
+#[tokio::test]
+async fn speech_that_is_too_long_is_refused_and_leaves_nothing() {
+    let of_engine = Settings { speech_max: Duration::from_secs(1), ..Settings::default() };
+    let app = App::with_engine(ApiSettings::default(), TestMedia::new(), of_engine).await;
+    app.media.looks.store(true, Ordering::SeqCst);
+    let refused = app.post("/v2/tts", CREATOR, words(&json!({}))).await;
+    assert_eq!(refused.refusal(), "400 generation_text_length_exceeded -");
+    let message = "script takes 2 seconds to say, and speech may have 1 (media.duration_max).";
+    assert_eq!(refused.json()["message"], message);
+    assert_eq!(app.get("/v2/assets/count").await.text(), "0");
+    assert!(app.media.files().is_empty());
 }
 
 #[tokio::test]

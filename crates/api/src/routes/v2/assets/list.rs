@@ -48,9 +48,9 @@ pub(crate) async fn list_assets(
     let limit = query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
     let (order, kinds) = (order(&query)?, kinds(&query)?);
     let (search, after) = (search(&query)?, cursor(&query, order)?);
-    let project = query.one("projectId")?.map(str::parse::<ProjectId>);
-    // To the store an empty list means any; to a client that named none it means none. What is no id is no project.
-    if matches!(project, Some(Err(_))) || kinds.as_ref().is_some_and(Vec::is_empty) {
+    let project = query.id::<ProjectId>("projectId", "the id of a project")?;
+    // To the store an empty list means any; to a client that named none it means none.
+    if kinds.as_ref().is_some_and(Vec::is_empty) {
         let none = AssetPageBody { items: Vec::new(), next_cursor: None, total_count: Some(0) };
         return Ok(json::answer(StatusCode::OK, json::text(&none)));
     }
@@ -59,8 +59,8 @@ pub(crate) async fn list_assets(
     let room = state.room.for_a_list().await?;
     let store = state.engine.store();
     let (page, count) = match project {
-        Some(Ok(project)) => store.project_assets(project, query).await?,
-        _ => {
+        Some(project) => store.project_assets(project, query).await?,
+        None => {
             let count = store.count_assets(&query.org, query.kinds.clone()).await?;
             (store.assets(query).await?, count)
         }

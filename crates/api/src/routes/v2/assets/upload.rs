@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::{answer, read};
 use crate::asset_urls::{self, Grant};
-use crate::auth::Creator;
+use crate::auth::Uploader;
 use crate::error::ApiError;
 use crate::form::{Arrived, Incoming};
 use crate::json;
@@ -52,7 +52,7 @@ const EXPIRES_IN_S: u32 = UPLOAD_URL_S;
 )]
 pub(crate) async fn create_asset_upload(
     State(state): State<ApiState>,
-    Creator(org): Creator,
+    Uploader(by): Uploader,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     state.takes_work()?;
@@ -67,7 +67,7 @@ pub(crate) async fn create_asset_upload(
     let expires_at = state.engine.now().plus_ms(i64::from(EXPIRES_IN_S) * 1_000);
     let id = state.engine.new_asset_id();
     let target = UploadTarget {
-        upload_url: asset_urls::upload_url(&state, id, &Grant::new(&org, name, kind, bytes, expires_at)),
+        upload_url: asset_urls::upload_url(&state, id, &Grant::new(&by, name, kind, bytes, expires_at)),
         url: asset_urls::file_url(&state, id),
         expires_in: EXPIRES_IN_S,
         id: id.to_string(),
@@ -106,7 +106,7 @@ fn size(fields: &Map<String, Value>, bytes_max: u64) -> Result<u64, ApiError> {
     responses(
         (status = 200, description = "The asset", body = AssetBody),
         (status = 400, description = "The bytes are not as many, or not of the kind, that was announced", body = ErrorBody),
-        (status = 403, description = "The URL is not as it was given out, or its time is over", body = ErrorBody),
+        (status = 403, description = "The URL is not as it was given out, its time is over, or the key that asked for it was revoked", body = ErrorBody),
         (status = 404, description = "No such asset", body = ErrorBody),
         (status = 408, description = "The body stopped coming", body = ErrorBody),
         (
@@ -124,6 +124,7 @@ pub(crate) async fn put_asset_upload(
     request: Request,
 ) -> Result<Response, ApiError> {
     let grant = granted(&state, id, &query)?;
+    is_still_wanted(&state, &grant).await?;
     state.takes_work()?;
     let (parts, body) = request.into_parts();
     let under_way = state.uploads.begin(id);
@@ -148,6 +149,19 @@ fn granted(state: &ApiState, id: AssetId, query: &Query) -> Result<Grant, ApiErr
         return Err(ApiError::new(error_code::UPLOAD_URL_INVALID, message));
     }
     Ok(grant)
+}
+
+/// An operator who revokes a key that leaked means what was given out under it too. Asked when the bytes begin to come.
+async fn is_still_wanted(state: &ApiState, grant: &Grant) -> Result<(), ApiError> {
+    let key = match grant.key() {
+        Some(id) => state.engine.store().key(id).await?,
+        None => None,
+    };
+    if key.is_some_and(|key| key.revoked_at.is_none()) {
+        return Ok(());
+    }
+    let message = "The API key that the upload URL was asked for with has been revoked.";
+    Err(ApiError::new(error_code::UPLOAD_URL_INVALID, message))
 }
 
 async fn receive(state: &ApiState, headers: &HeaderMap, body: Body, wanted: u64) -> Result<Arrived, ApiError> {

@@ -86,6 +86,32 @@ async fn an_altered_or_expired_url_is_refused_and_leaves_nothing() {
     assert_eq!(app.get("/v2/assets/count").await.text(), "0");
 }
 
+/// Who revokes a key that leaked means what was given out under it, too.
+#[tokio::test]
+async fn a_revoked_keys_urls_end_with_it() {
+    let app = App::start().await;
+    let made = app.post("/postsync/v1/keys", ADMIN, json!({"name": "ci"}).to_string()).await.json();
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let video = Made::video();
+    let begin = async || {
+        let body = json!({"fileName": "in.mp4", "contentType": "video/mp4", "size": video.len()}).to_string();
+        let answer = app.post("/v2/assets/upload", key, body).await.json();
+        answer["uploadUrl"].as_str().unwrap().strip_prefix("https://lips.example.com").unwrap().to_owned()
+    };
+    let (first, second) = (begin().await, begin().await);
+    assert_eq!(put(&app, &first, &video).await.status, 200);
+    let gone = request(Method::DELETE, &format!("/postsync/v1/keys/{id}"), Some(ADMIN), Body::empty());
+    assert_eq!(app.send(gone).await.status, 204);
+    for url in [&second, &first] {
+        let refused = put(&app, url, &video).await;
+        assert_eq!(refused.refusal(), "403 upload_url_invalid -");
+        assert!(refused.text().contains("has been revoked"), "{}", refused.text());
+    }
+    assert_eq!(app.get("/v2/assets/count").await.text(), "1");
+    let (others, _) = begun(&app, "in.mp4", "video/mp4", video.len()).await;
+    assert_eq!(put(&app, &others, &video).await.status, 200);
+}
+
 #[tokio::test]
 async fn other_bytes_than_announced_are_refused_and_leave_nothing() {
     let app = App::start().await;
