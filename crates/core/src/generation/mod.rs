@@ -173,6 +173,12 @@ impl Status {
     /// Every word that a filter may name.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Processing, Self::Completed, Self::Failed, Self::Rejected];
 
+    /// Whether it has still to end.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Processing)
+    }
+
     /// `PENDING`
     #[must_use]
     pub fn as_str(self) -> &'static str {

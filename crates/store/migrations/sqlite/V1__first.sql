@@ -105,30 +105,13 @@ CREATE UNIQUE INDEX generations_by_batch ON generations (batch, batch_row) WHERE
 -- Tells whether a file is a generation's video.
 CREATE INDEX generations_by_media ON generations (output_media) WHERE output_media IS NOT NULL;
 
--- How many of each organization are in each state: a count must not read a million rows.
+-- How many of each organization are in each state: a count must not read a million rows. Written by the commit that moves them.
 CREATE TABLE generation_counts (
     org    TEXT NOT NULL,
     status TEXT NOT NULL,
     count  INTEGER NOT NULL,
     PRIMARY KEY (org, status)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER generations_come AFTER INSERT ON generations
-BEGIN
-    -- An organization's first brings all of its rows: a change of state need not look whether there is one.
-    INSERT INTO generation_counts (org, status, count) SELECT new.org, column1, 0
-        FROM (VALUES ('PENDING'), ('PROCESSING'), ('COMPLETED'), ('FAILED'), ('REJECTED'))
-        WHERE NOT EXISTS (SELECT 1 FROM generation_counts WHERE org = new.org);
-    UPDATE generation_counts SET count = count + 1 WHERE org = new.org AND status = new.status;
-END;
-CREATE TRIGGER generations_move AFTER UPDATE OF status ON generations WHEN old.status <> new.status
-BEGIN
-    UPDATE generation_counts SET count = count - 1 WHERE org = old.org AND status = old.status;
-    UPDATE generation_counts SET count = count + 1 WHERE org = new.org AND status = new.status;
-END;
-CREATE TRIGGER generations_go AFTER DELETE ON generations
-BEGIN
-    UPDATE generation_counts SET count = count - 1 WHERE org = old.org AND status = old.status;
-END;
 
 -- Who asked for each generation and from what: in one commit with it, and kept when it is deleted.
 CREATE TABLE audit (

@@ -4,10 +4,11 @@ use postsync_core::feed::has_place;
 use postsync_core::generation::{Ending, Failure, Generation, Output, State, Status};
 use postsync_core::ids::{GenerationId, OrgId};
 use postsync_core::time::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::Unit;
 use crate::refusal::Refusal;
+use crate::sqlite::read::rows;
 use crate::sqlite::words;
 
 /// What an ending leaves in the row, in the order of the columns of [`END`].
@@ -25,11 +26,32 @@ const ADD: &str =
     timeout_ms, batch, batch_row, request_id)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 
-const END: &str = "UPDATE generations SET status = ?4, updated_at = ?3, ended_at = ?3, output_url = ?5,
-    output_media = ?6, duration_ms = ?7, error_code = ?8, error = ?9
-    WHERE id = ?1 AND tries = ?2 AND status IN ('PENDING', 'PROCESSING')";
+/// Which state it leaves the counts must know, and who reads the row once finds it again by its number.
+const STANDING: &str = "SELECT number, org, model, status, tries FROM generations WHERE id = ?1";
 
-const REMOVE: &str = "DELETE FROM generations WHERE id = ?1 AND org = ?2 AND status IN ('COMPLETED', 'FAILED')";
+const START: &str = "UPDATE generations SET status = 'PROCESSING', tries = ?2, updated_at = ?3 WHERE number = ?1";
+
+const RELEASE: &str = "UPDATE generations SET status = 'PENDING', tries = ?2, updated_at = ?3 WHERE number = ?1";
+
+const END: &str = "UPDATE generations SET status = ?3, updated_at = ?2, ended_at = ?2, output_url = ?4,
+    output_media = ?5, duration_ms = ?6, error_code = ?7, error = ?8 WHERE number = ?1";
+
+const LEAVE_WORK: &str = "DELETE FROM work WHERE model = ?1 AND id = ?2";
+
+const REMOVE: &str = "DELETE FROM generations WHERE number = ?1";
+
+/// Those that look for rows, for the test that none of them scans.
+#[cfg(test)]
+pub(in crate::sqlite) const STATEMENTS: &[&str] = &[STANDING, START, RELEASE, END, LEAVE_WORK, REMOVE];
+
+/// What a fence looks at.
+struct Standing {
+    number: i64,
+    org: OrgId,
+    model: String,
+    status: Status,
+    tries: u32,
+}
 
 impl Unit<'_> {
     pub(super) fn add_generation(&mut self, g: &Generation) -> Result<(), Refusal> {
@@ -67,6 +89,7 @@ impl Unit<'_> {
                 row.map(|row| row.request_id.as_str())
             ],
         )?;
+        self.counts.comes(&g.org, g.status());
         if !g.is_final() {
             let sql = "INSERT INTO work (model, id, org, batch) VALUES (?1, ?2, ?3, coalesce(?4, x''))";
             self.run(sql, params![r.model, id, g.org.as_str(), batch])?;
@@ -75,15 +98,18 @@ impl Unit<'_> {
     }
 
     pub(super) fn start_generation(&mut self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
-        let sql = "UPDATE generations SET status = 'PROCESSING', tries = ?2, updated_at = ?3
-            WHERE id = ?1 AND tries = ?2 - 1 AND status IN ('PENDING', 'PROCESSING')";
-        self.fenced(sql, params![id.0.as_bytes(), tries, at.0])
+        // What a process that has died had begun is still at work.
+        let row = self.standing(id, |row| row.status.is_open() && row.tries.checked_add(1) == Some(tries))?;
+        self.run(START, params![row.number, tries, at.0])?;
+        self.counts.moves(&row.org, row.status, Status::Processing);
+        Ok(())
     }
 
     pub(super) fn release_generation(&mut self, id: GenerationId, tries: u32, at: Timestamp) -> Result<(), Refusal> {
-        let sql = "UPDATE generations SET status = 'PENDING', tries = max(?2 - 1, 0), updated_at = ?3
-            WHERE id = ?1 AND tries = ?2 AND status = 'PROCESSING'";
-        self.fenced(sql, params![id.0.as_bytes(), tries, at.0])
+        let row = self.standing(id, |row| row.status == Status::Processing && row.tries == tries)?;
+        self.run(RELEASE, params![row.number, tries.saturating_sub(1), at.0])?;
+        self.counts.moves(&row.org, row.status, Status::Pending);
+        Ok(())
     }
 
     pub(super) fn end_generation(
@@ -93,17 +119,15 @@ impl Unit<'_> {
         at: Timestamp,
         ending: &Ending,
     ) -> Result<(), Refusal> {
-        let (key, end) = (id.0.as_bytes(), EndColumns::of(ending));
-        let status = match ending {
-            Ending::Completed(_) => Status::Completed,
-            Ending::Failed(_) => Status::Failed,
+        let row = self.standing(id, |row| row.status.is_open() && row.tries == tries)?;
+        let (end, status) = match ending {
+            Ending::Completed(_) => (EndColumns::of(ending), Status::Completed),
+            Ending::Failed(_) => (EndColumns::of(ending), Status::Failed),
         };
-        self.fenced(
-            END,
-            params![key, tries, at.0, status.as_str(), end.url, end.media, end.duration_ms, end.error_code, end.error],
-        )?;
-        let work = "DELETE FROM work WHERE model = (SELECT model FROM generations WHERE id = ?1) AND id = ?1";
-        match self.run(work, [key])? {
+        let (url, media, ms) = (end.url, end.media, end.duration_ms);
+        self.run(END, params![row.number, at.0, status.as_str(), url, media, ms, end.error_code, end.error])?;
+        self.counts.moves(&row.org, row.status, status);
+        match self.run(LEAVE_WORK, params![row.model, id.0.as_bytes()])? {
             // What is not offered to a generator waits for room.
             0 => self.waits_no_more(id),
             _ => Ok(()),
@@ -111,8 +135,24 @@ impl Unit<'_> {
     }
 
     pub(super) fn remove_generation(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
-        self.fenced(REMOVE, params![id.0.as_bytes(), org.as_str()])?;
+        let row = self.standing(id, |row| row.org == *org && !row.status.is_open())?;
+        self.run(REMOVE, [row.number])?;
+        self.counts.leaves(org, row.status);
         self.forget_relay(id)
+    }
+
+    /// The row, where it is as the fence wants it.
+    fn standing(&mut self, id: GenerationId, fence: impl FnOnce(&Standing) -> bool) -> Result<Standing, Refusal> {
+        let found = self.statement(STANDING)?.query_row([id.0.as_bytes()], |row| {
+            Ok(Standing {
+                number: row.get(0)?,
+                org: rows::org(row, 1)?,
+                model: row.get(2)?,
+                status: rows::word(row, 3, Status::parse)?,
+                tries: row.get(4)?,
+            })
+        });
+        found.optional()?.filter(fence).ok_or(Refusal::Stale)
     }
 
     pub(super) fn add_event(&mut self, event: &Event) -> Result<(), Refusal> {

@@ -6,11 +6,12 @@ mod access;
 pub(super) mod assets;
 pub(super) mod audit;
 mod batches;
+mod counts;
 mod deliveries;
 mod endpoints;
 mod feed;
 pub(super) mod forget;
-mod generations;
+pub(super) mod generations;
 pub(super) mod holds;
 pub(super) mod idempotency;
 mod parking;
@@ -30,6 +31,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Resu
 
 use crate::refusal::Refusal;
 use crate::vault::Vault;
+use counts::Counts;
 use deliveries::Start;
 
 /// Lists of changes inside one transaction.
@@ -43,13 +45,16 @@ pub(super) struct Unit<'c> {
     feeds: BTreeMap<OrgId, i64>,
     /// The feeds in which this list has given places, once for each place.
     given: Vec<OrgId>,
+    /// What this commit moves of the counts; written back by [`Unit::finish`].
+    counts: Counts,
     /// The event that this list has just added: its delivery need not look for it.
     added_event: Option<EventId>,
 }
 
 impl<'c> Unit<'c> {
     pub(super) fn new(conn: &'c Connection, vault: &'c Vault) -> Self {
-        Self { conn, vault, at_hand: Vec::new(), feeds: BTreeMap::new(), given: Vec::new(), added_event: None }
+        let (feeds, counts) = (BTreeMap::new(), Counts::default());
+        Self { conn, vault, at_hand: Vec::new(), feeds, given: Vec::new(), counts, added_event: None }
     }
 
     /// Writes one list. Where it refuses, what it had written until then still stands: the caller takes it back.
@@ -57,8 +62,12 @@ impl<'c> Unit<'c> {
         self.added_event = None;
         self.given.clear();
         let written = self.changes(changes);
-        if written.is_err() {
-            self.take_back_places();
+        match written {
+            Ok(()) => self.counts.keep(),
+            Err(_) => {
+                self.take_back_places();
+                self.counts.take_back();
+            }
         }
         written
     }
@@ -156,7 +165,8 @@ impl<'c> Unit<'c> {
 
     /// To be called before the commit.
     pub(super) fn finish(mut self) -> Result<(), Refusal> {
-        self.write_feeds()
+        self.write_feeds()?;
+        self.write_counts()
     }
 
     fn run(&mut self, sql: &'static str, params: impl Params) -> SqlResult<usize> {

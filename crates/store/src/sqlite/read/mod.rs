@@ -14,7 +14,7 @@ pub(super) mod idempotency;
 pub(super) mod projects;
 pub(super) mod replays;
 mod round;
-mod rows;
+pub(super) mod rows;
 pub(super) mod secrets;
 pub(super) mod speech_jobs;
 pub(super) mod turns;
@@ -42,8 +42,8 @@ mod tests {
 
     use super::*;
     use crate::sqlite::apply::{
-        assets as asset_changes, audit as auditing, forget, holds as holding, idempotency as used,
-        projects as project_changes, speech_jobs as speech_job_changes, voices as voice_changes,
+        assets as asset_changes, audit as auditing, forget, generations as generation_changes, holds as holding,
+        idempotency as used, projects as project_changes, speech_jobs as speech_job_changes, voices as voice_changes,
     };
     use crate::sqlite::{connect, setup};
 
@@ -66,6 +66,7 @@ mod tests {
             feed::STATEMENTS,
             forget::STATEMENTS,
             generations::STATEMENTS,
+            generation_changes::STATEMENTS,
             holds::STATEMENTS,
             holding::STATEMENTS,
             idempotency::STATEMENTS,

@@ -339,7 +339,7 @@ pub(super) fn organization(row: &Row<'_>) -> Result<Organization> {
     })
 }
 
-pub(super) fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
+pub(in crate::sqlite) fn org(row: &Row<'_>, column: usize) -> Result<OrgId> {
     Ok(OrgId::new(row.get_ref(column)?.as_str()?))
 }
 
@@ -373,7 +373,7 @@ fn micros(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
 }
 
-pub(super) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+pub(in crate::sqlite) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| unknown(column, text))
 }
