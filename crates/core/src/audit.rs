@@ -1,8 +1,11 @@
 //! Who asked for each generation, and from what it was made: one entry, written in the commit that accepts it.
 //!
 //! Promise: an entry outlives its generation and its files. It names every input by what can be recognized later: the hash of
-//! its bytes where they are here, the URL where they are not. Of a URL it keeps what logs show, so that no token in a query is
-//! kept for longer than the request; of words that are to be spoken it keeps their hash and not the words.
+//! its bytes where they are here, the URL where they are not. Of a URL it has what logs show, so that no token in a query is
+//! kept for longer than the generation; of words that are to be spoken it has their hash and not the words.
+//!
+//! As long as the generation is there, only who asked and what was known of its assets is written down beside it: its row tells
+//! the rest. What is read is the same.
 //!
 //! Does not say what came of the generation, nor what a URL gave when it was fetched.
 use std::collections::BTreeMap;
@@ -41,7 +44,41 @@ struct Bytes {
     url: Option<String>,
 }
 
+/// What is written down when a generation is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// For which.
+    pub generation: GenerationId,
+    /// Whose.
+    pub org: OrgId,
+    /// Who asked.
+    pub caller: Caller,
+    /// What was known of its assets, which may be gone when it is asked.
+    pub named: Named,
+}
+
 impl Named {
+    /// Whether nothing is known: no asset is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As one text, to be kept.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let one = |(id, known): (&AssetId, &Bytes)| known.to_value(Some(*id));
+        Value::Array(self.0.iter().map(one).collect()).to_string()
+    }
+
+    /// Reads what [`Named::to_text`] has written. `None` where it is something else.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let one = |value: &Value| Some((asset_id(value)??, Bytes::read(value)?));
+        value.as_array()?.iter().map(one).collect::<Option<_>>().map(Self)
+    }
+
     /// One more is known.
     pub fn add(&mut self, asset: &Asset) {
         let url = match &asset.file {
@@ -84,14 +121,9 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditChange {
     /// A generation is accepted: in one list with it.
-    Add(Box<AuditEntry>),
-    /// Those go that were written before that time, at most so many. Fence: there is one.
-    Forget {
-        /// The time of the first that stays.
-        before: Timestamp,
-        /// How many go with one commit.
-        limit: usize,
-    },
+    Add(Box<Asked>),
+    /// These go. Fence: one of them is there.
+    Forget(Vec<(OrgId, GenerationId)>),
 }
 
 /// What accepting a generation writes: it, and who asked for it from what. To be written in one list.
@@ -99,23 +131,26 @@ pub enum AuditChange {
 pub fn accepted(generation: &Generation, caller: Caller, named: &Named) -> Vec<Change> {
     let mut changes = vec![Change::AddGeneration(Box::new(generation.clone()))];
     if rule::holds("a_generation_is_audited") {
-        changes.push(Change::Audit(AuditChange::Add(Box::new(AuditEntry::of(generation, caller, named)))));
+        let (org, named) = (generation.org.clone(), named.clone());
+        changes.push(Change::Audit(AuditChange::Add(Box::new(Asked {
+            generation: generation.id,
+            org,
+            caller,
+            named,
+        }))));
     }
     changes
 }
 
 impl AuditEntry {
-    fn of(generation: &Generation, caller: Caller, named: &Named) -> Self {
+    /// What was asked for, with what the generation's own row says: its model and its `input`.
+    #[must_use]
+    pub fn of(asked: Asked, model: String, input: &str) -> Self {
         // It was judged when it came in: what is kept can be read.
-        let input = serde_json::from_str(&generation.request.input).unwrap_or(Value::Null);
+        let input = serde_json::from_str(input).unwrap_or(Value::Null);
         let items = parse_items(&input).unwrap_or_default();
-        Self {
-            generation: generation.id,
-            org: generation.org.clone(),
-            caller,
-            model: generation.request.model.clone(),
-            inputs: items.iter().map(|item| AuditInput::of(item, named)).collect(),
-        }
+        let inputs = items.iter().map(|item| AuditInput::of(item, &asked.named)).collect();
+        Self { generation: asked.generation, org: asked.org, caller: asked.caller, model, inputs }
     }
 
     /// When the generation was accepted.
@@ -150,9 +185,21 @@ impl AuditInput {
     }
 
     fn to_value(&self) -> Value {
+        let mut value = Bytes { sha256: self.sha256, url: self.url.clone() }.to_value(self.asset);
+        value["type"] = self.kind.as_str().into();
+        value
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let Bytes { sha256, url } = Bytes::read(value)?;
+        Some(Self { kind: ItemKind::parse(text_of(value, "type")?)?, asset: asset_id(value)?, sha256, url })
+    }
+}
+
+impl Bytes {
+    fn to_value(&self, asset: Option<AssetId>) -> Value {
         let mut members = Map::new();
-        members.insert("type".to_owned(), self.kind.as_str().into());
-        let id = self.asset.map(|id| id.to_string());
+        let id = asset.map(|id| id.to_string());
         let texts = [("assetId", id), ("sha256", self.sha256.map(hex::encode)), ("url", self.url.clone())];
         for (name, text) in texts {
             if let Some(text) = text {
@@ -163,18 +210,25 @@ impl AuditInput {
     }
 
     fn read(value: &Value) -> Option<Self> {
-        let text = |name: &str| value.get(name).and_then(Value::as_str);
         let mut sha256 = None;
-        if let Some(digits) = text("sha256") {
+        if let Some(digits) = text_of(value, "sha256") {
             let mut bytes = [0; 32];
             hex::decode_to_slice(digits, &mut bytes).ok()?;
             sha256 = Some(bytes);
         }
-        let asset = match text("assetId") {
-            Some(id) => Some(id.parse().ok()?),
-            None => None,
-        };
-        Some(Self { kind: ItemKind::parse(text("type")?)?, asset, sha256, url: text("url").map(str::to_owned) })
+        Some(Self { sha256, url: text_of(value, "url").map(str::to_owned) })
+    }
+}
+
+fn text_of<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+/// `None` of one that can't be read.
+fn asset_id(value: &Value) -> Option<Option<AssetId>> {
+    match text_of(value, "assetId") {
+        Some(id) => id.parse().ok().map(Some),
+        None => Some(None),
     }
 }
 
@@ -208,7 +262,9 @@ mod tests {
         let request = Request { model: "sync-3".into(), input: input.to_string(), ..Request::default() };
         let new = NewGeneration { org: org(), request };
         let caller = Caller { key: Some(KeyId(7)), address: "203.0.113.7".parse().ok() };
-        AuditEntry::of(&accept(new, GenerationId::new(NOW, [7; 10]), NOW), caller, named)
+        let generation = accept(new, GenerationId::new(NOW, [7; 10]), NOW);
+        let asked = Asked { generation: generation.id, org: generation.org, caller, named: named.clone() };
+        AuditEntry::of(asked, generation.request.model, &generation.request.input)
     }
 
     fn upload(id: AssetId, sha256: Option<[u8; 32]>) -> Asset {
@@ -224,6 +280,7 @@ mod tests {
         named.add(&upload(here, Some([0xab; 32])));
         let file = AssetFile::Elsewhere("https://cdn.example/a.wav?token=s3cret".into());
         named.add(&Asset { file, input_type: InputType::Url, ..upload(elsewhere, None) });
+        assert_eq!(Named::read(&named.to_text()).as_ref(), Some(&named), "as it is kept");
         let provider = serde_json::json!({"name": "elevenlabs", "voiceId": "v", "script": "s3cret"});
         let entry = entry(
             serde_json::json!([
@@ -259,6 +316,9 @@ mod tests {
             assert_eq!(read_inputs(text), None, "{text}");
         }
         assert_eq!(read_inputs("[]"), Some(vec![]));
+        for text in ["", "{}", "[1]", "[{}]", r#"[{"assetId":"nope"}]"#, r#"[{"sha256":"ab"}]"#] {
+            assert_eq!(Named::read(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -171,10 +171,18 @@ impl<'a> Keeper<'a> {
     }
 
     async fn audit(&self, horizons: &Horizons) -> Result<(), Trouble> {
-        let before = horizons.audit;
-        let change = || Change::Audit(AuditChange::Forget { before, limit: AUDIT_ROWS_PER_COMMIT });
-        while self.world.ports.store.apply(vec![change()]).await? == Applied::Done && self.waits(PAUSE).await {}
-        Ok(())
+        let (before, mut after) = (retention::first_generation_at(horizons.audit), None);
+        loop {
+            let page = self.world.ports.store.aged_audit(after, before, AUDIT_ROWS_PER_COMMIT).await?;
+            after = page.last().cloned();
+            if page.is_empty() {
+                return Ok(());
+            }
+            self.forget(None, Change::Audit(AuditChange::Forget(page))).await?;
+            if !self.waits(PAUSE).await {
+                return Ok(());
+            }
+        }
     }
 
     /// As long as the asset that one has become.

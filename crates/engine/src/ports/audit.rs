@@ -34,4 +34,15 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Entries of generations below `before`, behind `after`: of one organization after another, in the order of their ids.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn aged_audit(
+        &self,
+        after: Option<(OrgId, GenerationId)>,
+        before: GenerationId,
+        limit: usize,
+    ) -> Result<Vec<(OrgId, GenerationId)>, StoreError>;
 }

@@ -113,14 +113,16 @@ CREATE TABLE generation_counts (
     PRIMARY KEY (org, status)
 ) STRICT, WITHOUT ROWID;
 
--- Who asked for each generation and from what: in one commit with it, and kept when it is deleted.
+-- Who asked for each generation and from what: in one commit with it, and kept when it is deleted. What its row tells is written
+-- here when that goes.
 CREATE TABLE audit (
     org        TEXT NOT NULL,
     generation BLOB NOT NULL,
     key        INTEGER,                 -- NULL: not asked for over the API
     address    TEXT,
-    model      TEXT NOT NULL,
-    inputs     TEXT NOT NULL,           -- JSON: of each its type, asset, SHA-256, URL without its query
+    named      TEXT,                    -- JSON: SHA-256 or URL of each of its assets; NULL: it names none
+    model      TEXT,                    -- NULL, as the next, while the generation is there
+    inputs     TEXT,                    -- JSON: of each its type, asset, SHA-256, URL without its query
     PRIMARY KEY (org, generation)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_by_key ON audit (org, key, generation);

@@ -19,6 +19,7 @@ impl CountStore for Memory {
 impl Tables {
     pub(super) fn remove_generation(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
         self.generations.get(&id).filter(|g| g.org == *org && g.is_final()).ok_or(Refusal::Stale)?;
+        self.keep_audit(org, id);
         self.generations.remove(&id);
         self.relays.remove(&id);
         Ok(())

@@ -5,7 +5,6 @@
 use postsync_core::access::{ApiKey, Organization};
 use postsync_core::asset::Asset;
 use postsync_core::attempt::Attempt;
-use postsync_core::audit::AuditEntry;
 use postsync_core::batch::Batch;
 use postsync_core::change::{Change, Parking, Settlement};
 use postsync_core::delivery::{Delivery, ExhaustedReason, State as DeliveryState};
@@ -28,6 +27,7 @@ use postsync_core::speech_job::SpeechJob;
 use postsync_core::time::Timestamp;
 use postsync_core::voice::{ClonedVoice, VoiceTag};
 
+use super::audit::Kept;
 use super::feed::Consumer;
 use super::table::Table;
 use crate::refusal::{Refusal, duplicate};
@@ -72,7 +72,7 @@ pub(super) struct Tables {
     /// The videos that were kept before that time are gone.
     pub(super) removed_outputs: Table<(), Timestamp>,
     pub(super) held: Table<(OrgId, GenerationId), ()>,
-    pub(super) audit: Table<(OrgId, GenerationId), AuditEntry>,
+    pub(super) audit: Table<(OrgId, GenerationId), Kept>,
     pub(super) used_keys: Table<(OrgId, IdempotencyKey), UsedKey>,
 }
 

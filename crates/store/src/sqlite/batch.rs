@@ -145,7 +145,7 @@ pub fn can_wait(changes: &[Change]) -> bool {
             )
             | Change::SpeechJob(SpeechJobChange::Forget { .. })
             | Change::Idempotency(IdempotencyChange::Forget { .. })
-            | Change::Audit(AuditChange::Forget { .. })
+            | Change::Audit(AuditChange::Forget(_))
             | Change::Access(AccessChange::Used { .. }),
         ) => true,
         _ => false,

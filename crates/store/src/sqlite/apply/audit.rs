@@ -1,56 +1,60 @@
 //! Who asked for each generation: written with it, and gone after its retention.
-use postsync_core::audit::{AuditChange, AuditEntry, inputs_text};
-use postsync_core::retention::first_generation_at;
-use postsync_core::time::Timestamp;
+use postsync_core::audit::{Asked, AuditChange, AuditEntry, inputs_text};
+use postsync_core::ids::{GenerationId, OrgId};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::Unit;
 use crate::refusal::Refusal;
+use crate::sqlite::read::audit;
 
-const ADD: &str = "INSERT INTO audit (org, generation, key, address, model, inputs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const ADD: &str = "INSERT INTO audit (org, generation, key, address, named) VALUES (?1, ?2, ?3, ?4, ?5)";
 
-const NEXT_ORG: &str = "SELECT org FROM audit WHERE org > ?1 ORDER BY org LIMIT 1";
+/// What its row tells goes with the generation.
+const KEEP: &str = "UPDATE audit SET model = ?3, inputs = ?4, named = NULL WHERE org = ?1 AND generation = ?2";
 
-const FORGET: &str = "DELETE FROM audit WHERE org = ?1 AND generation IN (
-    SELECT generation FROM audit WHERE org = ?1 AND generation < ?2 ORDER BY generation LIMIT ?3)";
+const FORGET: &str = "DELETE FROM audit WHERE org = ?1 AND generation = ?2";
 
 /// Those that look for rows, for the test that none of them scans.
 #[cfg(test)]
-pub(in crate::sqlite) const STATEMENTS: &[&str] = &[NEXT_ORG, FORGET];
+pub(in crate::sqlite) const STATEMENTS: &[&str] = &[KEEP, FORGET];
 
 impl Unit<'_> {
     pub(super) fn audit(&mut self, change: &AuditChange) -> Result<(), Refusal> {
         match change {
-            AuditChange::Add(entry) => self.add_audit(entry),
-            AuditChange::Forget { before, limit } => self.forget_audit(*before, *limit),
+            AuditChange::Add(asked) => self.add_audit(asked),
+            AuditChange::Forget(places) => self.forget_audit(places),
         }
     }
 
-    fn add_audit(&mut self, entry: &AuditEntry) -> Result<(), Refusal> {
+    fn add_audit(&mut self, asked: &Asked) -> Result<(), Refusal> {
+        let named = (!asked.named.is_empty()).then(|| asked.named.to_text());
         self.run(
             ADD,
             params![
-                entry.org.as_str(),
-                entry.generation.0.as_bytes(),
-                entry.caller.key.map(|key| key.0),
-                entry.caller.address.map(|address| address.to_string()),
-                entry.model,
-                inputs_text(&entry.inputs)
+                asked.org.as_str(),
+                asked.generation.0.as_bytes(),
+                asked.caller.key.map(|key| key.0),
+                asked.caller.address.map(|address| address.to_string()),
+                named
             ],
         )?;
         Ok(())
     }
 
-    /// Old ones stand at the left edge of each organization's.
-    fn forget_audit(&mut self, before: Timestamp, limit: usize) -> Result<(), Refusal> {
-        let before = first_generation_at(before).0;
-        let (mut org, mut gone) = (String::new(), 0);
-        while gone < limit {
-            let next = self.statement(NEXT_ORG)?.query_row([&org], |row| row.get(0)).optional()?;
-            let Some(next) = next else { break };
-            org = next;
-            let left = i64::try_from(limit - gone).unwrap_or(i64::MAX);
-            gone += self.run(FORGET, params![org, before.as_bytes(), left])?;
+    /// To be called while the generation is still there.
+    pub(super) fn keep_audit(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
+        let params = params![org.as_str(), id.0.as_bytes()];
+        // Its time may be over already.
+        let found = self.statement(audit::ONE)?.query_row(params, audit::entry).optional()?;
+        let Some(AuditEntry { model, inputs, .. }) = found else { return Ok(()) };
+        self.run(KEEP, params![org.as_str(), id.0.as_bytes(), model, inputs_text(&inputs)])?;
+        Ok(())
+    }
+
+    fn forget_audit(&mut self, places: &[(OrgId, GenerationId)]) -> Result<(), Refusal> {
+        let mut gone = 0;
+        for (org, id) in places {
+            gone += self.run(FORGET, params![org.as_str(), id.0.as_bytes()])?;
         }
         if gone == 0 { Err(Refusal::Stale) } else { Ok(()) }
     }

@@ -136,6 +136,7 @@ impl Unit<'_> {
 
     pub(super) fn remove_generation(&mut self, org: &OrgId, id: GenerationId) -> Result<(), Refusal> {
         let row = self.standing(id, |row| row.org == *org && !row.status.is_open())?;
+        self.keep_audit(org, id)?;
         self.run(REMOVE, [row.number])?;
         self.counts.leaves(org, row.status);
         self.forget_relay(id)

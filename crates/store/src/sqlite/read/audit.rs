@@ -1,35 +1,43 @@
 //! Who asked for each generation. Ids tell when a generation was accepted, so that a span of time is a range of ids.
-use postsync_core::audit::{AuditEntry, Caller, read_inputs};
-use postsync_core::ids::{GenerationId, KeyId};
+use postsync_core::audit::{Asked, AuditEntry, Caller, Named, read_inputs};
+use postsync_core::ids::{GenerationId, KeyId, OrgId};
 use postsync_core::retention::first_generation_at;
 use postsync_engine::ports::AuditQuery;
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 
-use super::{at_most, rows};
+use super::{all, at_most, rows};
 use crate::page::cut_audit;
 
-macro_rules! audit_columns {
-    () => {
-        "generation, org, key, address, model, inputs"
+/// Entries, with their generations as far as those are there.
+macro_rules! entries {
+    ($by:literal, $which:literal) => {
+        concat!(
+            "SELECT a.generation, a.org, a.key, a.address, a.named, coalesce(a.model, g.model), a.inputs, g.input FROM audit a ",
+            $by,
+            " LEFT JOIN generations g ON g.id = a.generation WHERE a.org = ?1 AND ",
+            $which
+        )
     };
 }
 
-const NEWEST_FIRST: &str = concat!(
-    "SELECT ",
-    audit_columns!(),
-    " FROM audit WHERE org = ?1 AND generation >= ?2 AND generation < ?3 ORDER BY generation DESC LIMIT ?4"
+/// That of one generation.
+pub(in crate::sqlite) const ONE: &str = entries!("", "a.generation = ?2");
+
+const NEWEST_FIRST: &str = entries!("", "a.generation >= ?2 AND a.generation < ?3 ORDER BY a.generation DESC LIMIT ?4");
+
+const OF_KEY: &str = entries!(
+    "INDEXED BY audit_by_key",
+    "a.key = ?5 AND a.generation >= ?2 AND a.generation < ?3 ORDER BY a.generation DESC LIMIT ?4"
 );
 
-const OF_KEY: &str = concat!(
-    "SELECT ",
-    audit_columns!(),
-    " FROM audit INDEXED BY audit_by_key WHERE org = ?1 AND key = ?5 AND generation >= ?2 AND generation < ?3
-    ORDER BY generation DESC LIMIT ?4"
-);
+const NEXT_ORG: &str = "SELECT org FROM audit WHERE org > ?1 ORDER BY org LIMIT 1";
+
+const AGED: &str = "SELECT org, generation FROM audit WHERE org = ?1 AND generation > ?2 AND generation < ?3
+    ORDER BY generation LIMIT ?4";
 
 /// All of them, for the test that none of them scans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[NEWEST_FIRST, OF_KEY];
+pub(super) const STATEMENTS: &[&str] = &[ONE, NEWEST_FIRST, OF_KEY, NEXT_ORG, AGED];
 
 /// Above every id: blobs compare byte by byte, then by length.
 const ABOVE_ALL: [u8; 17] = [0xFF; 17];
@@ -59,13 +67,41 @@ fn span(query: &AuditQuery) -> (Vec<u8>, Vec<u8>) {
     (from, to)
 }
 
-fn entry(row: &Row<'_>) -> Result<AuditEntry> {
+/// Old ones stand at the left edge of each organization's.
+pub(in crate::sqlite) fn aged(
+    conn: &mut Connection,
+    after: Option<(OrgId, GenerationId)>,
+    before: GenerationId,
+    limit: usize,
+) -> Result<Vec<(OrgId, GenerationId)>> {
+    let snapshot = conn.transaction()?;
+    let mut places = Vec::new();
+    let (mut org, mut behind) = match after {
+        Some((org, id)) => (Some(org), id.0.as_bytes().to_vec()),
+        None => (next_org(&snapshot, "")?, Vec::new()),
+    };
+    while let Some(of) = org
+        && places.len() < limit
+    {
+        let params = params![of.as_str(), behind, before.0.as_bytes(), at_most(limit - places.len())];
+        places.extend(all(&snapshot, AGED, params, |row| Ok((rows::org(row, 0)?, GenerationId(rows::uuid(row, 1)?))))?);
+        (org, behind) = (next_org(&snapshot, of.as_str())?, Vec::new());
+    }
+    Ok(places)
+}
+
+fn next_org(conn: &Connection, after: &str) -> Result<Option<OrgId>> {
+    conn.prepare_cached(NEXT_ORG)?.query_row([after], |row| rows::org(row, 0)).optional()
+}
+
+pub(in crate::sqlite) fn entry(row: &Row<'_>) -> Result<AuditEntry> {
     let key: Option<i64> = row.get(2)?;
-    Ok(AuditEntry {
-        generation: GenerationId(rows::uuid(row, 0)?),
-        org: rows::org(row, 1)?,
-        caller: Caller { key: key.map(KeyId), address: rows::maybe_word(row, 3, |text| text.parse().ok())? },
-        model: row.get(4)?,
-        inputs: rows::word(row, 5, read_inputs)?,
-    })
+    let (generation, org) = (GenerationId(rows::uuid(row, 0)?), rows::org(row, 1)?);
+    let caller = Caller { key: key.map(KeyId), address: rows::maybe_word(row, 3, |text| text.parse().ok())? };
+    let model = row.get(5)?;
+    if let Some(inputs) = rows::maybe_word(row, 6, read_inputs)? {
+        return Ok(AuditEntry { generation, org, caller, model, inputs });
+    }
+    let named = rows::maybe_word(row, 4, Named::read)?.unwrap_or_default();
+    Ok(AuditEntry::of(Asked { generation, org, caller, named }, model, row.get_ref(7)?.as_str()?))
 }
