@@ -4,20 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postsync_core::Secret;
-use postsync_core::access::{ApiKey, Scopes, StoredSecret};
+use postsync_core::access::{ApiKey, Scopes};
 use postsync_core::asset::{Asset, Described};
 use postsync_core::batch::{Batch, NewBatch};
-use postsync_core::endpoint::{Draft, Endpoint};
-use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::generation::{Generation, NewGeneration};
 use postsync_core::idempotency::{Fingerprint, IdempotencyKey};
-use postsync_core::ids::{AssetId, DeliveryId, EndpointId, GenerationId, KeyId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_core::plan::{Allowance, Plans};
-use postsync_core::replay::{Filter, Replay};
 use postsync_core::retention::Horizons;
-use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::space::Shortage;
 use postsync_core::speech::{SpeechLane, Words};
@@ -27,25 +22,22 @@ use crate::assets::AssetError;
 use crate::backlog::Backlog;
 use crate::cancel::CancelError;
 use crate::destinations::DestinationView;
-use crate::endpoints::{EndpointError, NewEndpoint};
 use crate::feed::Feed;
 use crate::gate::{Place, PlaceError, Wanted};
 use crate::keyed::{Begun, KeyError};
 use crate::ports::{
-    Clock, DeliveryRecord, DueDelivery, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender,
-    Spawn, Speech, Store, StoreError,
+    Clock, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender, Spawn, Speech, Store,
+    StoreError,
 };
 use crate::relay::{Relays, Unheard};
 use crate::remove::RemoveError;
-use crate::replay::ReplayError;
-use crate::secrets::{StepError, Stepped};
 use crate::settings::{Bounds, Settings};
 use crate::speech::{SpeakError, Turn};
 use crate::submit::{Submission, SubmitError};
 use crate::world::{World, locked};
 use crate::{
     access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, keyed, probe, remove, replay,
-    retention, secrets, space, speech, speech_jobs, submit, sweep,
+    retention, space, speech, speech_jobs, submit, sweep,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -311,30 +303,6 @@ impl Engine {
         remove::remove(&self.world, org, id).await
     }
 
-    /// Takes on a replay of many deliveries: when this answers, it is on disk.
-    ///
-    /// # Errors
-    /// Nothing was written then.
-    pub async fn replay(&self, org: OrgId, filter: Filter) -> Result<Replay, ReplayError> {
-        replay::begin(&self.world, org, filter).await
-    }
-
-    /// How many deliveries such a replay would come to; `None` where it takes too long to say.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn count_for_replay(&self, org: OrgId, filter: Filter) -> Result<Option<u64>, StoreError> {
-        replay::count_now(&self.world, org, filter).await
-    }
-
-    /// Makes one delivery that has ended anew. Gives the new one, which is on disk.
-    ///
-    /// # Errors
-    /// Nothing was written then.
-    pub async fn replay_one(&self, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
-        replay::one(&self.world, org, id).await
-    }
-
     /// Whether that token is the one that the upstream was given for that generation.
     #[must_use]
     pub fn is_upstream_door(&self, id: GenerationId, token: &str) -> bool {
@@ -398,43 +366,6 @@ impl Engine {
         self.world.settings.retention.horizons(self.now())
     }
 
-    /// Registers an endpoint: when this answers, it is on disk and gets what happens from now on.
-    ///
-    /// # Errors
-    /// Nothing was written then.
-    pub async fn register_endpoint(&self, org: &OrgId, draft: Draft) -> Result<NewEndpoint, EndpointError> {
-        endpoints::register(&self.world, org, draft).await
-    }
-
-    /// Changes an endpoint; `change` gives it as it is to be, or why it can't be.
-    ///
-    /// # Errors
-    /// Nothing was written then.
-    pub async fn change_endpoint(
-        &self,
-        org: &OrgId,
-        id: &EndpointId,
-        change: impl FnOnce(&Endpoint) -> Result<Endpoint, EndpointError> + Send,
-    ) -> Result<Endpoint, EndpointError> {
-        endpoints::change(&self.world, org, id, change).await
-    }
-
-    /// Deletes an endpoint. What is pending for it ends.
-    ///
-    /// # Errors
-    /// Nothing was written then.
-    pub async fn remove_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<(), EndpointError> {
-        endpoints::remove(&self.world, org, id).await
-    }
-
-    /// Makes a test event and its delivery to that endpoint alone.
-    ///
-    /// # Errors
-    /// Nothing was written then.
-    pub async fn test_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<DueDelivery, EndpointError> {
-        endpoints::test(&self.world, org, id).await
-    }
-
     /// Takes no new work from now on; what is under way goes on.
     pub fn refuse_new(&self) {
         self.world.stopping.cancel();
@@ -472,49 +403,6 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<DestinationView>, StoreError> {
         destinations::page(&self.world, org, after, limit).await
-    }
-
-    /// What an endpoint's owner has set: it holds from now on, until this is called again. Not kept over a restart: whoever
-    /// keeps it says so at the next start, before the loops run, or a paused endpoint would be sent to.
-    pub fn set_endpoint_rules(&self, endpoint: &EndpointId, rules: EndpointRules) {
-        dispatch::set_rules(&self.world, endpoint, rules);
-    }
-
-    /// What signs that owner's webhooks, as it is on disk. An organization gets its first secret here, where it has none;
-    /// `None`: there is no such endpoint.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
-        match owner.endpoint {
-            Some(_) => self.store().signing(owner).await,
-            None => secrets::first_secret(self.store().as_ref(), owner, self.new_secret()).await.map(Some),
-        }
-    }
-
-    /// Takes a step with that owner's secrets; the next webhook is signed accordingly. `None`: there is no such endpoint.
-    ///
-    /// # Errors
-    /// [`StepError`]; nothing has changed then.
-    pub async fn step_secrets(&self, owner: &SecretOwner, step: Step) -> Result<Option<Stepped>, StepError> {
-        if self.signing(owner).await?.is_none() {
-            return Ok(None);
-        }
-        let stepped = secrets::step_secrets(self.store().as_ref(), owner, step, self.now()).await;
-        self.world.secrets.forget(owner);
-        stepped
-    }
-
-    /// A new signing secret, which nobody has yet.
-    #[must_use]
-    pub fn new_secret(&self) -> StoredSecret {
-        secrets::new_secret(self.world.new_secret_id(), self.world.random(), self.now())
-    }
-
-    /// A signing secret from elsewhere, ready to be kept.
-    #[must_use]
-    pub fn given_secret(&self, secret: Secret) -> StoredSecret {
-        StoredSecret { id: self.world.new_secret_id(), secret, created_at: self.now() }
     }
 
     /// What is remembered, for reading.

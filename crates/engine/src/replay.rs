@@ -19,6 +19,7 @@ use postsync_core::replay::{self, Circumstances, EndedAs, Filter, Replay};
 use postsync_core::rule;
 
 use crate::endpoints;
+use crate::engine::Engine;
 use crate::ports::{Applied, DeliveryRecord, ReplayPage, ReplayQuery, StoreError};
 use crate::world::World;
 
@@ -173,7 +174,7 @@ fn query(org: &OrgId, filter: &Filter, after: DeliveryId, until: DeliveryId) -> 
 }
 
 /// Takes a replay on: when this answers it is on disk, and the walk begins.
-pub(crate) async fn begin(world: &World, org: OrgId, filter: Filter) -> Result<Replay, ReplayError> {
+async fn begin(world: &World, org: OrgId, filter: Filter) -> Result<Replay, ReplayError> {
     if world.stopping.is_cancelled() {
         return Err(ReplayError::Stopping);
     }
@@ -197,7 +198,7 @@ pub(crate) async fn begin(world: &World, org: OrgId, filter: Filter) -> Result<R
 }
 
 /// How many deliveries a replay that began now would come to; `None` where it takes too long to say.
-pub(crate) async fn count_now(world: &World, org: OrgId, filter: Filter) -> Result<Option<u64>, StoreError> {
+async fn count_now(world: &World, org: OrgId, filter: Filter) -> Result<Option<u64>, StoreError> {
     count(world, &Replay::new(world.new_replay_id(), org, filter, world.now(), None)).await
 }
 
@@ -218,7 +219,7 @@ async fn count(world: &World, replay: &Replay) -> Result<Option<u64>, StoreError
 }
 
 /// Makes one delivery anew. Gives the new one as it is on disk.
-pub(crate) async fn one(world: &Arc<World>, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
+async fn one(world: &Arc<World>, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
     if world.stopping.is_cancelled() {
         return Err(ReplayError::Stopping);
     }
@@ -238,4 +239,30 @@ pub(crate) async fn one(world: &Arc<World>, org: &OrgId, id: DeliveryId) -> Resu
     }
     ring(world, std::slice::from_ref(&made));
     store.delivery(org, made.id).await?.ok_or(ReplayError::NotFound)
+}
+
+impl Engine {
+    /// Takes on a replay of many deliveries: when this answers, it is on disk.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn replay(&self, org: OrgId, filter: Filter) -> Result<Replay, ReplayError> {
+        begin(&self.world, org, filter).await
+    }
+
+    /// How many deliveries such a replay would come to; `None` where it takes too long to say.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn count_for_replay(&self, org: OrgId, filter: Filter) -> Result<Option<u64>, StoreError> {
+        count_now(&self.world, org, filter).await
+    }
+
+    /// Makes one delivery that has ended anew. Gives the new one, which is on disk.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn replay_one(&self, org: &OrgId, id: DeliveryId) -> Result<DeliveryRecord, ReplayError> {
+        one(&self.world, org, id).await
+    }
 }

@@ -12,6 +12,7 @@ use postsync_core::rotation::{Refused, SecretOwner, Signing, Step};
 use postsync_core::rule;
 use postsync_core::time::Timestamp;
 
+use crate::engine::Engine;
 use crate::ports::{Applied, Store, StoreError};
 use crate::world::{World, locked};
 
@@ -143,4 +144,43 @@ pub async fn step_secrets(
 #[must_use]
 pub fn new_secret(id: SecretId, random: [u8; 32], now: Timestamp) -> StoredSecret {
     StoredSecret { id, secret: Secret::generate(random), created_at: now }
+}
+
+impl Engine {
+    /// What signs that owner's webhooks, as it is on disk. An organization gets its first secret here, where it has none;
+    /// `None`: there is no such endpoint.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn signing(&self, owner: &SecretOwner) -> Result<Option<Signing>, StoreError> {
+        match owner.endpoint {
+            Some(_) => self.store().signing(owner).await,
+            None => first_secret(self.store().as_ref(), owner, self.new_secret()).await.map(Some),
+        }
+    }
+
+    /// Takes a step with that owner's secrets; the next webhook is signed accordingly. `None`: there is no such endpoint.
+    ///
+    /// # Errors
+    /// [`StepError`]; nothing has changed then.
+    pub async fn step_secrets(&self, owner: &SecretOwner, step: Step) -> Result<Option<Stepped>, StepError> {
+        if self.signing(owner).await?.is_none() {
+            return Ok(None);
+        }
+        let stepped = step_secrets(self.store().as_ref(), owner, step, self.now()).await;
+        self.world.secrets.forget(owner);
+        stepped
+    }
+
+    /// A new signing secret, which nobody has yet.
+    #[must_use]
+    pub fn new_secret(&self) -> StoredSecret {
+        new_secret(self.world.new_secret_id(), self.world.random(), self.now())
+    }
+
+    /// A signing secret from elsewhere, ready to be kept.
+    #[must_use]
+    pub fn given_secret(&self, secret: Secret) -> StoredSecret {
+        StoredSecret { id: self.world.new_secret_id(), secret, created_at: self.now() }
+    }
 }

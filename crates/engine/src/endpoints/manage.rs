@@ -6,6 +6,7 @@ use postsync_core::access::StoredSecret;
 use postsync_core::change::Change;
 use postsync_core::delivery::Origin;
 use postsync_core::endpoint::{Draft, Endpoint, Receiver, State, test_event};
+use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::ids::{EndpointId, OrgId};
 use postsync_core::limits;
 use postsync_core::rotation::{SecretOwner, Signing};
@@ -13,6 +14,7 @@ use postsync_core::terms::Terms;
 
 use super::{drain, registered};
 use crate::dispatch;
+use crate::engine::Engine;
 use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::secrets::new_secret;
 use crate::world::{World, locked};
@@ -59,7 +61,7 @@ pub(super) fn took_effect(world: &Arc<World>, endpoint: &Endpoint) {
     world.endpoints.change(&endpoint.org, || dispatch::rule_endpoint(world, endpoint));
 }
 
-pub(crate) async fn register(world: &Arc<World>, org: &OrgId, draft: Draft) -> Result<NewEndpoint, EndpointError> {
+async fn register(world: &Arc<World>, org: &OrgId, draft: Draft) -> Result<NewEndpoint, EndpointError> {
     let _alone = world.endpoints.changing.lock().await;
     forget(world, org);
     let others = registered(world, org).await?;
@@ -84,7 +86,7 @@ pub(crate) async fn register(world: &Arc<World>, org: &OrgId, draft: Draft) -> R
 }
 
 /// Changes an endpoint: `change` gives it as it is to be, or why it can't be.
-pub(crate) async fn change(
+async fn change(
     world: &Arc<World>,
     org: &OrgId,
     id: &EndpointId,
@@ -107,7 +109,7 @@ pub(crate) async fn change(
     Ok(after)
 }
 
-pub(crate) async fn remove(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> Result<(), EndpointError> {
+async fn remove(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> Result<(), EndpointError> {
     let _alone = world.endpoints.changing.lock().await;
     let change = Change::RemoveEndpoint { org: org.clone(), id: id.clone() };
     match world.ports.store.apply(vec![change]).await? {
@@ -121,7 +123,7 @@ pub(crate) async fn remove(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> 
 }
 
 /// Makes an event that never happened and delivers it to this endpoint alone.
-pub(crate) async fn test(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> Result<DueDelivery, EndpointError> {
+async fn test(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> Result<DueDelivery, EndpointError> {
     let endpoints = registered(world, org).await?;
     let endpoint = endpoints.iter().find(|endpoint| endpoint.id == *id).ok_or(EndpointError::Unknown)?;
     let receiver: Receiver = endpoint.receiver(&Terms::default()).ok_or(EndpointError::Disabled)?;
@@ -147,5 +149,50 @@ fn done(applied: Applied) -> Result<(), StoreError> {
     match applied {
         Applied::Done => Ok(()),
         Applied::Stale => Err(StoreError::Busy),
+    }
+}
+
+impl Engine {
+    /// Registers an endpoint: when this answers, it is on disk and gets what happens from now on.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn register_endpoint(&self, org: &OrgId, draft: Draft) -> Result<NewEndpoint, EndpointError> {
+        register(&self.world, org, draft).await
+    }
+
+    /// Changes an endpoint; `change` gives it as it is to be, or why it can't be.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn change_endpoint(
+        &self,
+        org: &OrgId,
+        id: &EndpointId,
+        change: impl FnOnce(&Endpoint) -> Result<Endpoint, EndpointError> + Send,
+    ) -> Result<Endpoint, EndpointError> {
+        self::change(&self.world, org, id, change).await
+    }
+
+    /// Deletes an endpoint. What is pending for it ends.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn remove_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<(), EndpointError> {
+        remove(&self.world, org, id).await
+    }
+
+    /// Makes a test event and its delivery to that endpoint alone.
+    ///
+    /// # Errors
+    /// Nothing was written then.
+    pub async fn test_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<DueDelivery, EndpointError> {
+        test(&self.world, org, id).await
+    }
+
+    /// What an endpoint's owner has set: it holds from now on, until this is called again. Not kept over a restart: whoever
+    /// keeps it says so at the next start, before the loops run, or a paused endpoint would be sent to.
+    pub fn set_endpoint_rules(&self, endpoint: &EndpointId, rules: EndpointRules) {
+        dispatch::set_rules(&self.world, endpoint, rules);
     }
 }

@@ -19,7 +19,6 @@ use postsync_core::rotation::SecretOwner;
 use postsync_core::time::Timestamp;
 
 pub use manage::{EndpointError, NewEndpoint};
-pub(crate) use manage::{change, register, remove, test};
 pub(crate) use notices::{Notices, heard, of_exhausted};
 
 use crate::ports::{Applied, DueDelivery, StoreError};
