@@ -128,6 +128,10 @@ pub(crate) async fn they_are_counted_as_they_move(store: &dyn Store) {
     assert_eq!(counts, [1, 1, 1, 1, 0]);
     assert_eq!(count("default", &[Status::Completed, Status::Failed]).await, 2);
     assert_eq!(count("default", &[]).await, 4);
+    done(store, vec![Change::RemoveGeneration { org: org("default"), id: gen_id(3) }]).await;
+    done(store, vec![end(1, 2, failed()), add(&generation(5, "default", "mesh-1")), end(5, 0, completed())]).await;
+    let counted = (count("default", &[Status::Completed]).await, count("default", &[Status::Failed]).await);
+    assert_eq!((counted, count("default", &[]).await), ((1, 2), 4), "removed, and added and ended in one list");
 }
 
 pub(crate) async fn one_that_has_ended_may_go_and_its_event_stays(store: &dyn Store) {
