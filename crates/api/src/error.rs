@@ -161,7 +161,7 @@ impl ApiError {
         self
     }
 
-    fn with_status(mut self, status: StatusCode) -> Self {
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         if let Self::Coded(coded) = &mut self {
             coded.status = status.as_u16();
         }
@@ -209,6 +209,7 @@ impl ApiError {
             oldest_cursor: coded.oldest_cursor.clone(),
             active_generations: coded.no_place.map(|no| no.active),
             concurrency_limit: coded.no_place.map(|no| no.limit),
+            upgrade_url: coded.no_place.map(|_| None),
             retry_after_seconds: coded.no_place.and(coded.retry_after_s),
             request_id: request_id.map(str::to_owned),
         };

@@ -1,10 +1,11 @@
 //! What every route shares.
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use postsync_core::batch::RowLimits;
 use postsync_core::egress_rules::EgressRules;
-use postsync_core::limits;
+use postsync_core::limits::{self, BATCH_INPUT_MAX};
 use postsync_core::model::Routing;
 use postsync_core::price::Prices;
 use postsync_engine::Engine;
@@ -30,6 +31,8 @@ pub struct ApiSettings {
     pub input_bytes_max: u64,
     /// `batch.rows_min`, `batch.rows_max`: records of a batch.
     pub batch_rows: RowLimits,
+    /// `batch.input_duration_max`: the longest video and the longest speech of a record, where that is known.
+    pub batch_input_max: Option<Duration>,
     /// Which generator each model goes to.
     pub routing: Routing,
     /// `prices`: what a second of each model's video costs.
@@ -47,6 +50,7 @@ impl Default for ApiSettings {
             json_bytes_max: limits::JSON_BYTES_MAX,
             input_bytes_max: limits::INPUT_BYTES_MAX,
             batch_rows: RowLimits::default(),
+            batch_input_max: Some(BATCH_INPUT_MAX),
             routing: Routing::default(),
             prices: Prices::default(),
             rules: EgressRules::default(),

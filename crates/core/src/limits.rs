@@ -57,6 +57,9 @@ pub const BATCH_ROWS_MAX: usize = 500;
 /// The most that `batch.rows_max` may be: a batch is one commit, and its results are one text in memory.
 pub const BATCH_ROWS_SETTING_MAX: usize = 1_000;
 
+/// The longest video and the longest speech of a batch's row (`batch.input_duration_max`), as Sync has it.
+pub const BATCH_INPUT_MAX: Duration = Duration::from_secs(30);
+
 /// The file, or the JSON body, of a batch.
 pub const BATCH_BYTES_MAX: usize = 5 * 1024 * 1024;
 

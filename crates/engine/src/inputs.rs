@@ -1,6 +1,7 @@
 //! Brings a generation's inputs to where its generator wants them: files in its folder, under names that say nothing.
 //! `input-0`, no extension: ffmpeg chooses its reader by name too, and a name that a client chose must not choose for it.
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use postsync_core::asset::{Asset, AssetFile};
 use postsync_core::error_code::{
@@ -46,7 +47,13 @@ pub(crate) async fn prepare(world: &World, wanted: Inputs, generation: &Generati
     if is_another {
         request.input = given.to_string();
     }
-    Ok(Job { id: generation.id, tries: generation.tries, request, inputs, folder })
+    let duration_max = duration_max(world, generation);
+    Ok(Job { id: generation.id, tries: generation.tries, request, inputs, folder, duration_max })
+}
+
+/// Of a row of a batch: shorter inputs are wanted of those.
+fn duration_max(world: &World, generation: &Generation) -> Option<Duration> {
+    world.settings.batch_input_max.filter(|_| generation.row.is_some())
 }
 
 /// An asset for who wants files only of what lies with us: the one that is a URL is that URL, as if the client had written it.
@@ -110,10 +117,21 @@ async fn fetch(world: &World, i: usize, kind: ItemKind, url: &str, to: &Path) ->
 async fn asset(world: &World, generation: &Generation, i: usize, id: AssetId) -> Result<Asset, Failure> {
     loop {
         match world.ports.store.asset(&generation.org, id).await {
-            Ok(asset) => return asset.ok_or_else(|| gone(i)),
+            Ok(asset) => return fitting(asset.ok_or_else(|| gone(i))?, i, duration_max(world, generation)),
             Err(error) => world.pause_after(&error, "an asset").await,
         }
     }
+}
+
+/// It may have been looked at since the create.
+fn fitting(asset: Asset, i: usize, duration_max: Option<Duration>) -> Result<Asset, Failure> {
+    let (Some(ms), Some(max)) = (asset.facts.duration_ms, duration_max) else { return Ok(asset) };
+    if u128::from(ms) <= max.as_millis() {
+        return Ok(asset);
+    }
+    let code = error_code::GENERATION_INPUT_DURATION_GREATER_THAN_MAX_DURATION;
+    let (seconds, most) = (ms.div_ceil(1_000), max.as_secs());
+    Err(Failure::new(code, &format!("input[{i}] lasts {seconds} seconds, and an input of a batch may have {most}.")))
 }
 
 async fn copy(world: &World, i: usize, media: MediaId, to: &Path) -> Result<(), Failure> {
@@ -146,5 +164,34 @@ fn stored(error: &MediaError) -> Failure {
     match error {
         MediaError::Full => Failure::of(GENERATION_INFRA_STORAGE_ERROR),
         MediaError::Missing | MediaError::Io(_) => Failure::of(GENERATION_PIPELINE_FAILED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postsync_core::asset::{AssetKind, Facts};
+    use postsync_core::ids::OrgId;
+    use postsync_core::time::Timestamp;
+
+    use super::*;
+
+    /// One that nobody had looked at when the batch was created.
+    #[test]
+    fn an_asset_that_is_known_to_be_too_long_for_a_row_is_refused() {
+        let (id, media) = (
+            "018f2f6e-6d3a-7b6a-8c6e-0123456789ab".parse().unwrap(),
+            "018f2f6e-6d3a-7b6a-8c6e-0123456789ac".parse().unwrap(),
+        );
+        let made = Asset::uploaded(id, OrgId::new("o"), AssetKind::Video, "v.mp4".to_owned(), media, 1, Timestamp(0));
+        let lasting = |duration_ms| Asset { facts: Facts { duration_ms, ..Facts::default() }, ..made.clone() };
+        let max = Some(Duration::from_secs(30));
+        for (duration_ms, max, fits) in
+            [(None, max, true), (Some(30_000), max, true), (Some(30_001), max, false), (Some(90_000), None, true)]
+        {
+            assert_eq!(fitting(lasting(duration_ms), 1, max).is_ok(), fits, "{duration_ms:?} {max:?}");
+        }
+        let failure = fitting(lasting(Some(30_001)), 1, max).unwrap_err();
+        assert_eq!(failure.code.as_str(), "generation_input_duration_greater_than_max_duration");
+        assert_eq!(failure.error, "input[1] lasts 31 seconds, and an input of a batch may have 30.");
     }
 }

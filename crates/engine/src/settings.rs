@@ -27,6 +27,8 @@ pub struct Settings {
     pub input_bytes_max: u64,
     /// `media.duration_max`: the longest speech that is made of a text. Who makes videos has bounds of his own.
     pub speech_max: Duration,
+    /// `batch.input_duration_max`: the longest video and the longest speech of a batch's row; `None`: as long as any other's.
+    pub batch_input_max: Option<Duration>,
     /// `retention.*`
     pub retention: Retention,
     /// `storage.*`
@@ -50,6 +52,7 @@ impl Default for Settings {
             generation_timeout: Duration::from_secs(2 * 3600),
             input_bytes_max: limits::INPUT_BYTES_MAX,
             speech_max: Duration::from_secs(30 * 60),
+            batch_input_max: Some(limits::BATCH_INPUT_MAX),
             retention: Retention::default(),
             budget: Budget::default(),
             plans: Plans::default(),

@@ -214,6 +214,7 @@ fn engine_settings(settings: &Settings, public_url: &str) -> postsync_engine::Se
     postsync_engine::Settings {
         public_url: public_url.to_owned(),
         speech_max: settings.duration_max,
+        batch_input_max: settings.batch_input_max,
         routing: settings.routing.clone(),
         schedule: settings.schedule.clone(),
         delivery_timeout: settings.delivery_timeout,
@@ -234,6 +235,7 @@ fn api_settings(settings: &Settings, public_url: &str) -> ApiSettings {
         json_bytes_max: settings.json_bytes_max,
         input_bytes_max: settings.input_bytes_max,
         batch_rows: settings.batch_rows,
+        batch_input_max: settings.batch_input_max,
         routing: settings.routing.clone(),
         prices: settings.prices.clone(),
         rules: settings.rules.clone(),

@@ -267,6 +267,10 @@ pub struct ErrorBody {
     /// And how many may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency_limit: Option<u32>,
+    /// And where the plan could be changed: null, for nobody sells plans here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub upgrade_url: Option<Option<String>>,
     /// And `Retry-After` again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,

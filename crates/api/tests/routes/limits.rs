@@ -66,6 +66,8 @@ async fn over_the_concurrency_json_is_refused_and_an_upload_waits() {
         (&said["activeGenerations"], &said["concurrencyLimit"], &said["retryAfterSeconds"], &said["error"]),
         (&json!(1), &json!(1), &json!(10), &json!("Too Many Requests"))
     );
+    assert_eq!(said.get("upgradeUrl"), Some(&serde_json::Value::Null));
+    assert!(app.get("/v2/generate/x").await.json().get("upgradeUrl").is_none(), "nowhere else");
     let waiting = app.send(upload()).await;
     assert_eq!(waiting.json()["status"], "PENDING");
     let files = app.media.files();

@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use postsync_core::generation::{Failure, Request};
@@ -45,6 +46,8 @@ pub struct Job {
     pub inputs: Vec<JobInput>,
     /// A folder of this job's own, removed after it.
     pub folder: PathBuf,
+    /// The longest that a video or speech in it may be, where that is less than the generator's own bound.
+    pub duration_max: Option<Duration>,
 }
 
 impl Job {

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postsync_core::error_code::{
-    GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT,
+    GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_SEGMENTS_INVALID, GENERATION_INPUT_VALIDATION_FAILED,
+    GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT,
 };
 use postsync_core::generation::Failure;
 use postsync_core::input::ItemKind;
@@ -102,15 +103,17 @@ impl Builtin {
         let options = options.map_err(|_| {
             Failure::new(GENERATION_INPUT_VALIDATION_FAILED, "options holds a field that mesh-1 can't read.")
         })?;
+        let (limits, parts) = (limits(&self.settings, job), parts(job)?);
+        within(&parts, limits.duration_max_s)?;
         Ok(Make {
             visual: file(ItemKind::is_visual, "The model mesh-1 needs a video or an image.")?,
             audio: file(|kind| !kind.is_visual(), "The model mesh-1 needs an audio or a text.")?,
-            parts: parts(job)?,
+            parts,
             only: only(job)?,
             output: OUTPUT.into(),
             name: Some(format!("generation {}", job.id)),
             options,
-            limits: self.settings.limits.clone(),
+            limits,
             tools: tools(&self.settings),
         })
     }
@@ -180,6 +183,22 @@ impl Builtin {
             Unfit::Storage => GeneratorError::Failed(Failure::of(GENERATION_INFRA_STORAGE_ERROR)),
         })
     }
+}
+
+/// Those of all generations, and where this one's inputs must be shorter, that.
+fn limits(settings: &BuiltinSettings, job: &Job) -> postsync_lipsync::Limits {
+    let limits = settings.limits.clone();
+    let longest_s = job.duration_max.map_or(f64::INFINITY, |longest| longest.as_secs_f64());
+    postsync_lipsync::Limits { duration_max_s: limits.duration_max_s.min(longest_s), ..limits }
+}
+
+/// Voices are laid up to there and no further: what is behind it would be lost, and nothing would say so.
+fn within(parts: &[Part], longest_s: f64) -> Result<(), Failure> {
+    if parts.iter().all(|part| part.end_s <= longest_s) {
+        return Ok(());
+    }
+    let why = format!("segments end behind {longest_s} seconds, and the clip may not be longer than that.");
+    Err(Failure::new(GENERATION_INPUT_SEGMENTS_INVALID, &why))
 }
 
 /// The parts of the clip that have voices of their own. Judged at create: what can't be read here is a fault of ours.

@@ -3,6 +3,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use postsync_core::sniff::sniff;
 use postsync_engine::ports::{Cancel, Generator, GeneratorError, JobOutput, Progress};
@@ -66,6 +67,25 @@ pub(crate) async fn stretches_reach_the_child() {
         assert_eq!(failure.code.as_str(), "generation_input_segments_invalid", "{}", failure.error);
         assert!(failure.error.contains("first 0.500 seconds"), "{}", failure.error);
     }
+}
+
+/// As the rows of batches have to; and so has what their segments make of them.
+pub(crate) async fn an_input_may_have_to_be_shorter_than_others() {
+    let world = World::with_media(1);
+    let run = async |longest_ms, segments: Option<&str>| {
+        let mut job = world.job();
+        job.duration_max = Some(Duration::from_millis(longest_ms));
+        job.request.segments = segments.map(str::to_owned);
+        job.inputs[1].item.ref_id = Some("a".to_owned());
+        let builtin = Builtin::new(BuiltinSettings::default());
+        timeout(PATIENCE, builtin.generate(job, Progress::default(), Cancel::default())).await.unwrap()
+    };
+    assert!(matches!(run(1_500, None).await, Ok(JobOutput::File { .. })));
+    let Err(GeneratorError::Failed(failure)) = run(500, None).await else { panic!("a failure") };
+    assert_eq!(failure.code.as_str(), "generation_audio_length_exceeded", "{}", failure.error);
+    let behind = r#"[{"startTime":0,"endTime":1.6,"audioInput":{"refId":"a"}}]"#;
+    let Err(GeneratorError::Failed(failure)) = run(1_500, Some(behind)).await else { panic!("a failure") };
+    assert_eq!(failure.code.as_str(), "generation_input_segments_invalid", "{}", failure.error);
 }
 
 pub(crate) async fn a_cancel_ends_it_in_mid_render() {

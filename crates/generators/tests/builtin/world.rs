@@ -61,6 +61,7 @@ impl World {
             request: Request { input: "[]".to_owned(), ..Request::default() },
             inputs: vec![input(ItemKind::Image, "input-0"), input(ItemKind::Audio, "input-1")],
             folder: self.folder.clone(),
+            duration_max: None,
         }
     }
 

@@ -97,6 +97,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("storage.media_bytes_max", "0", "When videos and uploads take this, no generation is taken; 0 is no limit."),
     key("batch.rows_min", "20", "Fewest records that a batch may have. 1 to 1000."),
     key("batch.rows_max", "500", "Most records that a batch may have; not fewer than batch.rows_min. 1 to 1000."),
+    key(
+        "batch.input_duration_max",
+        "30s",
+        "Longest video and longest speech of a batch's record; 0s: as long as any other's, media.duration_max. Up to 24h.",
+    ),
     key("limits.json_bytes_max", "10MiB", "Largest JSON body."),
     key(
         "limits.generate_per_minute",

@@ -60,6 +60,43 @@ async fn a_batch_of_20_real_ones_survives_kill_9() {
     whole(&server, &receiver, &batch, ROWS_MIN).await;
 }
 
+/// What is known of an asset is refused with its line. What a URL or a text comes to is found out when the row is made.
+#[tokio::test]
+async fn inputs_of_a_batch_have_a_bound_of_their_own() {
+    let receiver = Receiver::friendly().await;
+    let setup = Setup::new().with("POSTSYNC_BATCH_ROWS_MIN", "1").with("POSTSYNC_BATCH_INPUT_DURATION_MAX", "1s");
+    let server = setup.start().await;
+    let api = server.api();
+    let first = api.upload(sample("astronaut.png"), speech(1), &receiver.url("/first")).await.expect(201);
+    let single = api.ended(&id_of(&first)).await;
+    assert_eq!(single["status"], "COMPLETED", "a single generation has no such bound: {single}");
+    let audio = first["input"].as_array().unwrap().iter().find(|item| item["type"] == "audio").unwrap();
+    let path = format!("/v2/assets/{}", audio["assetId"].as_str().unwrap());
+    let long = poll("the speech was looked at", async || {
+        let asset = api.get(&path).await.expect(200);
+        asset["durationSeconds"].as_f64().filter(|seconds| *seconds > 1.0)
+    })
+    .await;
+    assert!(long < 60.0);
+    let known = json!({"model": "mesh-1", "input": first["input"]});
+    let refused = api.post("/v2/batch", &json!({"rows": rows(1, &known)})).await.expect(400);
+    assert_eq!(refused["errorCode"], "generation_input_validation_failed", "{refused}");
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.starts_with("line 1: payload: input[1].assetId lasts"), "{refused}");
+    let provider =
+        json!({"name": "elevenlabs", "voiceId": "en-us", "script": "One and two and three and four and five."});
+    let image = first["input"].as_array().unwrap().iter().find(|item| item["type"] == "image").unwrap();
+    let spoken = json!({"model": "mesh-1", "input": [image, {"type": "text", "provider": provider}]});
+    let batch = create(&api, &rows(1, &spoken), &receiver).await;
+    let ended = poll("the batch ends", async || {
+        let batch = api.get(&format!("/v2/batch/{batch}")).await.expect(200);
+        (batch["status"] == "FAILED").then_some(batch)
+    })
+    .await;
+    let row = &results(&api, &ended).await[0];
+    assert_eq!(row["error_code"], "generation_audio_length_exceeded", "{row}");
+}
+
 fn rows(count: usize, payload: &Value) -> Vec<Value> {
     let row = |n| json!({"request_id": format!("row-{n}"), "endpoint": "/v2/generate", "payload": payload});
     (0..count).map(row).collect()

@@ -32,10 +32,10 @@ use crate::wire::{CreateSpeech, ErrorBody, SpeechBody, UnauthorizedBody};
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 402, description = "ElevenLabs wants payment from this server's operator", body = ErrorBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
-        (status = 404, description = "ElevenLabs has no such voice", body = ErrorBody),
         (status = 408, description = "The body stopped coming", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
+        (status = 422, description = "ElevenLabs has no such voice", body = ErrorBody),
         (status = 429, description = "As many texts wait to be spoken as may, or too many requests with this key", body = ErrorBody),
         (status = 503, description = "Too little room on the disk, the server is stopping, or ElevenLabs can't be asked", body = ErrorBody),
     )
@@ -71,6 +71,10 @@ impl From<SpeakError> for ApiError {
     fn from(error: SpeakError) -> Self {
         match error {
             SpeakError::Busy => Self::too_many_texts(),
+            // Sync's own statuses: 404 where a voice is read, 422 where it is to speak.
+            SpeakError::Failed(Failure { code, error }) if code == error_code::VOICE_NOT_FOUND => {
+                Self::new(code, error).with_field("voiceId").with_status(StatusCode::UNPROCESSABLE_ENTITY)
+            }
             SpeakError::Failed(Failure { code, error }) => Self::new(code, error),
             SpeakError::Asset(error) => error.into(),
         }

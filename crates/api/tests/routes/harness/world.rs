@@ -141,6 +141,9 @@ pub(crate) struct Speaker {
 #[async_trait]
 impl Speech for Speaker {
     async fn speak(&self, words: &Words, _: &Path, to: &Path) -> Result<Spoken, Failure> {
+        if words.script == "unvoiced" {
+            return Err(Failure::of(error_code::VOICE_NOT_FOUND));
+        }
         if words.script == "unspeakable" {
             return Err(Failure::new(error_code::ELEVENLABS_QUOTA_EXCEEDED, "There is no more to be said."));
         }

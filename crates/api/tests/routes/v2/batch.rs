@@ -2,10 +2,13 @@
 use axum::body::Body;
 use http::{Method, Request};
 use postsync_api::ApiSettings;
+use postsync_core::asset::{Asset, AssetKind, Facts};
 use postsync_core::batch::RowLimits;
-use postsync_core::ids::OrgId;
-use postsync_engine::ports::{BatchQuery, BatchStore as _, GenerationOrder, GenerationQuery, Store as _};
+use postsync_core::change::Change;
+use postsync_core::ids::{AssetId, MediaId, OrgId};
+use postsync_engine::ports::{Applied, BatchQuery, BatchStore as _, GenerationOrder, GenerationQuery, Store as _};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::harness::{ADMIN, Answer, App, CREATOR, Form, READER, STRANGER, body, request};
 
@@ -63,6 +66,28 @@ async fn generations(app: &App) -> usize {
         limit: 999,
     };
     app.store.generations(query).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn an_asset_that_lasts_too_long_is_refused_with_its_line() {
+    let app = app().await;
+    let lasts = async |n: u128, ms: u64| {
+        let (id, media) = (AssetId(Uuid::from_u128(n)), MediaId(Uuid::from_u128(n)));
+        let (org, name) = (OrgId::new("default"), "in.mp4".to_owned());
+        let asset = Asset::uploaded(id, org, AssetKind::Video, name, media, 5, app.engine.now());
+        let facts = Facts { duration_ms: Some(ms), ..Facts::default() };
+        let added = app.store.apply(vec![Change::AddAsset(Box::new(Asset { facts, ..asset }))]).await.unwrap();
+        assert_eq!(added, Applied::Done);
+        let mut record = record(&n.to_string(), "lipsync-2");
+        record["payload"]["input"][0] = json!({"type": "video", "assetId": id.to_string()});
+        record
+    };
+    let (fits, long) = (lasts(1, 30_000).await, lasts(2, 30_001).await);
+    let refused = post_file(&app, &lines(&[fits.clone(), long])).await;
+    assert_eq!(refused.refusal(), "400 generation_input_validation_failed payload.input[0].assetId");
+    let said = refused.json()["message"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("line 2: payload: input[0].assetId lasts 31 seconds"), "{said}");
+    assert_eq!(post_file(&app, &lines(&[fits, record("b", "lipsync-2")])).await.status, 201);
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ async fn a_clone_is_its_organizations_alone() {
         app.post(path, key, json!({"script": "Hi.", "voiceId": voice}).to_string()).await
     };
     assert_eq!(speak(ADMIN, "/v2/tts", "cloned-1").await.status, 200);
-    assert_eq!(speak(STRANGER, "/v2/tts", "cloned-1").await.refusal(), "404 voice_not_found -");
+    assert_eq!(speak(STRANGER, "/v2/tts", "cloned-1").await.refusal(), "422 voice_not_found voiceId");
     let job = speak(STRANGER, "/v2/tts/jobs", "cloned-1").await.json()["id"].as_str().unwrap().to_owned();
     let failed = app.until(|| async {
         let path = format!("/v2/tts/jobs/{job}");
@@ -137,7 +137,7 @@ async fn a_clone_whose_answer_is_lost_is_its_organizations_alone() {
     let shown = app.send(request(Method::GET, "/v2/voices/cloned-1", Some(STRANGER), Body::empty())).await;
     assert_eq!(shown.refusal(), "404 voice_not_found -");
     let words = json!({"script": "Hi.", "voiceId": "cloned-1"}).to_string();
-    assert_eq!(app.post("/v2/tts", STRANGER, words.clone()).await.refusal(), "404 voice_not_found -");
+    assert_eq!(app.post("/v2/tts", STRANGER, words.clone()).await.refusal(), "422 voice_not_found voiceId");
     assert_eq!(named(&app, ADMIN, "lost").await, ["cloned-1"]);
     assert_eq!(app.post("/v2/tts", ADMIN, words.clone()).await.status, 200);
     assert_eq!(clone(&app, CREATOR, "lost", &asset).await.refusal(), "409 voice_name_conflict name");

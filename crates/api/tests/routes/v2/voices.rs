@@ -65,6 +65,7 @@ async fn what_can_not_be_spoken_is_refused_by_name() {
         (json!({"provider": "espeak", "voiceId": "xx"}), "400 generation_input_validation_failed voiceId"),
         (json!({"stability": 2}), "400 generation_input_validation_failed stability"),
         (json!({"similarityBoost": "high"}), "400 generation_input_validation_failed similarityBoost"),
+        (json!({"script": "unvoiced"}), "422 voice_not_found voiceId"),
         (json!({"script": "unspeakable"}), "402 elevenlabs_quota_exceeded -"),
     ] {
         assert_eq!(app.post("/v2/tts", ADMIN, words(&change)).await.refusal(), refusal, "{change}");

@@ -182,10 +182,25 @@ pub(crate) async fn asset_fits_row(
 ) -> Result<(), ApiError> {
     for (i, item) in row.judged.items.iter().enumerate() {
         let Some(Source::Asset(id)) = &item.source else { continue };
-        let fits = asset_fits(state, org, item.kind, *id, &format!("input[{i}].assetId")).await?;
+        let field = format!("input[{i}].assetId");
+        let fits = asset_fits(state, org, item.kind, *id, &field).await?;
+        let fits = fits.and_then(|asset| short_enough(state, asset, &field));
         named.add(&fits.map_err(|refusal| row.refuse(refusal))?);
     }
     Ok(())
+}
+
+/// An asset that nobody has looked at yet is judged when it is worked on.
+fn short_enough(state: &ApiState, asset: Asset, field: &str) -> Result<Asset, Refusal> {
+    let longest = state.settings.batch_input_max.filter(|_| asset.kind != AssetKind::Image);
+    let (Some(ms), Some(longest)) = (asset.facts.duration_ms, longest) else { return Ok(asset) };
+    if u128::from(ms) <= longest.as_millis() {
+        return Ok(asset);
+    }
+    let (seconds, most) = (ms.div_ceil(1_000), longest.as_secs());
+    let message =
+        format!("{field} lasts {seconds} seconds; an input of a batch may have {most} (batch.input_duration_max)");
+    Err(Refusal::coded(error_code::GENERATION_INPUT_DURATION_GREATER_THAN_MAX_DURATION, field, message))
 }
 
 /// The refusal of a model whose generator is not there.
