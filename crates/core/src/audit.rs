@@ -64,6 +64,19 @@ impl Named {
         self.0.is_empty()
     }
 
+    /// What of it that `input` names: of a batch each row has its own.
+    #[must_use]
+    pub fn of(&self, input: &str) -> Self {
+        if self.is_empty() {
+            return Self::default();
+        }
+        let assets = items_of(input).into_iter().filter_map(|item| match item.source {
+            Some(Source::Asset(id)) => Some(id),
+            Some(Source::Url(_)) | None => None,
+        });
+        Self(assets.filter_map(|id| Some((id, self.0.get(&id)?.clone()))).collect())
+    }
+
     /// As one text, to be kept.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -126,7 +139,8 @@ pub enum AuditChange {
     Forget(Vec<(OrgId, GenerationId)>),
 }
 
-/// What accepting a generation writes: it, and who asked for it from what. To be written in one list.
+/// What accepting a generation writes: it, and who asked for it from what. To be written in one list. `named`: its own assets
+/// and no others, for all of it is written.
 #[must_use]
 pub fn accepted(generation: &Generation, caller: Caller, named: &Named) -> Vec<Change> {
     let mut changes = vec![Change::AddGeneration(Box::new(generation.clone()))];
@@ -146,10 +160,7 @@ impl AuditEntry {
     /// What was asked for, with what the generation's own row says: its model and its `input`.
     #[must_use]
     pub fn of(asked: Asked, model: String, input: &str) -> Self {
-        // It was judged when it came in: what is kept can be read.
-        let input = serde_json::from_str(input).unwrap_or(Value::Null);
-        let items = parse_items(&input).unwrap_or_default();
-        let inputs = items.iter().map(|item| AuditInput::of(item, &asked.named)).collect();
+        let inputs = items_of(input).iter().map(|item| AuditInput::of(item, &asked.named)).collect();
         Self { generation: asked.generation, org: asked.org, caller: asked.caller, model, inputs }
     }
 
@@ -218,6 +229,12 @@ impl Bytes {
         }
         Some(Self { sha256, url: text_of(value, "url").map(str::to_owned) })
     }
+}
+
+/// It was judged when it came in: what is kept can be read.
+fn items_of(input: &str) -> Vec<Item> {
+    let input = serde_json::from_str(input).unwrap_or(Value::Null);
+    parse_items(&input).unwrap_or_default()
 }
 
 fn text_of<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
@@ -306,6 +323,8 @@ mod tests {
             ]
         );
         assert!(!inputs_text(&entry.inputs).contains("s3cret"));
+        let one = named.of(&serde_json::json!([{"type": "audio", "assetId": elsewhere.to_string()}]).to_string());
+        assert_eq!(one.0.into_keys().collect::<Vec<_>>(), [elsewhere], "of a batch's assets those of one row");
         assert_eq!((entry.at(), entry.caller.key, entry.model.as_str()), (NOW, Some(KeyId(7)), "sync-3"));
         assert_eq!(read_inputs(&inputs_text(&entry.inputs)), Some(entry.inputs));
     }

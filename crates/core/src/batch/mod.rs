@@ -224,7 +224,10 @@ pub fn accept(
         Generation { row, ..generation::accept(generation, next_generation(), now) }
     };
     let generations: Vec<Generation> = (1..).zip(new.rows).map(&mut row).collect();
-    let added = generations.iter().flat_map(|generation| audit::accepted(generation, new.caller, &new.named));
+    let added = generations.iter().flat_map(|generation| {
+        let its_own = new.named.of(&generation.request.input);
+        audit::accepted(generation, new.caller, &its_own)
+    });
     let first = Change::Batch(BatchChange::Add(Box::new(batch.clone())));
     let made = Change::Batch(BatchChange::JobsCreated { id });
     let changes = std::iter::once(first).chain(added).chain([made]).collect();

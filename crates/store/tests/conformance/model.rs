@@ -1,6 +1,7 @@
 //! Random lists of changes over a handful of ids: memory and SQLite must answer, and afterwards hold, the same.
 use futures::executor::block_on;
 use postsync_core::access::{AccessChange, USED_AGAIN_MS};
+use postsync_core::audit::{AuditChange, Caller, Named, accepted};
 use postsync_core::change::Change;
 use postsync_core::delivery::{ExhaustedReason, State};
 use postsync_core::feed::Seq;
@@ -12,8 +13,8 @@ use postsync_core::parking::Lane;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{
-    Applied, BacklogQuery, DeliveryFilter, DeliveryQuery, FeedFrom, FeedQuery, GenerationOrder, GenerationQuery, Store,
-    StoreError,
+    Applied, AuditQuery, BacklogQuery, DeliveryFilter, DeliveryQuery, FeedFrom, FeedQuery, GenerationOrder,
+    GenerationQuery, Store, StoreError,
 };
 use postsync_store::memory::Memory;
 use postsync_store::sqlite::{Sqlite, can_wait};
@@ -40,6 +41,14 @@ fn change() -> impl Strategy<Value = Change> {
         4 => (g.clone(), 1u32..4).prop_map(|(g, tries)| start(g, tries)),
         2 => (g.clone(), tries.clone()).prop_map(|(g, tries)| release(g, tries)),
         3 => (g, tries, any::<bool>()).prop_map(|(g, tries, well)| end(g, tries, if well { completed() } else { failed() })),
+        2 => (1u128..5, 0..2usize).prop_map(|(g, o)| Change::RemoveGeneration { org: org(ORGS[o]), id: gen_id(g) }),
+        3 => (1u128..5, 0..2usize).prop_map(|(g, o)| {
+            let caller = Caller { key: Some(KeyId(20)), address: None };
+            accepted(&generation(g, ORGS[o], MODELS[0]), caller, &Named::default()).remove(1)
+        }),
+        1 => (1u128..5, 0..2usize).prop_map(|(g, o)| {
+            Change::Audit(AuditChange::Forget(vec![(org(ORGS[o]), gen_id(g))]))
+        }),
         4 => (1i64..5, 0..2usize).prop_map(|(e, o)| add_event(&event(e, 1, ORGS[o]))),
         6 => (10i64..15, 1i64..5, 0..2usize, 0i64..4).prop_map(|(d, e, o, due)| {
             add_delivery(&delivery(d, &event(e, 1, ORGS[o]), ["a", "b"][o], due))
@@ -142,6 +151,20 @@ async fn shown(store: &dyn Store) -> Vec<String> {
     }
     for whose in ORGS.map(org) {
         all.push(format!("{:?}", store.keys(&whose).await));
+        for status in STATUSES {
+            all.push(format!("{status:?} {:?}", store.count_generations(&whose, vec![status]).await));
+        }
+        let audit = AuditQuery {
+            org: whose.clone(),
+            generation: None,
+            key: None,
+            since: None,
+            until: None,
+            before: None,
+            limit: 9,
+        };
+        let of_key = AuditQuery { key: Some(KeyId(20)), ..audit.clone() };
+        all.push(format!("{:?} {:?}", store.audit(audit).await, store.audit(of_key).await));
         for endpoint in [None, Some(EndpointId::new("end_1"))] {
             let signing = store.signing(&SecretOwner { org: whose.clone(), endpoint }).await;
             all.push(format!("{signing:?} {:?}", signing.as_ref().map(|s| s.as_ref().map(exposed))));

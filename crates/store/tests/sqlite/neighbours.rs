@@ -1,6 +1,7 @@
 //! Lists that share a commit do not feel each other.
 use futures::executor::block_on;
-use postsync_engine::ports::{Applied, Store, StoreError};
+use postsync_core::generation::Status;
+use postsync_engine::ports::{Applied, CountStore as _, Store, StoreError};
 use postsync_store::sqlite::Sqlite;
 
 use super::world::*;
@@ -24,6 +25,9 @@ fn each_list_gets_its_own_answer() {
     assert_eq!(answers[4], Ok(Applied::Done));
     let there = |number| block_on(store.generation_of_any(gen_id(number))).unwrap().is_some();
     assert_eq!([1, 2, 3, 4, 5].map(there), [true, false, false, false, true]);
+    let count = |status| block_on(store.count_generations(&org("default"), vec![status])).unwrap();
+    let counts = [Status::Pending, Status::Processing, Status::Completed].map(count);
+    assert_eq!(counts, [1, 0, 1], "what the refused ones have moved was taken back");
     let written = store.written();
     assert_eq!((written.commits, written.lists, written.redone), (2, 3, 1));
 }

@@ -14,7 +14,8 @@ macro_rules! entries {
         concat!(
             "SELECT a.generation, a.org, a.key, a.address, a.named, coalesce(a.model, g.model), a.inputs, g.input FROM audit a ",
             $by,
-            " LEFT JOIN generations g ON g.id = a.generation WHERE a.org = ?1 AND ",
+            " LEFT JOIN generations g ON g.id = a.generation
+            WHERE a.org = ?1 AND coalesce(a.model, g.model) IS NOT NULL AND ",
             $which
         )
     };
