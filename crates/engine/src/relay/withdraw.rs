@@ -48,7 +48,8 @@ struct Withdrawal {
     ports: RelayPorts,
     id: GenerationId,
     at_once: Arc<Semaphore>,
-    _place: OwnedSemaphorePermit,
+    /// Held until it is dropped.
+    place: OwnedSemaphorePermit,
 }
 
 impl Withdrawals {
@@ -66,11 +67,15 @@ impl Withdrawals {
     /// The cancel came while it was being submitted. Dropping the submit would leave work there under an id that nobody knows; the
     /// adapter bounds it in time.
     pub(super) fn submitted(&self, id: GenerationId, submitting: Submitting) {
-        let Some(one) = self.begin(&self.submits, id) else { return };
+        let Some(mut one) = self.begin(&self.submits, id) else { return };
+        let cancels = self.cancels.clone();
         self.ports.spawn.spawn(Box::pin(async move {
-            if let Ok(upstream) = submitting.await {
-                one.if_canceled(&upstream).await;
+            let Ok(upstream) = submitting.await else { return };
+            // Its cancel may wait for minutes, and its place is for one that submits.
+            if let Ok(place) = cancels.try_acquire_owned() {
+                one.place = place;
             }
+            one.if_canceled(&upstream).await;
         }));
     }
 
@@ -95,7 +100,7 @@ impl Withdrawals {
             tracing::warn!(generation = %id, "too many are canceled at once; the upstream is not told of this one, and may go on with it");
             return None;
         };
-        Some(Withdrawal { ports: self.ports.clone(), id, at_once: self.at_once.clone(), _place: place })
+        Some(Withdrawal { ports: self.ports.clone(), id, at_once: self.at_once.clone(), place })
     }
 }
 

@@ -23,7 +23,28 @@ pub(crate) enum Selection {
         point: Point,
     },
     /// The face in each frame's box; frames without one stay as they are.
-    Boxes(Vec<Option<Box4>>),
+    Boxes(Boxes),
+}
+
+/// A box for each source frame.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Boxes {
+    /// In pixels of the decoded frame.
+    of_source: Vec<Option<Box4>>,
+    /// Source frames per decoded one. What a file says of itself, and any number: nothing is made for each decoded frame.
+    per_frame: f64,
+}
+
+impl Boxes {
+    /// The box of a decoded frame.
+    pub(crate) fn of(&self, frame: usize) -> Option<Box4> {
+        self.of_source.get((frame as f64 * self.per_frame) as usize).copied().flatten()
+    }
+
+    /// How many decoded frames they reach.
+    fn len(&self) -> usize {
+        (self.of_source.len() as f64 / self.per_frame).ceil() as usize
+    }
 }
 
 impl Selection {
@@ -41,9 +62,8 @@ impl Selection {
             if boxes.iter().flatten().next().is_none() {
                 return invalid("every bounding box is null");
             }
-            let decoded = (boxes.len() as f64 / per_frame).ceil() as usize;
-            let of = |k: usize| boxes[((k as f64 * per_frame) as usize).min(boxes.len() - 1)];
-            return Ok(Self::Boxes((0..decoded).map(|k| of(k).map(|b| b.map(|c| c * scale))).collect()));
+            let of_source = boxes.iter().map(|one| one.map(|b| b.map(|c| c * scale))).collect();
+            return Ok(Self::Boxes(Boxes { of_source, per_frame }));
         }
         let Some([x, y]) = asked.coordinates else {
             return match asked.frame_number {
@@ -55,7 +75,8 @@ impl Selection {
         if !(0.0..=size.0 as f32).contains(&point[0]) || !(0.0..=size.1 as f32).contains(&point[1]) {
             return invalid("the coordinates lie outside the picture");
         }
-        let frame = usize::try_from(asked.frame_number.unwrap_or(0)).unwrap_or(usize::MAX);
+        // It counts the frames of the file.
+        let frame = (asked.frame_number.unwrap_or(0) as f64 / per_frame) as usize;
         Ok(Self::At { frame, point })
     }
 
@@ -123,12 +144,22 @@ mod tests {
         assert!(Selection::new(&boxes(vec![None, Some([1.0, 2.0, 3.0, 4.0])]), 1.0, size, 1.0).is_ok());
         let four = vec![None, Some([1.0, 2.0, 3.0, 4.0]), None, None];
         let spread = |per_frame| match Selection::new(&boxes(four.clone()), 1.0, size, per_frame).unwrap() {
-            Selection::Boxes(boxes) => boxes.iter().map(Option::is_some).collect::<Vec<_>>(),
+            Selection::Boxes(boxes) => {
+                assert_eq!(boxes.of(boxes.len()), None);
+                (0..boxes.len()).map(|k| boxes.of(k).is_some()).collect::<Vec<_>>()
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(spread(1.0), [false, true, false, false]);
         assert_eq!(spread(0.5), [false, false, true, true, false, false, false, false], "each frame stands twice");
         assert_eq!(spread(2.0), [false, false], "every other frame is left out");
+        let slow = Selection::new(&boxes(four.clone()), 1.0, size, 1e-9).unwrap();
+        assert_eq!(slow.boxes(), Some(4_000_000_000), "no memory for what a file claims");
+        let third = ActiveSpeaker { frame_number: Some(100), ..at(20.0, 40.0) };
+        for (per_frame, frame) in [(1.0, 100), (2.0, 50), (0.5, 200)] {
+            let at = Selection::new(&third, 1.0, size, per_frame).unwrap();
+            assert_eq!(at, Selection::At { frame, point: [20.0, 40.0] }, "{per_frame}");
+        }
         let lone = ActiveSpeaker { frame_number: Some(3), ..ActiveSpeaker::default() };
         assert_eq!(
             Selection::new(&lone, 1.0, size, 1.0).unwrap_err().error_code(),

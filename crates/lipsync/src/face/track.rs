@@ -113,7 +113,7 @@ impl Tracker {
         match self.selection {
             Selection::At { frame: at, point } if !self.known => self.push_candidates(frame, index, at, point)?,
             Selection::Boxes(ref boxes) => {
-                let wanted = boxes.get(index).copied().flatten();
+                let wanted = boxes.of(index);
                 self.push_boxed(frame, wanted)?;
             }
             _ => self.push_speaker(frame)?,

@@ -8,7 +8,7 @@ use postsync_core::feed::Seq;
 use postsync_core::generation::Status;
 use postsync_core::hold::HoldChange;
 use postsync_core::idempotency::{Fingerprint, IdempotencyChange, IdempotencyKey, KEPT_MS, UsedKey};
-use postsync_core::ids::{ConsumerName, DeliveryId, EndpointId, KeyId, SecretId};
+use postsync_core::ids::{ConsumerName, DeliveryId, EndpointId, KeyId, OrgId, SecretId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
@@ -151,20 +151,7 @@ async fn shown(store: &dyn Store) -> Vec<String> {
     }
     for whose in ORGS.map(org) {
         all.push(format!("{:?}", store.keys(&whose).await));
-        for status in STATUSES {
-            all.push(format!("{status:?} {:?}", store.count_generations(&whose, vec![status]).await));
-        }
-        let audit = AuditQuery {
-            org: whose.clone(),
-            generation: None,
-            key: None,
-            since: None,
-            until: None,
-            before: None,
-            limit: 9,
-        };
-        let of_key = AuditQuery { key: Some(KeyId(20)), ..audit.clone() };
-        all.push(format!("{:?} {:?}", store.audit(audit).await, store.audit(of_key).await));
+        all.extend(counted_and_audited(store, &whose).await);
         for endpoint in [None, Some(EndpointId::new("end_1"))] {
             let signing = store.signing(&SecretOwner { org: whose.clone(), endpoint }).await;
             all.push(format!("{signing:?} {:?}", signing.as_ref().map(|s| s.as_ref().map(exposed))));
@@ -203,6 +190,19 @@ async fn shown(store: &dyn Store) -> Vec<String> {
             all.push(format!("{:?}", store.delivery(&whose, DeliveryId(number)).await));
         }
     }
+    all
+}
+
+/// What is kept beside the rows of generations.
+async fn counted_and_audited(store: &dyn Store, whose: &OrgId) -> Vec<String> {
+    let mut all = Vec::new();
+    for status in STATUSES {
+        all.push(format!("{status:?} {:?}", store.count_generations(whose, vec![status]).await));
+    }
+    let (since, until) = (None, None);
+    let audit = AuditQuery { org: whose.clone(), generation: None, key: None, since, until, before: None, limit: 9 };
+    let of_key = AuditQuery { key: Some(KeyId(20)), ..audit.clone() };
+    all.push(format!("{:?} {:?}", store.audit(audit).await, store.audit(of_key).await));
     all
 }
 

@@ -37,9 +37,10 @@ pub(super) fn read(answer: Result<ExchangeAnswer, ExchangeError>) -> Result<Stri
             let id = body["voice_id"].as_str().filter(|id| is_voice_id(id)).map(str::to_owned);
             id.ok_or_else(|| CloneError::Unknown(unavailable("its answer has no id of a voice that can be used")))
         }
-        300..500 => Err(CloneError::Refused(coded(&answer))),
-        // A gateway says that when it has lost the answer, too.
-        _ => Err(CloneError::Unknown(coded(&answer))),
+        // A gateway says these when it has lost the answer, too.
+        status @ (408 | 425 | 499) => Err(CloneError::Unknown(unavailable(&format!("it answered {status}")))),
+        500.. => Err(CloneError::Unknown(coded(&answer))),
+        _ => Err(CloneError::Refused(coded(&answer))),
     }
 }
 

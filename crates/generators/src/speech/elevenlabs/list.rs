@@ -1,8 +1,8 @@
 //! The list of voices, as it was last told.
 //!
 //! Promise: it is asked for once a minute, and by one at a time, however many want it. A failure is told again for some seconds, so
-//! that nobody waits behind others for what fails slowly. Once the voices are others, what was told or asked for before is told to
-//! nobody any more, and saying so waits for nobody.
+//! that nobody waits behind others for what fails slowly. Once the voices are others, what was told before is told to nobody any more,
+//! and what was asked for before only to who has asked; saying so waits for nobody.
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

@@ -159,6 +159,8 @@ async fn a_clone_whose_answer_is_lost_may_be_there() {
         failed(ExchangeFailure::TooLarge),
         says(200, r#"{"voice_id":"../x"}"#),
         says(200, "<html>"),
+        says(408, "<html>"),
+        says(499, ""),
         says(500, ""),
         says(504, "<html>"),
     ] {
