@@ -12,6 +12,7 @@ pub mod asset;
 pub mod attempt;
 pub mod audit;
 pub mod batch;
+pub mod boxes;
 pub mod change;
 pub mod create;
 pub mod curl;

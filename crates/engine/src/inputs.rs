@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postsync_core::asset::{Asset, AssetFile};
+use postsync_core::boxes;
 use postsync_core::error_code::{
     self, GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, GENERATION_PIPELINE_FAILED,
 };
@@ -47,8 +48,23 @@ pub(crate) async fn prepare(world: &World, wanted: Inputs, generation: &Generati
     if is_another {
         request.input = given.to_string();
     }
+    let boxes = match (wanted, boxes::url_in(request.options.as_deref())) {
+        (Inputs::LocalFiles, Some(url)) => Some(fetch_boxes(world, url, &folder).await?),
+        _ => None,
+    };
     let duration_max = duration_max(world, generation);
-    Ok(Job { id: generation.id, tries: generation.tries, request, inputs, folder, duration_max })
+    Ok(Job { id: generation.id, tries: generation.tries, request, inputs, boxes, folder, duration_max })
+}
+
+async fn fetch_boxes(world: &World, url: String, folder: &Path) -> Result<PathBuf, Failure> {
+    let to = folder.join("boxes");
+    let (bytes_max, trust) = (boxes::FILE_BYTES_MAX, Trust::Anybody);
+    let request = FetchRequest { url, to: to.clone(), bytes_max, trust, kind: None };
+    match world.ports.fetch.fetch(request).await {
+        Ok(_) => Ok(to),
+        Err(FetchError { failure: FetchFailure::Storage, .. }) => Err(Failure::of(GENERATION_INFRA_STORAGE_ERROR)),
+        Err(error) => Err(boxes::refused(&format!("could not be fetched: {}", error.message))),
+    }
 }
 
 /// Of a row of a batch: shorter inputs are wanted of those.

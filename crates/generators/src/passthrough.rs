@@ -59,8 +59,15 @@ mod tests {
     async fn run(input: Value) -> (Result<JobOutput, GeneratorError>, u32) {
         let inputs = parse_items(&input).unwrap().into_iter().map(|item| JobInput { item, file: None }).collect();
         let id: GenerationId = "018f2f6e-6d3a-7b6a-8c6e-0123456789ab".parse().unwrap();
-        let job =
-            Job { id, tries: 0, request: Request::default(), inputs, folder: "/nowhere".into(), duration_max: None };
+        let job = Job {
+            id,
+            tries: 0,
+            request: Request::default(),
+            inputs,
+            boxes: None,
+            folder: "/nowhere".into(),
+            duration_max: None,
+        };
         let progress = Progress::default();
         let made = Passthrough.generate(job, progress.clone(), Cancel::default()).await;
         (made, progress.percent())

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::Refusal;
+use crate::boxes::PIXEL_MAX;
 use crate::error_code;
+use crate::limits::URL_BYTES_MAX;
 use crate::model::Route;
 
 const SYNC_MODES: [&str; 5] = ["bounce", "loop", "cut_off", "silence", "remap"];
@@ -47,10 +49,9 @@ fn speaker(value: &Value, route: Route) -> Result<(), Refusal> {
             "bounding_boxes" if !boxes(value) => {
                 return Err(face(field(), "must be a list with [x1, y1, x2, y2] or null for each frame"));
             }
-            "bounding_boxes_url" if !value.is_string() => return Err(face(field(), "must be a string")),
-            // Another face than the one that is meant, and nothing would say so.
-            "bounding_boxes_url" if route == Route::Builtin => {
-                return Err(face(field(), "is not read by the built-in model: send bounding_boxes"));
+            "bounding_boxes_url" if !is_url(value) => return Err(face(field(), "must be an http or https URL")),
+            "bounding_boxes_url" if given(speaker).any(|(other, _)| other == "bounding_boxes") => {
+                return Err(face(field(), "can't stand beside bounding_boxes: give one of them"));
             }
             _ => {}
         }
@@ -65,7 +66,8 @@ fn speaker(value: &Value, route: Route) -> Result<(), Refusal> {
 /// A frame's number and no word of where the face is in it.
 fn is_alone(speaker: &Map<String, Value>) -> bool {
     let names = |key: &str| given(speaker).any(|(name, value)| name == key && *value != Value::Bool(false));
-    names("frame_number") && !["auto_detect", "coordinates", "bounding_boxes"].into_iter().any(names)
+    names("frame_number")
+        && !["auto_detect", "coordinates", "bounding_boxes", "bounding_boxes_url"].into_iter().any(names)
 }
 
 fn face(field: String, wanted: &str) -> Refusal {
@@ -99,12 +101,15 @@ fn frame_number(field: &str, value: &Value) -> Result<(), Refusal> {
     }
 }
 
+/// Whether it can be fetched is found out where that is done.
+fn is_url(value: &Value) -> bool {
+    let is_web = |text: &str| text.starts_with("https://") || text.starts_with("http://");
+    value.as_str().is_some_and(|text| is_web(text) && text.len() <= URL_BYTES_MAX)
+}
+
 fn boxes(value: &Value) -> bool {
     value.as_array().is_some_and(|list| list.iter().all(|place| place.is_null() || numbers(place, 4)))
 }
-
-/// No picture has more pixels on a side, and the built-in model counts them in 32 bits.
-const PIXEL_MAX: f64 = 1e6;
 
 fn numbers(value: &Value, count: usize) -> bool {
     let is_pixel = |number: &Value| number.as_f64().is_some_and(|pixel| pixel.abs() <= PIXEL_MAX);

@@ -165,7 +165,11 @@ fn known_options_have_lists_and_ranges() {
         (json!({"active_speaker_detection": {"coordinates": [1]}}), format!("{speaker}.coordinates")),
         (json!({"active_speaker_detection": {"coordinates": [1e308, 1]}}), format!("{speaker}.coordinates")),
         (
-            json!({"active_speaker_detection": {"bounding_boxes_url": "https://a.example/x"}}),
+            json!({"active_speaker_detection": {"bounding_boxes_url": "ftp://a.example/x"}}),
+            format!("{speaker}.bounding_boxes_url"),
+        ),
+        (
+            json!({"active_speaker_detection": {"bounding_boxes_url": "https://a.example/x", "bounding_boxes": [null]}}),
             format!("{speaker}.bounding_boxes_url"),
         ),
         (json!({"active_speaker_detection": {"bounding_boxes": [[1, 2, 3]]}}), format!("{speaker}.bounding_boxes")),

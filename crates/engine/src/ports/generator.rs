@@ -44,6 +44,8 @@ pub struct Job {
     pub request: Request,
     /// The items of `request.input`, in its order: exactly one visual and one voice, more only with segments.
     pub inputs: Vec<JobInput>,
+    /// What `bounding_boxes_url` leads to: for who wants local files, and where it is given.
+    pub boxes: Option<PathBuf>,
     /// A folder of this job's own, removed after it.
     pub folder: PathBuf,
     /// The longest that a video or speech in it may be, where that is less than the generator's own bound.

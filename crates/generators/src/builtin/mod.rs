@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use postsync_core::boxes::{self, Boxes};
 use postsync_core::error_code::{
     GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_SEGMENTS_INVALID, GENERATION_INPUT_VALIDATION_FAILED,
     GENERATION_PIPELINE_FAILED, GENERATION_TIMEOUT,
@@ -27,6 +28,7 @@ use postsync_core::input::ItemKind;
 use postsync_core::segment::{self, Segment};
 use postsync_core::stretch;
 use postsync_engine::ports::{Cancel, Generator, GeneratorError, Inputs, Job, JobInput, JobOutput, Progress};
+use postsync_lipsync::Options;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -100,9 +102,12 @@ impl Builtin {
             name.map(|name| format!("../{name}")).ok_or_else(|| Failure::of(GENERATION_PIPELINE_FAILED))
         };
         let options = job.request.options.as_deref().map_or(Ok(Default::default()), serde_json::from_str);
-        let options = options.map_err(|_| {
+        let mut options: Options = options.map_err(|_| {
             Failure::new(GENERATION_INPUT_VALIDATION_FAILED, "options holds a field that mesh-1 can't read.")
         })?;
+        if let Some(file) = &job.boxes {
+            options.active_speaker_detection.bounding_boxes = Some(read_boxes(file)?);
+        }
         let (limits, parts) = (limits(&self.settings, job), parts(job)?);
         within(&parts, limits.duration_max_s)?;
         Ok(Make {
@@ -268,6 +273,14 @@ impl Generator for Builtin {
         }
         made
     }
+}
+
+fn read_boxes(file: &Path) -> Result<Boxes, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| {
+        tracing::error!(%error, "the file of boxes can't be read");
+        Failure::of(GENERATION_PIPELINE_FAILED)
+    })?;
+    boxes::read(&bytes)
 }
 
 /// An empty folder, also where a try before this one left its own.

@@ -60,6 +60,7 @@ impl World {
             tries: 1,
             request: Request { input: "[]".to_owned(), ..Request::default() },
             inputs: vec![input(ItemKind::Image, "input-0"), input(ItemKind::Audio, "input-1")],
+            boxes: None,
             folder: self.folder.clone(),
             duration_max: None,
         }

@@ -86,6 +86,38 @@ async fn a_url_that_can_not_be_used_ends_failed_with_its_code() {
     nothing_is_left(&server, &setup, 0).await;
 }
 
+/// The boxes of who speaks may stand in a file of their own.
+#[tokio::test]
+async fn boxes_are_read_from_where_their_url_leads() {
+    let (setup, receiver) = (setup(), Receiver::friendly().await);
+    let server = setup.start().await;
+    let (footage, api) = (Footage::new(setup.home()), server.api());
+    let files = HashMap::from([
+        ("a.wav", fs::read(footage.speech()).unwrap()),
+        ("v.mp4", fs::read(footage.portrait()).unwrap()),
+        ("boxes.json", serde_json::to_vec(&json!(vec![[30, 10, 220, 220]; 12])).unwrap()),
+        ("nobody.json", br#"{"bounding_boxes":[null,null]}"#.to_vec()),
+        ("page.json", b"<html>".to_vec()),
+    ]);
+    let host = host::serve(files).await;
+    let asked = async |boxes: &str, webhook: &str| {
+        let here = |path: &str| format!("http://{host}/{path}");
+        let input = json!([{"type": "video", "url": here("v.mp4")}, {"type": "audio", "url": here("a.wav")}]);
+        let options = json!({"active_speaker_detection": {"bounding_boxes_url": here(boxes)}});
+        let body = json!({"model": "mesh-1", "input": input, "options": options, "webhookUrl": receiver.url(webhook)});
+        api.create(&body).await
+    };
+    let mut expected: Vec<Expected> = Vec::new();
+    for (boxes, word) in
+        [("nobody.json", "every bounding box is null"), ("page.json", "no JSON list"), ("none.json", "404")]
+    {
+        expected.push((asked(boxes, "/hook").await, boxes, NO_FACE, word));
+    }
+    all_failed(&api, &receiver, &expected).await;
+    let made = api.ended(&asked("boxes.json", "/made").await).await;
+    assert_eq!(made["status"], "COMPLETED", "{made}");
+}
+
 const NO_FACE: &str = "generation_input_face_selection_invalid";
 const TOO_LONG: &str = "generation_input_duration_greater_than_max_duration";
 const VIDEO_INACCESSIBLE: &str = "generation_input_video_inaccessible";
