@@ -157,7 +157,7 @@ impl Inner {
             NoHead::Late(Late::Answering) => Trouble::new(
                 SendError::ResponseTimeout,
                 format!(
-                    "no complete answer within {:?}; it may have been received; answer 2xx first and work afterwards, or raise delivery.timeout",
+                    "no complete answer within {:?}; it may have been received; answer 2xx first and work afterwards, or raise the timeout: delivery.timeout, or its endpoint's or generation's own",
                     post.timeout
                 ),
             ),

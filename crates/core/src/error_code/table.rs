@@ -145,6 +145,8 @@ codes! {
         "A record names an endpoint that batches do not take.", "Write /v2/generate as the endpoint of each record.";
     BATCH_NOT_FOUND = "batch_not_found", 404,
         "The batch does not exist.", "Check the batch's id; those of other organizations are not visible.";
+    BATCH_NOT_ENDED = "batch_not_ended", 409,
+        "The batch has not ended, so there are no results yet.", "Wait for the batch's webhook, or read the batch until its status is COMPLETED or FAILED.";
     BATCH_LINK_EXPIRED = "batch_link_expired", 410,
         "The link to the results has expired.", "Ask for the batch's outputUrl again: it leads to a new link.";
     BATCH_CONCURRENCY_LIMIT_REACHED = "batch_concurrency_limit_reached", 429,

@@ -99,7 +99,7 @@ const FAULTS: [(SendError, &str, &str); 24] = [
     (
         SendError::ResponseTimeout,
         "one that takes the request and says nothing",
-        "no complete answer within 200ms; it may have been received; answer 2xx first and work afterwards, or raise delivery.timeout",
+        "no complete answer within 200ms; it may have been received; answer 2xx first and work afterwards, or raise the timeout: delivery.timeout, or its endpoint's or generation's own",
     ),
     (
         SendError::ResponseReset,

@@ -129,7 +129,8 @@ impl Tracker {
         }
         let mut seen = self.paths.swap_remove(0).seen;
         if seen.iter().all(Option::is_none) {
-            return Err(Error::NoFace);
+            let in_boxes = Error::FaceSelectionInvalid { reason: "no face was found in any of the bounding boxes" };
+            return Err(if matches!(self.selection, Selection::Boxes(_)) { in_boxes } else { Error::NoFace });
         }
         let mut sightings: Vec<&mut Sighting> = seen.iter_mut().flatten().collect();
         for run in sightings.chunk_by_mut(|a, b| a.segment == b.segment) {

@@ -143,16 +143,17 @@ fn request(args: &ReplayArgs, now: Timestamp) -> anyhow::Result<Value> {
         Status::Delivered => Some("delivered"),
         Status::Any => None,
     };
-    // What was said on the command line is enough for us; `--status any` alone is everything, and wants --all.
+    // What was said on the command line is enough for us; a status alone is everything of it, and wants --all where it is not that
+    // of what has never arrived.
     ensure!(
-        status.is_some()
+        status == Some("exhausted")
             || args.all
             || args.since.is_some()
             || args.until.is_some()
             || args.endpoint.is_some()
             || args.generation.is_some()
             || args.error.is_some(),
-        "--status any alone means everything that has ended: say --all if it is meant"
+        "--status delivered or any alone means everything that is kept, also what has arrived: say --all if it is meant"
     );
     let filter = json!({
         "since": time(args.since.as_deref(), "--since", now)?,

@@ -228,7 +228,8 @@ impl Judge<'_> {
 
     fn duration(&mut self, name: &str, least_s: u64, most_s: u64) -> Duration {
         let fits = |d: &Duration| (Duration::from_secs(least_s)..=Duration::from_secs(most_s)).contains(d);
-        let wanted = format!("a duration from {least_s}s to {most_s}s, like 15s, 5m or 2h");
+        let (least, most) = (units::seconds(least_s), units::seconds(most_s));
+        let wanted = format!("a duration from {least} to {most}, written like 15s, 5m, 2h or 30d");
         self.parse(name, &wanted, |text| parse_duration(text).filter(fits), Duration::from_secs(least_s))
     }
 
@@ -420,7 +421,7 @@ mod tests {
             (&[("retention.events", "3d")][..], &["1 mistake(s)", "3d is too short", "ends after 3d"][..]),
             (&[("retention.events", "90d")], &["1 mistake(s)", "retention.media", "30d is shorter than", "90d"]),
             (&[("retention.exhausted", "7d")], &["1 mistake(s)", "retention.exhausted", "7d is shorter"]),
-            (&[("retention.media", "1h")], &["1 mistake(s)", "a duration from 86400s"]),
+            (&[("retention.media", "1h")], &["1 mistake(s)", "a duration from 1d to 3650d, written"]),
             (&[("retention.inputs", "soon")], &["1 mistake(s)", "retention.inputs"]),
             (&[("storage.free_bytes_min", "much")], &["1 mistake(s)", "storage.free_bytes_min", "or 0"]),
             (&[("delivery.schedule", "0s,30d")], &["1 mistake(s)", "30d is too short", "ends after 30d"]),

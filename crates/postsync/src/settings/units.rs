@@ -17,6 +17,13 @@ pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     number.checked_mul(unit).filter(|bytes| *bytes > 0)
 }
 
+/// So many seconds, as one writes them.
+pub(crate) fn seconds(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let whole = units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{seconds}s"), |(unit, name)| format!("{}{name}", seconds / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +42,11 @@ mod tests {
         ] {
             assert_eq!(parse_bytes(text), want, "{text}");
         }
+    }
+
+    #[test]
+    fn durations() {
+        let texts = [0, 59, 60, 90, 7_200, 86_400, 315_360_000].map(seconds);
+        assert_eq!(texts, ["0s", "59s", "1m", "90s", "2h", "1d", "3650d"]);
     }
 }

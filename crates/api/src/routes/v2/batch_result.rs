@@ -43,7 +43,8 @@ const JSON_LINES: HeaderValue = HeaderValue::from_static("application/jsonl");
         (status = 302, description = "Location has the file, for an hour"),
         (status = 401, description = "Neither a token nor a key, or a key that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope read", body = ErrorBody),
-        (status = 404, description = "No such batch, another token, or it has not ended", body = ErrorBody),
+        (status = 404, description = "No such batch, or another token", body = ErrorBody),
+        (status = 409, description = "It has not ended", body = ErrorBody),
     )
 )]
 pub(crate) async fn get_batch_result(
@@ -64,8 +65,7 @@ pub(crate) async fn get_batch_result(
         batch.filter(|batch| batch.org == org).ok_or_else(unknown)?
     };
     if !batch.is_final() {
-        let message = "The batch has not ended, so there are no results yet.";
-        return Err(ApiError::new(error_code::BATCH_NOT_FOUND, message));
+        return Err(ApiError::of(error_code::BATCH_NOT_ENDED));
     }
     let location = HeaderValue::try_from(link(&state, &batch)).map_err(|_| ApiError::of(error_code::INTERNAL_ERROR))?;
     // What it leads to changes with the time.

@@ -112,7 +112,7 @@ async fn a_batch_is_answered_as_sync_answers() {
         .await;
     assert_eq!((&half["status"], &half["metrics"]["pending_count"]), (&json!("PROCESSING"), &json!(1)));
     let early = app.get(&format!("/v2/batches/{id}/result")).await;
-    assert_eq!(early.refusal(), "404 batch_not_found -");
+    assert_eq!(early.refusal(), "409 batch_not_ended -");
     app.made.finish_one();
     let whole = ended(&app, &id).await;
     assert_eq!((&whole["status"], &whole["metrics"]["success_count"]), (&json!("COMPLETED"), &json!(2)));
