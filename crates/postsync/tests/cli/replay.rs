@@ -14,7 +14,7 @@ fn what_would_be_everything_is_refused_before_anybody_is_asked() {
         asked(&home, arguments, "psk_x")
             .refused(2, &["say which deliveries", "--since", "--all where every exhausted"]);
     }
-    asked(&home, &["--status", "any"], "psk_x").refused(2, &["everything that has ended", "--all"]);
+    asked(&home, &["--status", "any"], "psk_x").refused(2, &["everything that is kept", "--all"]);
 }
 
 #[test]

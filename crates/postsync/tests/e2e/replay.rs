@@ -145,7 +145,7 @@ async fn the_command_says_what_it_does_and_refuses_to_replay_everything() {
     assert!(line(&rest).ends_with("is done: 2 deliveries made anew"), "{rest:?}");
     let none = told(&setup, &server, &["--all"]).await;
     assert!(line(&none).contains("0 deliveries"), "{none:?}");
-    let begun = told(&setup, &server, &["--status", "delivered", "--no-wait", "--json"]).await;
+    let begun = told(&setup, &server, &["--status", "delivered", "--all", "--no-wait", "--json"]).await;
     assert_eq!(serde_json::from_str::<Value>(line(&begun)).unwrap()["count"], 3);
     receiver.requests.count("three, one, two and three again", 9).await;
 
