@@ -55,6 +55,7 @@ pub fn verify_sync(
     let value = header.ok_or(VerifyError::MissingHeader { name: SYNC_SIGNATURE })?;
     let parsed = header::parse_sync(value).map_err(malformed(SYNC_SIGNATURE))?;
     let claim = Claim {
+        t: parsed.t.to_owned(),
         prefix: format!("{}.", parsed.t),
         macs: vec![parsed.mac],
         keys: secrets.iter().map(|secret| Some(secret.sync_key().to_vec())).collect(),
@@ -88,7 +89,7 @@ pub fn verify_standard(
     if !secrets.is_empty() && keys.iter().all(Option::is_none) {
         return Err(VerifyError::SecretNotStandard);
     }
-    let claim = Claim { prefix: format!("{id}.{t}."), macs, keys, scheme: Scheme::Standard };
+    let claim = Claim { t: t.to_owned(), prefix: format!("{id}.{t}."), macs, keys, scheme: Scheme::Standard };
     claim.check(body, secrets, t_unix_s, now_unix_s, tolerance)
 }
 
@@ -100,10 +101,12 @@ pub(crate) enum Scheme {
 
 /// What the headers claim: that one of these signatures is over this prefix and the body under one of these keys.
 pub(crate) struct Claim {
-    prefix: String,
+    /// The time as the header has it.
+    pub(crate) t: String,
+    pub(crate) prefix: String,
     macs: Vec<MacBytes>,
     /// One per secret, `None` where a secret has no key for the scheme.
-    keys: Vec<Option<Vec<u8>>>,
+    pub(crate) keys: Vec<Option<Vec<u8>>>,
     pub(crate) scheme: Scheme,
 }
 
@@ -133,8 +136,12 @@ impl Claim {
 
     /// Whether one of the signatures is right for this body under this key.
     pub(crate) fn fits(&self, key: &[u8], body: &[u8]) -> bool {
-        let expected = mac::compute(key, &[self.prefix.as_bytes(), body]);
-        self.macs.iter().any(|claimed| mac::equal(claimed, &expected))
+        self.is_among(&mac::compute(key, &[self.prefix.as_bytes(), body]))
+    }
+
+    /// Whether this is one of the signatures.
+    pub(crate) fn is_among(&self, expected: &MacBytes) -> bool {
+        self.macs.iter().any(|claimed| mac::equal(claimed, expected))
     }
 }
 

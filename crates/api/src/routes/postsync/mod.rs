@@ -9,3 +9,4 @@ pub(super) mod keys;
 pub(super) mod replays;
 pub(super) mod secret;
 pub(super) mod upstream;
+pub(super) mod verify;
