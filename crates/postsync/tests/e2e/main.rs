@@ -29,4 +29,5 @@ mod sdk_calls;
 mod speech;
 mod start;
 mod stop;
+mod verify;
 mod wire;

@@ -8,3 +8,4 @@ mod keys;
 mod replays;
 mod secret;
 mod upstream;
+mod verify;
