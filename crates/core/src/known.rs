@@ -56,10 +56,10 @@ mod tests {
         let stored = |id: u8| StoredSecret {
             id: SecretId(i64::from(id)),
             secret: Secret::generate([id; 32]),
-            created_at: Timestamp::from_ms(0),
+            created_at: Timestamp(0),
         };
         let owner = SecretOwner::endpoint(&OrgId::new("default"), &EndpointId::new("ep_1"));
-        let now = Timestamp::from_ms(1_000);
+        let now = Timestamp(1_000);
         let switched = Signing::first(owner, stored(1)).step(Step::Rotate(stored(2)), now).unwrap();
         let both = switched.step(Step::Prepare(stored(3)), now).unwrap();
         let mut known = KnownSecrets::default();

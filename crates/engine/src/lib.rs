@@ -50,7 +50,7 @@ mod world;
 pub use assets::AssetError;
 pub use cancel::CancelError;
 pub use destinations::DestinationView;
-pub use endpoints::{EndpointError, NewEndpoint};
+pub use endpoints::{EndpointError, NewEndpoint, Triggered};
 pub use engine::{Engine, Ports, StartError};
 pub use feed::{Feed, FeedError, Followed, Follower, Start};
 pub use gate::{NoPlace, Place, PlaceError, Wanted};

@@ -23,6 +23,7 @@ const COMMANDS: [&str; 25] = [
     "secret rekey",
     "lipsync",
     "verify",
+    "trigger",
     "replay",
     "config",
     "config show",
