@@ -189,7 +189,8 @@ fn a_check_that_computes_it_otherwise_is_named() {
         (mac(&secret.standard_key().unwrap(), &[t, b".", body]), VerifyError::SecretDecoded),
     ] {
         let header = format!("t={T},v1={hex}");
-        let error = verify_sync(Some(header.as_bytes()), body, &[secret.clone()], T, Duration::MAX).unwrap_err();
+        let error =
+            verify_sync(Some(header.as_bytes()), body, std::slice::from_ref(&secret), T, Duration::MAX).unwrap_err();
         assert_eq!(error, expected);
         Case { header, ..Case::right() }.is_told(&[&error.to_string(), "To mend it: Node: "]);
     }
