@@ -130,6 +130,10 @@ fn another_owners_secret_is_named() {
     spaced.is_told(&["the secret of endpoint ep_7", "Beside that", "first difference", "express.raw"]);
     let rewritten = Case { body: r#"{"id":"g-1"}"#.to_owned(), on_record: Some(SENT), ..spaced };
     rewritten.is_told(&["the secret of endpoint ep_7", "Compared with the bytes of evt_1"]);
+    let wide = format!("{{\"id\":\"{}\"}}", "x".repeat(1_500_000));
+    let of_wide = sign_sync(&secret(2), T, wide.as_bytes());
+    let wide = Case { header: of_wide, body: wide, on_record: None, others: rewritten.others.clone(), ..Case::right() };
+    wide.is_told(&["the secret of endpoint ep_7"]);
     let large = Case { body: format!("{{\"id\":\"{}\"}}", "x".repeat(5_000_000)), ..rewritten };
     large.is_told(&["the secret of endpoint ep_7"]);
 }
