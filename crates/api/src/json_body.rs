@@ -38,6 +38,17 @@ impl JsonBody {
         self.0
     }
 
+    /// A misspelled member is refused, where it would be taken for one that was left out.
+    pub(crate) fn knows_only(&self, members: &[&str]) -> Result<(), ApiError> {
+        match self.0.keys().find(|name| !members.contains(&name.as_str())) {
+            Some(name) => {
+                let name = crate::json::plain(name);
+                Err(ApiError::invalid(&name, format!("{name} is not known here: this takes {}", members.join(", "))))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// A member, if it is there.
     pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

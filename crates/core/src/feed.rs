@@ -7,6 +7,7 @@
 //! Deliberately absent: giving the numbers. The store does that inside the commit, the only place that knows its order.
 use sha2::{Digest as _, Sha256};
 
+use crate::endpoint::is_of_no_batch;
 use crate::event::Event;
 use crate::ids::{self, ConsumerName, OrgId};
 use crate::limits::CONSUMER_NAME_CHARS_MAX;
@@ -19,7 +20,8 @@ pub struct Seq(pub i64);
 /// registered endpoints that ask for them, and tell nothing that a reader of the feed could act on.
 #[must_use]
 pub fn has_place(event: &Event) -> bool {
-    event.kind.is_of_a_batch() || event.generation.is_some() && !event.kind.is_operational()
+    let is_of_a_batch = event.kind.is_of_a_batch() && !is_of_no_batch(event);
+    is_of_a_batch || event.generation.is_some() && !event.kind.is_operational()
 }
 
 /// The places that a feed has: those behind `forgotten`, up to `last`.

@@ -30,6 +30,7 @@ pub mod hold;
 pub mod idempotency;
 pub mod ids;
 pub mod input;
+pub mod known;
 pub mod limits;
 pub mod model;
 pub mod moment;
@@ -54,6 +55,7 @@ pub mod stretch;
 pub mod target;
 pub mod terms;
 pub mod time;
+pub mod verify;
 pub mod voice;
 
 pub use postsync_webhook::{Secret, canonical};

@@ -1,8 +1,8 @@
 //! Diagnosis: why a signature does not fit, found by trying what usually happens to bodies and secrets on their way.
 //!
-//! Every cause but the last three (incomplete, not JSON, other secret) is proven: the signature fits once the damage is undone. It is the
-//! slow path, taken only for requests that are refused anyway, and bounded: above [`DIAGNOSED_BYTES_MAX`] nothing is tried, so that a
-//! stranger's garbage costs a receiver little.
+//! Every cause but the last four (incomplete, not JSON, sorted, other secret) is proven: the signature fits once the damage is undone. It is the
+//! slow path, taken only for requests that are refused anyway, and bounded: above [`DIAGNOSED_BYTES_MAX`] and [`WORK_BYTES_MAX`] nothing is
+//! tried, so that a stranger's garbage costs a receiver little.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,11 +11,21 @@ use serde_json::Value;
 use crate::canonical;
 use crate::difference::{Difference, first_difference};
 use crate::error::{BodyEncoding, VerifyError};
-use crate::secret::{SECRET_PREFIX, Secret};
-use crate::verify::{Claim, Scheme};
+use crate::misuse;
+use crate::secret::Secret;
+use crate::verify::Claim;
 
 /// The largest body that is diagnosed, in bytes. Webhooks stay below 100 kB; ten times that leaves room for one printed in a wider form.
 const DIAGNOSED_BYTES_MAX: usize = 1024 * 1024;
+
+/// The most bytes that all secrets together are tried on, for one kind of damage.
+pub(crate) const WORK_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// A body that is as it was sent is under 100 kB: in a larger one, which was printed again, no other mistake is looked for.
+const AS_SENT_BYTES_MAX: usize = 128 * 1024;
+
+/// Fewer members than this may be in alphabetical order by chance.
+const SORTED_MEMBERS_MIN: usize = 4;
 
 /// Explains a signature that fits no key.
 pub(crate) fn mismatch(claim: &Claim, body: &[u8], secrets: &[Secret]) -> VerifyError {
@@ -23,37 +33,23 @@ pub(crate) fn mismatch(claim: &Claim, body: &[u8], secrets: &[Secret]) -> Verify
     if body.is_empty() {
         return VerifyError::BodyEmpty;
     }
-    if body.len() > DIAGNOSED_BYTES_MAX {
+    if body.len() > DIAGNOSED_BYTES_MAX || body.len().saturating_mul(tried) > WORK_BYTES_MAX {
         return VerifyError::OtherSecret { tried };
     }
-    wrong_key(claim, body, secrets)
+    misused(claim, body, secrets)
         .or_else(|| wrong_end(claim, body))
         .or_else(|| wrong_encoding(claim, body))
         .or_else(|| reserialised(claim, body))
         .or_else(|| not_whole(body))
+        .or_else(|| sorted(body))
         .unwrap_or(VerifyError::OtherSecret { tried })
 }
 
-/// The right secret, used in another way.
-fn wrong_key(claim: &Claim, body: &[u8], secrets: &[Secret]) -> Option<VerifyError> {
-    secrets.iter().find_map(|secret| {
-        let whole = secret.sync_key();
-        let rest = secret.expose().strip_prefix(SECRET_PREFIX).unwrap_or_default();
-        let other = match claim.scheme {
-            Scheme::Sync => STANDARD.decode(rest).unwrap_or_default(),
-            Scheme::Standard => whole.to_vec(),
-        };
-        if !other.is_empty() && claim.fits(&other, body) {
-            Some(match claim.scheme {
-                Scheme::Sync => VerifyError::SecretDecoded,
-                Scheme::Standard => VerifyError::SecretNotDecoded,
-            })
-        } else if claim.fits(rest.as_bytes(), body) {
-            Some(VerifyError::SecretPrefixCut)
-        } else {
-            None
-        }
-    })
+fn misused(claim: &Claim, body: &[u8], secrets: &[Secret]) -> Option<VerifyError> {
+    if body.len() > AS_SENT_BYTES_MAX {
+        return None;
+    }
+    misuse::wrong_key(claim, body, secrets).or_else(|| misuse::wrong_text(claim, body))
 }
 
 /// White space added or lost at the end.
@@ -115,4 +111,11 @@ fn not_whole(body: &[u8]) -> Option<VerifyError> {
         return Some(VerifyError::BodyIncomplete { bytes: body.len() });
     }
     Some(VerifyError::BodyNotJson { line: error.line(), column: error.column() })
+}
+
+/// In alphabetical order from the first member to the last, and long enough for that to be no chance.
+fn sorted(body: &[u8]) -> Option<VerifyError> {
+    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return None };
+    let is_sorted = members.len() >= SORTED_MEMBERS_MIN && members.keys().is_sorted();
+    is_sorted.then_some(VerifyError::MembersSorted)
 }

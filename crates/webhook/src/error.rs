@@ -109,7 +109,7 @@ pub enum VerifyError {
     },
     /// A `Sync-Signature` was made with the base64-decoded secret.
     #[error(
-        "The signature fits the secret, but with its base64-decoded part as the key, as Standard Webhooks has it. Sync-Signature takes the whole string with its whsec_: whoever signed this must not decode it."
+        "The signature fits the secret, but with its base64-decoded part as the key, as Standard Webhooks has it. Sync-Signature takes the whole string with its whsec_ as the key: whoever computed this must not decode it."
     )]
     SecretDecoded,
     /// A Standard Webhooks signature was made with the whole secret string.
@@ -117,6 +117,27 @@ pub enum VerifyError {
         "The signature fits the secret, but with the whole string as the key, as Sync-Signature has it. Standard Webhooks takes the base64-decoded part after whsec_: whoever signed this must decode it."
     )]
     SecretNotDecoded,
+    /// The signature was made over another text than `<t>.<body>`.
+    #[error(
+        "The signature fits the secret, but {how}. Sign <t>.<body>: the t of this header, a full stop, the raw body, with HMAC-SHA256."
+    )]
+    SignedOtherwise {
+        /// Over which.
+        how: SignedText,
+    },
+    /// The key had something around it that is not of the secret.
+    #[error(
+        "The signature fits the secret with {around} as part of the key. The setting was read with more than the secret in it: strip that."
+    )]
+    SecretPadded {
+        /// What it was.
+        around: &'static str,
+    },
+    /// The members of the body are in alphabetical order, as we send none.
+    #[error(
+        "The signature fits no secret, and the body's members are in alphabetical order, as a printer that sorts keys writes them (sort_keys, a map in Go). It was parsed and printed again before the check: check the raw bytes of the request."
+    )]
+    MembersSorted,
     /// The signature was made without the secret's prefix.
     #[error(
         "The signature fits the secret without its whsec_. The key is the whole string: the sender must not cut its prefix."
@@ -130,6 +151,47 @@ pub enum VerifyError {
         /// How many secrets were tried.
         tried: usize,
     },
+}
+
+impl VerifyError {
+    /// Whether the signature was found to fit once something was undone. The other causes are what the body looks like.
+    pub(crate) fn is_proven(&self) -> bool {
+        !matches!(
+            self,
+            Self::OtherSecret { .. }
+                | Self::BodyEmpty
+                | Self::BodyIncomplete { .. }
+                | Self::BodyNotJson { .. }
+                | Self::MembersSorted
+                | Self::NoSecret
+                | Self::MissingHeader { .. }
+                | Self::MalformedHeader { .. }
+        )
+    }
+}
+
+/// What was signed in place of `<t>.<body>`.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignedText {
+    /// The body alone.
+    #[error("it was made over the body alone, without the time")]
+    BodyAlone,
+    /// The time and the body with nothing or something else between them.
+    #[error("it was made with something else than a full stop between the time and the body")]
+    OtherSeparator,
+    /// `t=` before the time.
+    #[error("it was made with the t= of the header before the time")]
+    FieldIncluded,
+    /// The body before the time.
+    #[error("it was made with the body before the time")]
+    OtherOrder,
+    /// The time in milliseconds.
+    #[error("it was made with the time in milliseconds")]
+    Milliseconds,
+    /// A plain SHA-256 of secret and text.
+    #[error("it is a plain SHA-256 of the secret and the text, not an HMAC")]
+    PlainHash,
 }
 
 /// Which way a time is off.

@@ -12,6 +12,9 @@ use crate::mac::{MAC_BYTES, MacBytes};
 /// The most signatures of one `Webhook-Signature` header that are looked at: a rotation needs two, and each costs a comparison.
 const STANDARD_SIGNATURES_MAX: usize = 16;
 
+/// The lengths of the hex of hashes that are taken in the place of SHA-256.
+const OTHER_HASHES: [(usize, &str); 4] = [(32, "MD5"), (40, "SHA-1"), (96, "SHA-384"), (128, "SHA-512")];
+
 /// A `t` above this is in milliseconds: as seconds it would be after the year 5000.
 const SECONDS_MAX: i64 = 100_000_000_000;
 
@@ -81,6 +84,23 @@ pub enum HeaderFault {
         /// The field's name, cut to 16 characters.
         name: String,
     },
+    /// The signature stands under another name than `v1`.
+    #[error("the signature is called {name:?}; its name is v1, as in t=<unix seconds>,v1=<64 hex digits>")]
+    SignatureNamed {
+        /// The name, cut to 16 characters.
+        name: String,
+    },
+    /// The signature is base64.
+    #[error("the signature is base64; it is 64 hex digits (digest('hex'), hexdigest)")]
+    Base64Signature,
+    /// The signature is as long as that of another hash.
+    #[error("the signature is as long as {hash} makes it, {digits} digits; it is an HMAC-SHA256, 64 digits")]
+    OtherHash {
+        /// Its name.
+        hash: &'static str,
+        /// How many digits it has.
+        digits: usize,
+    },
     /// The time is not a whole number of seconds.
     #[error("the time is not a whole number of seconds; it is written in digits only, such as 1795422077")]
     TimestampNotNumber,
@@ -102,6 +122,16 @@ pub enum HeaderFault {
     /// No entry of the list is a `v1,<base64 of 32 bytes>`.
     #[error("none of its entries is v1,<base64 of 32 bytes>; pass the value whole, entries are separated by a space")]
     NoStandardSignature,
+}
+
+impl HeaderFault {
+    /// Whether it comes from how a signature was computed, not from how a header was read.
+    pub(crate) fn is_of_a_computation(&self) -> bool {
+        matches!(
+            self,
+            Self::UpperCaseHex | Self::Base64Signature | Self::OtherHash { .. } | Self::SignatureNamed { .. }
+        )
+    }
 }
 
 /// A well-formed `Sync-Signature`.
@@ -195,11 +225,15 @@ fn parse_hex(signature: &str) -> Result<MacBytes, HeaderFault> {
     if digits == 0 {
         return Err(HeaderFault::MissingSignature);
     }
-    if !signature.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(HeaderFault::NotHex);
+    if !is_hex(signature) {
+        return Err(if from_base64(signature).is_some() { HeaderFault::Base64Signature } else { HeaderFault::NotHex });
     }
     if digits != 2 * MAC_BYTES {
-        return Err(HeaderFault::SignatureLength { digits });
+        let other = OTHER_HASHES.iter().find(|(length, _)| *length == digits);
+        return Err(match other {
+            Some((_, hash)) => HeaderFault::OtherHash { hash, digits },
+            None => HeaderFault::SignatureLength { digits },
+        });
     }
     if signature.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(HeaderFault::UpperCaseHex);
@@ -207,6 +241,34 @@ fn parse_hex(signature: &str) -> Result<MacBytes, HeaderFault> {
     let mut mac = [0; MAC_BYTES];
     hex::decode_to_slice(signature, &mut mac).map_err(|_| HeaderFault::NotHex)?;
     Ok(mac)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn from_base64(text: &str) -> Option<MacBytes> {
+    STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// The value as it was most likely meant: what stands around it gone, its two fields in order, the signature as lower-case hex.
+/// `None` where it holds no time or no signature.
+pub(crate) fn repaired(value: &[u8]) -> Option<String> {
+    let text: String =
+        std::str::from_utf8(value).ok()?.split(|c: char| c.is_whitespace() || "\"'".contains(c)).collect();
+    let start = text.find("t=")?;
+    let text = match text.to_ascii_lowercase().strip_prefix("sync-signature:") {
+        Some(_) => &text[start..],
+        None => text.as_str(),
+    };
+    let fields = || text.split(',').filter_map(|field| field.split_once('='));
+    let (_, t) = fields().find(|(name, t)| *name == "t" && parse_seconds(t).is_ok())?;
+    let hex_of = |signature: &str| match signature.len() == 2 * MAC_BYTES && is_hex(signature) {
+        true => Some(signature.to_ascii_lowercase()),
+        false => from_base64(signature).map(hex::encode),
+    };
+    let signature = fields().find_map(|(_, signature)| hex_of(signature))?;
+    Some(format!("t={t},v1={signature}"))
 }
 
 /// Names what keeps the fields from being exactly `t` and `v1`.
@@ -218,6 +280,9 @@ fn wrong_fields(text: &str, fields: &[(&str, &str)]) -> HeaderFault {
         }
         [("t", _)] | [("t", _), ("", "")] => return HeaderFault::CutAtComma,
         [("v1", _), ("t", _)] => return HeaderFault::WrongOrder,
+        [("t", _), (name, signature)] if *name != "v1" && parse_hex(&signature.to_ascii_lowercase()).is_ok() => {
+            return HeaderFault::SignatureNamed { name: name.chars().take(16).collect() };
+        }
         _ => {}
     }
     if let Some((name, _)) = fields.iter().find(|field| !matches!(field.0, "t" | "v1")) {
@@ -273,8 +338,12 @@ mod tests {
             (format!("v1={HEX},t=1"), HeaderFault::WrongOrder),
             (format!("t=1,v1={HEX},v1={HEX}"), HeaderFault::SeveralSignatures { count: 2 }),
             (format!("t=1,v1={HEX},t=1,v1={HEX}"), HeaderFault::SeveralSignatures { count: 2 }),
-            (format!("t=1,s={HEX}"), HeaderFault::UnknownField { name: "s".into() }),
-            (format!("t=1,v0={HEX}"), HeaderFault::UnknownField { name: "v0".into() }),
+            (format!("t=1,s={HEX}"), HeaderFault::SignatureNamed { name: "s".into() }),
+            (format!("t=1,v0={HEX}"), HeaderFault::SignatureNamed { name: "v0".into() }),
+            ("t=1,s=x".into(), HeaderFault::UnknownField { name: "s".into() }),
+            ("t=1,v1=7yJq6qtBqCKSCaAP//1B0SP/7DUeJN+laPaCG75IH7s=".into(), HeaderFault::Base64Signature),
+            (format!("t=1,v1={}", &HEX[..40]), HeaderFault::OtherHash { hash: "SHA-1", digits: 40 }),
+            (format!("t=1,v1={HEX}{HEX}"), HeaderFault::OtherHash { hash: "SHA-512", digits: 128 }),
             (format!("t=1,v1={HEX},x=1"), HeaderFault::UnknownField { name: "x".into() }),
             (format!("t=1.5,v1={HEX}"), HeaderFault::TimestampNotNumber),
             (format!("t=-1,v1={HEX}"), HeaderFault::TimestampNotNumber),
@@ -287,6 +356,25 @@ mod tests {
             ("hello".into(), HeaderFault::UnknownField { name: "hello".into() }),
         ] {
             assert_eq!(fault(&value), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_read_out_of_other_forms() {
+        let meant = format!("t=1,v1={HEX}");
+        for value in [
+            format!("t=1, v1={HEX}\n"),
+            format!("\"t=1,v1={HEX}\""),
+            format!("Sync-Signature: t=1,v1={HEX}"),
+            format!("v1={HEX},t=1"),
+            format!("t=1,s={HEX}"),
+            format!("t=1,v1={}", HEX.to_uppercase()),
+            "t=1,v1=7yJq6qtBqCKSCaAP//1B0SP/7DUeJN+laPaCG75IH7s=".into(),
+        ] {
+            assert_eq!(repaired(value.as_bytes()).as_ref(), Some(&meant), "{value:?}");
+        }
+        for value in ["", "t=1", "hello", "t=soon,v1=00", "\u{e9}t=", &format!("t=1,v1={}", &HEX[1..])] {
+            assert_eq!(repaired(value.as_bytes()), None, "{value:?}");
         }
     }
 

@@ -55,12 +55,21 @@ pub fn verify_sync(
     let value = header.ok_or(VerifyError::MissingHeader { name: SYNC_SIGNATURE })?;
     let parsed = header::parse_sync(value).map_err(malformed(SYNC_SIGNATURE))?;
     let claim = Claim {
+        t: parsed.t.to_owned(),
         prefix: format!("{}.", parsed.t),
         macs: vec![parsed.mac],
         keys: secrets.iter().map(|secret| Some(secret.sync_key().to_vec())).collect(),
         scheme: Scheme::Sync,
     };
     claim.check(body, secrets, parsed.t_unix_s, now_unix_s, tolerance)
+}
+
+/// Whether this secret signed this body, whatever the time. Looks for no cause, so that many secrets can be asked.
+pub(crate) fn fits_sync(header: &[u8], body: &[u8], secret: &Secret) -> bool {
+    header::parse_sync(header).is_ok_and(|parsed| {
+        let expected = mac::compute(secret.sync_key(), &[parsed.t.as_bytes(), b".", body]);
+        mac::equal(&parsed.mac, &expected)
+    })
 }
 
 /// Checks the three headers of Standard Webhooks against the raw body. Any of the listed signatures may fit any of the secrets.
@@ -88,7 +97,7 @@ pub fn verify_standard(
     if !secrets.is_empty() && keys.iter().all(Option::is_none) {
         return Err(VerifyError::SecretNotStandard);
     }
-    let claim = Claim { prefix: format!("{id}.{t}."), macs, keys, scheme: Scheme::Standard };
+    let claim = Claim { t: t.to_owned(), prefix: format!("{id}.{t}."), macs, keys, scheme: Scheme::Standard };
     claim.check(body, secrets, t_unix_s, now_unix_s, tolerance)
 }
 
@@ -100,10 +109,12 @@ pub(crate) enum Scheme {
 
 /// What the headers claim: that one of these signatures is over this prefix and the body under one of these keys.
 pub(crate) struct Claim {
-    prefix: String,
+    /// The time as the header has it.
+    pub(crate) t: String,
+    pub(crate) prefix: String,
     macs: Vec<MacBytes>,
     /// One per secret, `None` where a secret has no key for the scheme.
-    keys: Vec<Option<Vec<u8>>>,
+    pub(crate) keys: Vec<Option<Vec<u8>>>,
     pub(crate) scheme: Scheme,
 }
 
@@ -133,8 +144,12 @@ impl Claim {
 
     /// Whether one of the signatures is right for this body under this key.
     pub(crate) fn fits(&self, key: &[u8], body: &[u8]) -> bool {
-        let expected = mac::compute(key, &[self.prefix.as_bytes(), body]);
-        self.macs.iter().any(|claimed| mac::equal(claimed, &expected))
+        self.is_among(&mac::compute(key, &[self.prefix.as_bytes(), body]))
+    }
+
+    /// Whether this is one of the signatures.
+    pub(crate) fn is_among(&self, expected: &MacBytes) -> bool {
+        self.macs.iter().any(|claimed| mac::equal(claimed, expected))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use postsync_webhook::{Secret, StandardHeaders, canonical, sign_standard, sign_sync, verify_standard, verify_sync};
+use postsync_webhook::{
+    Known, OnRecord, Question, Secret, StandardHeaders, canonical, explain, sign_standard, sign_sync, verify_standard,
+    verify_sync,
+};
 use proptest::prelude::*;
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -44,6 +47,31 @@ proptest! {
             prop_assert!(!error.to_string().is_empty());
         }
         let _ = canonical::reprint(&body);
+    }
+
+    #[test]
+    fn no_question_panics(
+        header in prop::option::of(bytes()),
+        body in bytes(),
+        sent in prop::option::of(bytes()),
+        secrets in prop::collection::vec(secret(), 0..3),
+        others in prop::collection::vec(secret(), 0..3),
+        now_unix_s in any::<i64>(),
+    ) {
+        let known = |secrets: Vec<Secret>| -> Vec<Known> {
+            secrets.into_iter().map(|secret| Known { name: None, secret }).collect()
+        };
+        let (secrets, others) = (known(secrets), known(others));
+        let explained = explain(&Question {
+            header: header.as_deref(),
+            body: &body,
+            secrets: &secrets,
+            others: &others,
+            on_record: sent.as_deref().map(|body| OnRecord { id: "evt_1", body }),
+            now_unix_s,
+            tolerance: Duration::from_secs(300),
+        });
+        prop_assert!(!explained.verified && !explained.in_one_line().is_empty());
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(postsync::secret::switch_secret))
         .routes(routes!(postsync::secret::expire_secret))
         .routes(routes!(postsync::secret::import_secret))
+        .routes(routes!(postsync::verify::verify_webhook))
+        .routes(routes!(postsync::trigger::trigger_event))
         .routes(routes!(postsync::endpoints::list_endpoints, postsync::endpoints::create_endpoint))
         .routes(routes!(
             postsync::endpoints::get_endpoint,

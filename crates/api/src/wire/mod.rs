@@ -14,6 +14,8 @@ mod key;
 mod project;
 mod replay;
 mod secret;
+mod trigger;
+mod verify;
 mod voice;
 
 pub use account::{AccountBody, AccountLimits, AccountOrganization, UsageItem, UsagePage};
@@ -35,4 +37,6 @@ pub use key::{CreateKey, KeyItem, KeyPage, NewKey};
 pub use project::{AttachAssets, CreateProject, ProjectBody, ProjectPageBody, UpdateProject};
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody, WebhookSecret};
+pub use trigger::{TriggerEvent, TriggeredEvent};
+pub use verify::{VerifiedWebhook, VerifyWebhook};
 pub use voice::{CreateSpeech, CreateVoice, SpeechBody, SpeechJobBody, VoiceBody};

@@ -21,8 +21,8 @@ pub use failing::{Failing, Next};
 pub use filter::EventFilter;
 pub use headers::CustomHeaders;
 pub use operational::{disabled_body, exhausted_body, failing_body};
-pub use receivers::{Receiver, listeners, receiver_again, receivers};
-pub use trial::{TEST_FILE_NAME, test_event};
+pub use receivers::{Receiver, listeners, receiver_again, receiver_at, receivers};
+pub use trial::{MadeUp, TEST_FILE_NAME, Trial, is_of_no_batch};
 
 use crate::ids::{EndpointId, OrgId};
 use crate::terms::Terms;

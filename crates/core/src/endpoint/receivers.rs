@@ -55,6 +55,17 @@ pub fn listeners(registered: &[Endpoint], kind: EventType) -> Vec<Receiver> {
     takers.filter_map(|endpoint| endpoint.receiver(&Terms::default())).collect()
 }
 
+/// Whom an event goes to that is meant for one URL alone: the endpoint that has it, whatever its filter, else the URL itself. `None`
+/// where that endpoint is disabled.
+#[must_use]
+pub fn receiver_at(registered: &[Endpoint], org: &OrgId, url: &str) -> Option<Receiver> {
+    let key = url_key(url);
+    match registered.iter().find(|endpoint| endpoint.url_key() == key) {
+        Some(endpoint) => endpoint.receiver(&Terms::default()),
+        None => Some(implicit(org, url, &Terms::default())),
+    }
+}
+
 /// Whom a delivery that has ended would go to now: its endpoint, wherever that is now; else whoever has its URL now, as
 /// [`receivers`] would have it. `None` where that one is disabled.
 #[must_use]

@@ -326,22 +326,55 @@ fn operational_bodies_are_canonical_and_tell_no_query() {
     assert_eq!(crate::canonical::reprint(&body).unwrap(), body);
 }
 
+fn made_up(trial: Trial, webhook_url: Option<&str>) -> crate::event::Event {
+    let now = Timestamp(9_000);
+    let about = MadeUp {
+        generation: crate::ids::GenerationId::new(now, [7; 10]),
+        batch: crate::ids::BatchId::new(now, [8; 10]),
+        webhook_url: webhook_url.map(str::to_owned),
+    };
+    trial.event(crate::ids::EventId(7), &OrgId::new("default"), about, now)
+}
+
 #[test]
-fn a_test_event_looks_like_any_other() {
-    let (now, org) = (Timestamp(9_000), OrgId::new("default"));
-    let generation = crate::ids::GenerationId::new(now, [7; 10]);
-    let event = test_event(crate::ids::EventId(7), &org, generation, now);
-    assert_eq!((event.kind, event.generation), (EventType::GenerationCompleted, None));
-    assert_eq!(crate::canonical::reprint(&event.body).unwrap(), event.body);
-    let body: Value = serde_json::from_slice(&event.body).unwrap();
-    assert_eq!((&body["status"], &body["id"]), (&json!("COMPLETED"), &json!(generation.to_string())));
-    assert_eq!(body["outputFileName"], "postsync-test", "what a receiver knows it by");
+fn a_made_up_event_looks_like_any_other_and_says_what_it_is() {
+    for (trial, name, status) in [
+        (Trial::GenerationCompleted, "generation.completed", "COMPLETED"),
+        (Trial::GenerationFailed, "generation.failed", "FAILED"),
+        (Trial::BatchCompleted, "batch.completed", "COMPLETED"),
+    ] {
+        assert_eq!(Trial::parse(name), Some(trial));
+        let event = made_up(trial, Some("https://a.example/"));
+        assert_eq!((event.kind.as_str(), event.generation), (name, None));
+        assert_eq!(crate::canonical::reprint(&event.body).unwrap(), event.body, "what receivers sign again");
+        let body: Value = serde_json::from_slice(&event.body).unwrap();
+        assert_eq!((&body["status"], &body["webhookUrl"]), (&json!(status), &json!("https://a.example/")));
+        assert!(body.to_string().contains("postsync-test"), "what a receiver knows it by: {body}");
+        assert!(!crate::feed::has_place(&event), "readers of the feed take it for nothing that happened");
+    }
+    let completed: Value = serde_json::from_slice(&made_up(Trial::GenerationCompleted, None).body).unwrap();
+    let generation = crate::ids::GenerationId::new(Timestamp(9_000), [7; 10]);
+    assert_eq!((&completed["id"], &completed["webhookUrl"]), (&json!(generation.to_string()), &Value::Null));
+    assert_eq!(completed["outputFileName"], "postsync-test");
+    assert_eq!(Trial::parse("delivery.exhausted"), None);
+}
+
+#[test]
+fn an_event_for_one_url_goes_to_whoever_has_it() {
+    let org = OrgId::new("default");
+    let own = json!({"url": "https://a.example/x", "events": ["batch.completed"]});
+    let mut of = endpoint("ep_1", own);
+    let at = |of: &Endpoint, url| receiver_at(std::slice::from_ref(of), &org, url).map(|receiver| receiver.endpoint);
+    assert_eq!(at(&of, "https://a.example/x"), Some(of.id.clone()), "whatever its filter");
+    let implicit = at(&of, "https://b.example/x").unwrap();
+    assert!(implicit != of.id && !implicit.is_registered());
+    of.state = State::Disabled(DisabledReason::Requested);
+    assert_eq!(at(&of, "https://a.example/x"), None);
 }
 
 #[test]
 fn a_delivery_takes_its_terms_and_a_paused_endpoint_gets_one_too() {
-    let (now, org) = (Timestamp(9_000), OrgId::new("default"));
-    let event = test_event(crate::ids::EventId(7), &org, crate::ids::GenerationId::new(now, [7; 10]), now);
+    let event = made_up(Trial::GenerationCompleted, None);
     let own = json!({"url": "https://a.example/x?k=1", "schedule": ["3s", "9s"], "timeout": "9s"});
     let mut of = endpoint("ep_1", own);
     for state in [State::Enabled, State::Paused] {

@@ -256,6 +256,9 @@ codes! {
         "Use a name that has committed before; one that has been idle for 90 days makes room by itself.";
     DELIVERY_EXPIRED = "delivery_expired", 410,
         "Deliveries of that age are not kept any more.", "Ask for a newer one; retention.events says how long they are kept.";
+    EVENT_NOT_FOUND = "event_not_found", 404,
+        "The event does not exist.",
+        "Check the event's id, the webhook-id header; those of other organizations, and those that were removed, are not visible.";
     ENDPOINT_NOT_FOUND = "endpoint_not_found", 404,
         "The endpoint does not exist.", "Check the endpoint's id; those of other organizations are not visible.";
     KEY_NOT_FOUND = "key_not_found", 404,

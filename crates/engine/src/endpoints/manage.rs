@@ -1,21 +1,19 @@
-//! What an organization's owner does with endpoints: register, change, remove, test. Each is one commit, and holds at once.
+//! What an organization's owner does with endpoints: register, change, remove. Each is one commit, and holds at once.
 use std::sync::Arc;
 
 use postsync_core::Secret;
 use postsync_core::access::StoredSecret;
 use postsync_core::change::Change;
-use postsync_core::delivery::Origin;
-use postsync_core::endpoint::{Draft, Endpoint, Receiver, State, test_event};
+use postsync_core::endpoint::{Draft, Endpoint, State};
 use postsync_core::endpoint_limits::EndpointRules;
 use postsync_core::ids::{EndpointId, OrgId};
 use postsync_core::limits;
 use postsync_core::rotation::{SecretOwner, Signing};
-use postsync_core::terms::Terms;
 
 use super::{drain, registered};
 use crate::dispatch;
 use crate::engine::Engine;
-use crate::ports::{Applied, DueDelivery, StoreError};
+use crate::ports::{Applied, StoreError};
 use crate::secrets::new_secret;
 use crate::world::{World, locked};
 
@@ -122,22 +120,6 @@ async fn remove(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> Result<(), 
     Ok(())
 }
 
-/// Makes an event that never happened and delivers it to this endpoint alone.
-async fn test(world: &Arc<World>, org: &OrgId, id: &EndpointId) -> Result<DueDelivery, EndpointError> {
-    let endpoints = registered(world, org).await?;
-    let endpoint = endpoints.iter().find(|endpoint| endpoint.id == *id).ok_or(EndpointError::Unknown)?;
-    let receiver: Receiver = endpoint.receiver(&Terms::default()).ok_or(EndpointError::Disabled)?;
-    let event = test_event(world.new_event_id(), org, world.new_generation_id(), world.now());
-    let servers = &world.settings.schedule;
-    let delivery = receiver.delivery(world.new_delivery_id(), &event, Origin::Test, servers);
-    let changes = vec![Change::AddEvent(Box::new(event.clone())), Change::AddDelivery(Box::new(delivery.clone()))];
-    done(world.ports.store.apply(changes).await?)?;
-    let due = DueDelivery { delivery, event };
-    world.feeds.bells.tell(org);
-    dispatch::offer(world, due.clone());
-    Ok(due)
-}
-
 fn is_alone(others: &[Endpoint], endpoint: &Endpoint) -> Result<(), EndpointError> {
     let key = endpoint.url_key();
     let same = others.iter().find(|other| other.id != endpoint.id && other.url_key() == key);
@@ -145,7 +127,7 @@ fn is_alone(others: &[Endpoint], endpoint: &Endpoint) -> Result<(), EndpointErro
 }
 
 /// Nobody but this process changes endpoints, and one at a time: a stale fence is another server on the same database.
-fn done(applied: Applied) -> Result<(), StoreError> {
+pub(super) fn done(applied: Applied) -> Result<(), StoreError> {
     match applied {
         Applied::Done => Ok(()),
         Applied::Stale => Err(StoreError::Busy),
@@ -180,14 +162,6 @@ impl Engine {
     /// Nothing was written then.
     pub async fn remove_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<(), EndpointError> {
         remove(&self.world, org, id).await
-    }
-
-    /// Makes a test event and its delivery to that endpoint alone.
-    ///
-    /// # Errors
-    /// Nothing was written then.
-    pub async fn test_endpoint(&self, org: &OrgId, id: &EndpointId) -> Result<DueDelivery, EndpointError> {
-        test(&self.world, org, id).await
     }
 
     /// What an endpoint's owner has set: it holds from now on, until this is called again. Not kept over a restart: whoever

@@ -6,6 +6,7 @@
 mod drain;
 mod manage;
 mod notices;
+mod trials;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ use postsync_core::time::Timestamp;
 
 pub use manage::{EndpointError, NewEndpoint};
 pub(crate) use notices::{Notices, heard, of_exhausted};
+pub use trials::Triggered;
 
 use crate::ports::{Applied, DueDelivery, StoreError};
 use crate::secrets;

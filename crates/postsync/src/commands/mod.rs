@@ -16,6 +16,7 @@ mod replay;
 mod restore;
 mod secret;
 mod serve;
+mod trigger;
 mod verify;
 
 use std::path::PathBuf;
@@ -56,6 +57,8 @@ enum Command {
     Lipsync(lipsync::LipsyncArgs),
     /// Say whether a webhook's signature is right, and if not, what is wrong. The body comes on stdin.
     Verify(verify::VerifyArgs),
+    /// Make an event up and deliver it, to try a receiver. Says what became of it.
+    Trigger(trigger::TriggerArgs),
     /// Deliver events again: what a receiver lost, or could not take.
     Replay(replay::ReplayArgs),
     /// Show the settings in force.
@@ -108,6 +111,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secret(command) => secret::run(&command),
         Command::Lipsync(args) => lipsync::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Trigger(args) => trigger::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Doctor(args) => doctor::run(&args),

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run::Home;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "",
     "serve",
     "demo",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 25] = [
     "secret rekey",
     "lipsync",
     "verify",
+    "trigger",
     "replay",
     "config",
     "config show",

@@ -116,7 +116,12 @@ async fn a_body_is_compared_with_the_bytes_on_record() {
     let event = request.header("webhook-id");
     let told = compared(&setup, event, &request, &request.body).await;
     assert_eq!(told.0, Some(0));
-    assert!(told.1.ends_with(&format!("with this secret. The body is that of {event}, byte for byte.\n")), "{told:?}");
+    assert!(
+        told.1.ends_with(&format!(
+            "with the secret of organization default. The body is that of {event}, byte for byte.\n"
+        )),
+        "{told:?}"
+    );
     let changed = String::from_utf8(request.body.clone()).unwrap().replace("COMPLETED", "COMPLETeD");
     let told = compared(&setup, event, &request, changed.as_bytes()).await;
     assert_eq!(told.0, Some(1));

@@ -29,4 +29,6 @@ mod sdk_calls;
 mod speech;
 mod start;
 mod stop;
+mod trigger;
+mod verify;
 mod wire;

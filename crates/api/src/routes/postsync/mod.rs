@@ -8,4 +8,6 @@ pub(super) mod generations;
 pub(super) mod keys;
 pub(super) mod replays;
 pub(super) mod secret;
+pub(super) mod trigger;
 pub(super) mod upstream;
+pub(super) mod verify;

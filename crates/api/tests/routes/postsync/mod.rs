@@ -7,4 +7,6 @@ mod generations;
 mod keys;
 mod replays;
 mod secret;
+mod trigger;
 mod upstream;
+mod verify;
