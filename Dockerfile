@@ -3,7 +3,8 @@
 # postsync with what it needs (ffmpeg, espeak-ng) on Debian 12. No root, nothing written outside of /data and /tmp.
 #
 #   docker build -t postsync .
-#   docker run --init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -v postsync-data:/data -p 127.0.0.1:8080:8080 postsync
+#   docker run --init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+#     -v postsync-data:/data -p 127.0.0.1:8080:8080 postsync
 
 FROM rust:1.95.0-slim-bookworm AS build
 # hadolint ignore=DL3008

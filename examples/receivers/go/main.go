@@ -70,8 +70,10 @@ func receive(secrets []string) http.HandlerFunc {
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		got := line{Verified: true, Event: r.Header.Get("Webhook-Id")} // the same in every attempt
-		_ = json.Unmarshal(body, &got)                                  // its id and status; we have checked who wrote it
+		var generation struct{ ID, Status string }
+		_ = json.Unmarshal(body, &generation)
+		got := line{Verified: true, ID: generation.ID, Status: generation.Status}
+		got.Event = r.Header.Get("Webhook-Id") // the same in every attempt
 		if got.Event == "" {
 			got.Event = got.ID + " " + got.Status
 		}

@@ -21,7 +21,10 @@ pub(super) fn check(files: &[PathBuf], summary: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in files.iter().filter(is_chapter) {
         match chapters.iter().filter(|chapter| *chapter == file).count() {
-            0 => findings.push(Finding::error(SUMMARY, format!("{} is in no place of the book.", file.display()))),
+            0 => findings.push(Finding::error(
+                SUMMARY,
+                format!("{} is in no place of the book: give it a line.", file.display()),
+            )),
             1 => {}
             _ => findings.push(Finding::error(SUMMARY, format!("{} is in it more than once.", file.display()))),
         }
