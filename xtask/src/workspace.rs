@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// Names of what is never a source, for a checkout without git.
-const NOT_SOURCES: [&str; 5] = [".git", "target", "node_modules", "__pycache__", "postsync-data"];
+const NOT_SOURCES: [&str; 6] = [".git", "target", "node_modules", ".venv", "__pycache__", "postsync-data"];
 
 /// The checkout that this command works on.
 pub(crate) struct Workspace {

@@ -6,10 +6,13 @@
 //! the check of those headers ([`verify`]). The server signs with it and receivers verify with it, so that the two cannot drift.
 //!
 //! Promise: no input, however broken, makes it panic; a check that fails says what is wrong and what to do about it.
-//! It does no IO, reads no clock and draws no randomness: the time and the bytes of a new secret are parameters.
+//! It does no IO, reads no clock and draws no randomness: the time and the bytes of a new secret are parameters. The one exception is the
+//! feature `axum`: its extractor reads the body of a request and the system's clock.
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod canonical;
 mod diagnose;
 mod difference;

@@ -1,6 +1,6 @@
-//! The receivers that docs/WEBHOOKS.md shows, driven as a sender drives them: what is genuine gets 200, everything else 400.
+//! The receivers that `examples/receivers` has, driven as a sender drives them: what is genuine gets 200, everything else 400.
 //!
-//! Express has dependencies to install; the tests of the whole server drive it. Go is tried where it is installed.
+//! Those with dependencies to install are driven by the tests of the whole server. Go is tried where it is installed.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -19,12 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn node() {
-    judge(Command::new("node").arg(receivers().join("raw.mjs")));
+    judge(Command::new("node").arg(receivers().join("node/server.mjs")));
 }
 
 #[test]
 fn python() {
-    judge(Command::new("python3").arg("-B").arg(receivers().join("receiver.py")));
+    judge(Command::new("python3").arg("-B").arg(receivers().join("python/server.py")));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn go() {
 }
 
 fn receivers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/receivers")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/receivers")
 }
 
 fn judge(command: &mut Command) {

@@ -1,6 +1,6 @@
 //! Links in Markdown files that lead to files of the repository: they must exist.
 //!
-//! Anchors and addresses of the web are not followed: the one is a matter of the renderer, the other needs a network.
+//! Addresses of the web are not followed: that needs a network. Anchors are looked at in `anchors`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -8,18 +8,11 @@ use super::Finding;
 
 pub(super) fn check(file: &Path, text: &str, exists: impl Fn(&Path) -> bool) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut fenced = false;
-    for (number, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        }
-        if fenced {
-            continue;
-        }
+    for (number, line) in prose(text) {
         for link in links(line) {
             let Some(target) = target(file, link) else { continue };
             if !exists(&target) {
-                let place = format!("{}:{}", file.display(), number + 1);
+                let place = format!("{}:{number}", file.display());
                 let what = format!(
                     "The link leads to {}, which does not exist. Correct it, or write that file.",
                     target.display()
@@ -31,15 +24,27 @@ pub(super) fn check(file: &Path, text: &str, exists: impl Fn(&Path) -> bool) -> 
     findings
 }
 
+/// The lines outside of fenced blocks, each with its number from 1.
+pub(super) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut fenced = false;
+    text.lines().enumerate().filter_map(move |(i, line)| {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+            return None;
+        }
+        (!fenced).then_some((i + 1, line))
+    })
+}
+
 /// The targets of `[text](target)` and `[text](target "title")` on one line, outside of code spans.
-fn links(line: &str) -> impl Iterator<Item = &str> {
+pub(super) fn links(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').step_by(2).flat_map(|prose| {
         prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')?.0.split_whitespace().next())
     })
 }
 
 /// The file that a link means, relative to the root; `None` if it is none of ours.
-fn target(file: &Path, link: &str) -> Option<PathBuf> {
+pub(super) fn target(file: &Path, link: &str) -> Option<PathBuf> {
     let path = link.split_once('#').map_or(link, |(path, _)| path);
     if path.is_empty() || path.contains("://") || path.starts_with("mailto:") {
         return None;

@@ -3,7 +3,10 @@
 //! Checks are pure functions from text to findings, so that their tests need no files; this module reads the files. Warnings are printed
 //! and pass; errors fail.
 
+mod anchors;
 mod arrows;
+pub(crate) mod blocks;
+mod book;
 mod changelog;
 mod duplicates;
 mod links;
@@ -57,6 +60,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut findings = arrows::check(&workspace.metadata);
     findings.extend(changelog::check(std::fs::read_to_string(workspace.root.join("CHANGELOG.md")).ok().as_deref()));
     let files = workspace.files()?;
+    findings
+        .extend(book::check(&files, std::fs::read_to_string(workspace.root.join("docs/SUMMARY.md")).ok().as_deref()));
     for file in &files {
         findings.extend(check_file(workspace, file));
     }
@@ -80,7 +85,12 @@ fn check_file(workspace: &Workspace, file: &Path) -> Vec<Finding> {
     let mut findings = paths::check(file, &text);
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("rs") => findings.extend(sources::check(file, &text)),
-        Some("md") => findings.extend(links::check(file, &text, |target| workspace.root.join(target).exists())),
+        Some("md") => {
+            let read = |target: &Path| std::fs::read_to_string(workspace.root.join(target)).ok();
+            findings.extend(links::check(file, &text, |target| workspace.root.join(target).exists()));
+            findings.extend(anchors::check(file, &text, read));
+            findings.extend(blocks::check(file, &text, read));
+        }
         _ => {}
     }
     findings

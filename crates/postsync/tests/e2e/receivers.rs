@@ -1,12 +1,14 @@
-//! The receivers of the documentation verify what is sent: all of it, completed and failed, over HTTPS with an authority of
-//! its own. Express on the parsed body, which only a fixed point of JavaScript's printing survives; Python on the raw bytes.
+//! The receivers of `examples` verify what is sent, all of it, completed and failed, and refuse what was forged. Express takes the
+//! parsed body, which only a fixed point of JavaScript's printing survives; the others take the raw bytes.
 use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
+use postsync_webhook::{Secret, Signers, headers};
 use serde_json::{Value, json};
 
 use crate::harness::api::{id_of, passthrough};
-use crate::harness::{Api, Certificates, Receiver, Reply, SECRET, Script, Setup, script};
+use crate::harness::{Api, Certificates, PATIENCE, Receiver, Reply, SECRET, Script, Setup, script};
 
 /// Of each kind.
 const EACH: usize = 50;
@@ -64,8 +66,119 @@ fn assert_all_verified(said: &[Value], ids: &BTreeSet<String>) {
     assert_eq!((of("COMPLETED"), of("FAILED")), (EACH, EACH));
 }
 
+/// One receiver, started by its `run`, before a real server; then five that somebody forged, then one event twice.
+async fn example(name: &str) {
+    let receiver = Script::example(name, SECRET).await;
+    let media = Receiver::start(None, |_| Reply::Status(404)).await;
+    let server = Setup::new().start().await;
+    let ids = create_all(&server.api(), &media, &receiver.url).await;
+    assert_all_verified(&receiver.deliveries(2 * EACH).await, &ids);
+    for (what, set, body) in forged() {
+        assert_eq!(post(&receiver.url, &set, body).await, 400, "{name} is sent {what}");
+    }
+    let said = receiver.deliveries(2 * EACH + 5).await;
+    assert!(said[2 * EACH..].iter().all(|one| one["verified"] == false && one["id"].is_null()), "{said:?}");
+    for attempt in ["1", "2"] {
+        let mut set = signed(SECRET, now(), BODY);
+        set.push(("Postsync-Attempt".to_owned(), attempt.to_owned()));
+        assert_eq!(post(&receiver.url, &set, BODY).await, 200, "{name}, attempt {attempt}");
+    }
+    let said = receiver.deliveries(2 * EACH + 7).await;
+    let twice: Vec<_> =
+        said[2 * EACH + 5..].iter().map(|one| (&one["attempt"], &one["event"], &one["repeated"])).collect();
+    let event = &json!("evt_twice");
+    assert_eq!(twice, [(&json!(1), event, &json!(false)), (&json!(2), event, &json!(true))], "{name}");
+}
+
+/// The body of a webhook that no server has sent.
+const BODY: &str = r#"{"id":"6533643b-aceb-4c40-967e-d9ba9baac39e","status":"COMPLETED","outputDuration":9.98}"#;
+const CHANGED: &str = r#"{"id":"6533643b-aceb-4c40-967e-d9ba9baac39e","status":"COMPLETED","outputDuration":9.99}"#;
+
+type Headers = Vec<(String, String)>;
+
+fn signed(secret: &str, t_unix_s: i64, body: &str) -> Headers {
+    let secret = Secret::new(secret).unwrap();
+    let set = headers(Signers::one(&secret), "evt_twice", t_unix_s, body.as_bytes());
+    set.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
+}
+
+fn forged() -> [(&'static str, Headers, &'static str); 5] {
+    const OTHER: &str = "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCwgMzIgYi4=";
+    let mut unsigned = signed(SECRET, now(), BODY);
+    unsigned.retain(|(name, _)| name != "Sync-Signature");
+    [
+        ("what another secret signed", signed(OTHER, now(), BODY), BODY),
+        ("a changed body", signed(SECRET, now(), BODY), CHANGED),
+        ("what was signed an hour ago", signed(SECRET, now() - 3_600, BODY), BODY),
+        ("no signature", unsigned, BODY),
+        ("the signature of another body", signed(SECRET, now(), CHANGED), BODY),
+    ]
+}
+
+async fn post(url: &str, set: &Headers, body: &str) -> u16 {
+    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
+    let request = client.post(url).header("content-type", "application/json").body(body.to_owned());
+    let request = set.iter().fold(request, |request, (name, value)| request.header(name, value));
+    request.send().await.unwrap().status().as_u16()
+}
+
 #[tokio::test]
-async fn the_documented_receivers_verify_every_webhook() {
+async fn express_on_the_parsed_body_verifies_all_and_refuses_what_is_forged() {
+    example("express").await;
+}
+
+#[tokio::test]
+async fn express_on_the_raw_bytes_verifies_all_and_refuses_what_is_forged() {
+    example("express-raw").await;
+}
+
+#[tokio::test]
+async fn the_route_of_next_verifies_all_and_refuses_what_is_forged() {
+    example("next").await;
+    let said = script::own_test("next", "node", &["--test", "--test-reporter=tap"]).await;
+    assert!(said.contains("# pass 3\n") && said.contains("# fail 0\n"), "{said}");
+}
+
+#[tokio::test]
+async fn node_without_a_framework_verifies_all_and_refuses_what_is_forged() {
+    example("node").await;
+}
+
+#[tokio::test]
+async fn fastapi_verifies_all_and_refuses_what_is_forged() {
+    example("fastapi").await;
+}
+
+#[tokio::test]
+async fn flask_verifies_all_and_refuses_what_is_forged() {
+    example("flask").await;
+}
+
+#[tokio::test]
+async fn python_without_a_framework_verifies_all_and_refuses_what_is_forged() {
+    example("python").await;
+}
+
+#[tokio::test]
+async fn axum_with_the_extractor_verifies_all_and_refuses_what_is_forged() {
+    example("axum").await;
+}
+
+#[tokio::test]
+async fn go_verifies_all_and_refuses_what_is_forged() {
+    if std::process::Command::new("go").arg("version").output().is_err() {
+        eprintln!("left out: there is no Go here to compile examples/receivers/go with");
+        return;
+    }
+    example("go").await;
+}
+
+#[tokio::test]
+async fn over_https_with_an_authority_of_ones_own_every_webhook_is_verified() {
     let setup = Setup::new();
     let tls = Certificates::make(setup.home());
     let setup = setup

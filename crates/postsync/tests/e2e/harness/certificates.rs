@@ -1,4 +1,4 @@
-//! A certificate authority of the test's own, and a certificate for 127.0.0.1 from it, as PEM files and for rustls.
+//! A certificate authority of the test's own, and a certificate for 127.0.0.1 from it: as a PEM file, and for rustls.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -6,12 +6,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// The files live as long as their folder.
+/// The file lives as long as its folder.
 pub(crate) struct Certificates {
     /// The authority, for `POSTSYNC_EGRESS_CA_FILE`.
     pub(crate) authority: PathBuf,
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
     pub(crate) acceptor: TlsAcceptor,
 }
 
@@ -24,11 +22,8 @@ impl Certificates {
         let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
         let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-        let write = |name: &str, text: String| {
-            let path = folder.join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        };
+        let file = folder.join("authority.pem");
+        std::fs::write(&file, authority.pem()).unwrap();
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -37,11 +32,6 @@ impl Certificates {
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone()], private)
             .unwrap();
-        Self {
-            authority: write("authority.pem", authority.pem()),
-            certificate: write("certificate.pem", leaf.pem()),
-            key: write("key.pem", key.serialize_pem()),
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-        }
+        Self { authority: file, acceptor: TlsAcceptor::from(Arc::new(config)) }
     }
 }

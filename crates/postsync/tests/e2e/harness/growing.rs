@@ -1,6 +1,7 @@
 //! A list that grows while a test waits for what comes: lines of a child, requests to a receiver.
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::sync::watch;
@@ -55,9 +56,19 @@ impl<T: Clone + Debug> Growing<T> {
     }
 
     /// The same; `None` where nothing will come any more.
-    pub(crate) async fn until_closed<R>(&self, what: &str, mut look: impl FnMut(&[T]) -> Option<R>) -> Option<R> {
+    pub(crate) async fn until_closed<R>(&self, what: &str, look: impl FnMut(&[T]) -> Option<R>) -> Option<R> {
+        self.until_closed_within(PATIENCE, what, look).await
+    }
+
+    /// The same with another patience.
+    pub(crate) async fn until_closed_within<R>(
+        &self,
+        patience: Duration,
+        what: &str,
+        mut look: impl FnMut(&[T]) -> Option<R>,
+    ) -> Option<R> {
         let mut changes = self.0.subscribe();
-        let found = timeout(PATIENCE, async {
+        let found = timeout(patience, async {
             loop {
                 let closed = {
                     let seen = changes.borrow_and_update();

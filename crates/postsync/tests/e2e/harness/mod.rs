@@ -4,6 +4,7 @@
 //! wait is for a line, an answer or a process, and gives up after [`PATIENCE`] with what was seen until then.
 pub(crate) mod api;
 pub(crate) mod certificates;
+pub(crate) mod front;
 pub(crate) mod growing;
 pub(crate) mod node;
 pub(crate) mod processes;
