@@ -2,7 +2,7 @@
 //! what it vouches for, and a seal that nobody else can make.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use postsync_core::asset::{Asset, AssetFile, AssetKind};
+use postsync_core::asset::{Asset, AssetFile, AssetKind, file_grant, file_path};
 use postsync_core::ids::{AssetId, KeyId, OrgId};
 use postsync_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ pub(crate) fn url_of(state: &ApiState, asset: &Asset) -> String {
 
 /// The same of an asset whose file is kept here, also before it has come.
 pub(crate) fn file_url(state: &ApiState, id: AssetId) -> String {
-    format!("{}{}{}", file_url_start(state), id, file_url_end(state, id))
+    format!("{}{}", state.settings.public_url, file_path(id, &token(state, id)))
 }
 
 /// Where its small picture is read.
@@ -97,21 +97,13 @@ fn file_url_start(state: &ApiState) -> String {
     format!("{}/v2/assets/", state.settings.public_url)
 }
 
-fn file_url_end(state: &ApiState, id: AssetId) -> String {
-    format!("/file?token={}", token(state, id))
-}
-
 fn token(state: &ApiState, id: AssetId) -> String {
-    state.engine.media().seal(&vouched_file(id))
+    state.engine.media().seal(&file_grant(id))
 }
 
 /// Whether that is the token of an asset's files.
 pub(crate) fn token_fits(state: &ApiState, id: AssetId, token: &str) -> bool {
-    state.engine.media().seal_fits(&vouched_file(id), token)
-}
-
-fn vouched_file(id: AssetId) -> String {
-    format!("file {id}")
+    state.engine.media().seal_fits(&file_grant(id), token)
 }
 
 /// The asset that a URL of ours names, if it is one that we gave out.

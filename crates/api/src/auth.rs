@@ -19,6 +19,7 @@ use postsync_core::plan::Allowance;
 use postsync_core::time::Timestamp;
 
 use crate::asset_urls::By;
+use crate::beside::KeyHolder;
 use crate::error::ApiError;
 use crate::limits::{Kind, Peer};
 use crate::state::ApiState;
@@ -141,6 +142,24 @@ impl FromRequestParts<ApiState> for Generating {
         known.allow(Scope::Generate)?;
         Ok(Self { caller: known.caller(parts), org: known.org, allowance: known.allowance })
     }
+}
+
+/// Who holds the key with that hash.
+pub(crate) async fn holder(state: &ApiState, hash: [u8; 32]) -> Result<KeyHolder, ApiError> {
+    let known = known(state, hash).await?;
+    Ok(KeyHolder { key: known.key, org: known.org, scopes: known.scopes })
+}
+
+/// The holder of that key as a caller of `POST /v2/generate`.
+pub(crate) async fn generating(
+    state: &ApiState,
+    hash: [u8; 32],
+    caller: impl FnOnce(KeyId) -> Caller + Send,
+) -> Result<Generating, ApiError> {
+    let known = known(state, hash).await?;
+    state.limits.take(Kind::Create, known.allowance.generate_per_minute, known.key)?;
+    known.allow(Scope::Generate)?;
+    Ok(Generating { caller: caller(known.key), org: known.org, allowance: known.allowance })
 }
 
 /// The organization of the request's key, if it may do what wants `scope`, and may ask again by now.

@@ -10,6 +10,7 @@
 
 mod asset_urls;
 mod auth;
+mod beside;
 mod body_room;
 mod error;
 mod form;
@@ -26,7 +27,8 @@ mod state;
 mod upload_turns;
 pub mod wire;
 
+pub use beside::KeyHolder;
 pub use limits::Peer;
 pub use openapi::openapi;
-pub use routes::router;
+pub use routes::{router, router_beside};
 pub use state::{ApiSettings, ApiState, MetricsText};

@@ -152,10 +152,15 @@ impl RequestLimits {
 
     /// A sign-in that has failed. The error takes the place of the 401 where there were too many.
     pub(crate) fn refuse(&self, from: IpAddr) -> Result<(), ApiError> {
+        self.count_refused(from).map_err(ApiError::too_many_requests)
+    }
+
+    /// The same; the error says for how many seconds there were too many.
+    pub(crate) fn count_refused(&self, from: IpAddr) -> Result<(), u32> {
         let from = network(from);
         // A flood of addresses shares one place, and so do those who come while it lasts: they have no key that works.
         let from = if self.refused.is_full() { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { from };
-        self.refused.take(&from).map_err(ApiError::too_many_requests)
+        self.refused.take(&from)
     }
 }
 

@@ -7,6 +7,8 @@
 //! Promise: what a replay makes is a delivery like any other, of the same event, under an id of its own; its schedule and
 //! its age count from now. It goes where its endpoint is now, and nowhere where that is disabled. What it was made from only
 //! remembers that it was replayed.
+mod read;
+
 use crate::change::{Change, ReplayStep};
 use crate::delivery::{Delivery, Origin, State};
 use crate::endpoint::{Endpoint, Receiver, receiver_again};
@@ -15,6 +17,8 @@ use crate::outcome::SendError;
 use crate::schedule::Schedule;
 use crate::target::Destination;
 use crate::time::Timestamp;
+
+pub use read::{flag, only_known};
 
 /// How a delivery has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -120,6 +120,7 @@ fn connection(
     let stream = Stalled::new(stream, WRITE_TIMEOUT, asked.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(postsync_dashboard::Peer(peer.0));
         let (router, asked) = (router.clone(), asked.clone());
         async move { Ok::<_, Infallible>(answer(router, request, &asked).await) }
     });

@@ -12,6 +12,7 @@ mod logging;
 #[cfg(debug_assertions)]
 mod moments;
 mod out;
+mod pages;
 mod settings;
 mod wiring;
 mod world;

@@ -26,7 +26,7 @@ use crate::data::{self, Folder};
 use crate::descriptors::Descriptors;
 use crate::settings::{Settings, SyncSettings};
 use crate::world::{SystemClock, SystemEntropy, TokioTasks};
-use crate::{bootstrap, http};
+use crate::{bootstrap, http, pages};
 
 /// How often what was recorded is summed up.
 const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -68,12 +68,13 @@ impl Server {
         let ports = ports(settings, &opened, &public_url)?;
         let engine = Engine::start(ports, engine_settings(settings, &public_url)).await?;
         let state = ApiState::new(engine.clone(), api_settings(settings, &public_url), metrics);
+        let dashboard = pages::dashboard(engine.clone(), state.clone(), settings, &public_url);
         Ok(Self {
             address,
             public_url,
             folder: opened.folder,
             listener,
-            router: postsync_api::router(state),
+            router: postsync_api::router_beside(state, postsync_dashboard::router(dashboard)),
             engine,
             connections_max: descriptors.connections_max(),
             grace: settings.shutdown_grace,

@@ -18,17 +18,23 @@ use crate::observe::observe;
 use crate::openapi::Base;
 use crate::state::ApiState;
 
-pub(crate) use v2::generate::create::no_generator;
+pub(crate) use v2::generate::create::{create_generation_by, no_generator};
 
 /// Everything that the API serves. Nest nothing under it and layer no body limit on it: it has its own.
 pub fn router(state: ApiState) -> Router {
+    router_beside(state, Router::new())
+}
+
+/// The same with pages beside it, which have no fallback of their own.
+pub fn router_beside(state: ApiState, pages: Router) -> Router {
     let (router, _) = documented().split_for_parts();
     router
+        .with_state(state)
+        .merge(pages)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(observe))
-        .with_state(state)
 }
 
 /// The routes with their documentation.

@@ -2,12 +2,14 @@
 //!
 //! Owns what is known of each, and the order of lists. What a file really is comes from its probe, some time after it came.
 mod change;
+mod links;
 mod order;
 
 use crate::ids::{AssetId, MediaId, OrgId};
 use crate::time::Timestamp;
 
 pub use change::{AssetChange, Described};
+pub use links::{file_grant, file_path};
 pub use order::{AssetOrder, AssetPlace, SortBy, SortKey, search_key};
 
 /// What a file is, judged by its bytes.

@@ -20,6 +20,7 @@ use super::assets::AssetStore;
 use super::audit::AuditStore;
 use super::batches::BatchStore;
 use super::counts::CountStore;
+use super::failures::FailureStore;
 use super::holds::HoldStore;
 use super::idempotency::IdempotencyStore;
 use super::projects::ProjectStore;
@@ -78,6 +79,7 @@ pub trait Store:
     + AuditStore
     + BatchStore
     + CountStore
+    + FailureStore
     + HoldStore
     + IdempotencyStore
     + ProjectStore

@@ -8,6 +8,7 @@ mod batch;
 mod commands;
 mod contract;
 mod crash;
+mod dashboard;
 mod docs;
 mod endpoints;
 mod feed;

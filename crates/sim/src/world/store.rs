@@ -5,6 +5,7 @@
 //! then nothing of it was written. And who is not the owner any more may write late what it wrote before.
 mod access;
 mod audit;
+mod failures;
 mod idempotency;
 mod usage;
 

@@ -12,6 +12,7 @@ mod audit;
 mod batches;
 mod counts;
 mod endpoints;
+mod failures;
 mod feed;
 mod idempotency;
 mod projects;

@@ -196,7 +196,7 @@ impl Tables {
         all
     }
 
-    fn with_event(&self, row: &Row) -> Option<DueDelivery> {
+    pub(super) fn with_event(&self, row: &Row) -> Option<DueDelivery> {
         let event = self.events.get(&row.delivery.event)?.clone();
         Some(DueDelivery { delivery: row.delivery.clone(), event })
     }
@@ -207,7 +207,7 @@ fn behind<K>(after: Option<K>) -> Bound<K> {
 }
 
 /// A list of a thousand would else carry a thousand bodies.
-fn without_body(found: DueDelivery) -> DueDelivery {
+pub(super) fn without_body(found: DueDelivery) -> DueDelivery {
     DueDelivery { event: Event { body: Bytes::new(), ..found.event }, ..found }
 }
 

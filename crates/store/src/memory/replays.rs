@@ -90,7 +90,7 @@ impl Tables {
         (looked_at, read_to)
     }
 
-    fn ended(&self, row: &Row) -> Option<Ended> {
+    pub(super) fn ended(&self, row: &Row) -> Option<Ended> {
         let id = row.delivery.id;
         let last = self.attempts.get(&(id, row.delivery.attempts));
         Some(Ended {

@@ -19,6 +19,7 @@ mod commit;
 mod connect;
 mod counts;
 mod failure;
+mod failures;
 mod idempotency;
 mod owner;
 mod port;

@@ -10,6 +10,7 @@ mod audit;
 mod batches;
 mod due;
 mod endpoints;
+mod failures;
 mod feed;
 mod generations;
 mod holds;
@@ -98,6 +99,7 @@ suite! {
     lists: generations_by_status_order_and_cursor, a_page_ends_where_its_texts_are_long, generations_by_id,
         deliveries_by_every_filter,
         organizations_see_only_their_own, last_id_is_the_highest_of_all;
+    failures: dead_letters_are_found_by_their_last_error;
     feed: places_have_no_holes_and_are_each_organizations_own, a_feed_is_read_both_ways, a_page_of_a_feed_ends_where_its_bodies_are_long,
         a_reader_beside_writers_misses_nothing, a_committed_cursor_never_moves_back,
         consumers_are_bounded_and_idle_ones_make_room;

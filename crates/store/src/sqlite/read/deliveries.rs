@@ -77,7 +77,7 @@ const ONE: &str = concat!(
      LEFT JOIN parked p ON p.id = d.id WHERE d.id = ?1 AND d.org = ?2"
 );
 
-const LISTED: &str = concat!(
+pub(super) const LISTED: &str = concat!(
     "SELECT ",
     any_columns!(),
     " FROM deliveries d JOIN events e ON e.id = d.event LEFT JOIN due q ON q.open IN (0, 1) AND q.id = d.id

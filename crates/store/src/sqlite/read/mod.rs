@@ -7,6 +7,7 @@ pub(super) mod audit;
 pub(super) mod batches;
 pub(super) mod deliveries;
 pub(super) mod endpoints;
+pub(super) mod failures;
 pub(super) mod feed;
 pub(super) mod generations;
 pub(super) mod holds;
@@ -63,6 +64,7 @@ mod tests {
             batches::STATEMENTS,
             deliveries::STATEMENTS,
             endpoints::STATEMENTS,
+            failures::STATEMENTS,
             feed::STATEMENTS,
             forget::STATEMENTS,
             generations::STATEMENTS,
@@ -96,6 +98,7 @@ mod tests {
             assets::SEARCHES,
             batches::SEARCHES,
             deliveries::SEARCHES,
+            failures::SEARCHES,
             generations::SEARCHES,
             replays::SEARCHES,
             speech_jobs::SEARCHES,

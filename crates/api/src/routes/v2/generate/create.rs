@@ -68,6 +68,15 @@ use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationB
 )]
 pub(crate) async fn create_generation(
     State(state): State<ApiState>,
+    generating: Generating,
+    request: Request,
+) -> Result<Response, ApiError> {
+    create_generation_by(&state, generating, request).await
+}
+
+/// The same, of a caller who is known already.
+pub(crate) async fn create_generation_by(
+    state: &ApiState,
     Generating { org, caller, allowance }: Generating,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -79,25 +88,25 @@ pub(crate) async fn create_generation(
     if !is_late {
         state.takes_work()?;
     }
-    let Payload { mut fields, uploads, fingerprint, held: _held } = read(&state, request, key.is_some()).await?;
-    let keyed = match keyed::begin(&state, &org, key, fingerprint).await? {
+    let Payload { mut fields, uploads, fingerprint, held: _held } = read(state, request, key.is_some()).await?;
+    let keyed = match keyed::begin(state, &org, key, fingerprint).await? {
         Beginning::First(keyed) => keyed,
         Beginning::Before(generation) => return Ok(keyed::replayed(&generation)),
     };
     if is_late {
         state.takes_work()?;
     }
-    let uploads = submit::place(&state, &mut fields, uploads)?;
-    own_assets::name(&state, &org, &mut fields).await?;
+    let uploads = submit::place(state, &mut fields, uploads)?;
+    own_assets::name(state, &org, &mut fields).await?;
     let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
     let Judged { request, items } = judge(fields, &rules)?;
-    let named = assets_fit(&state, &org, &items, &uploads).await?;
+    let named = assets_fit(state, &org, &items, &uploads).await?;
     // An upload has come all the way, and no SDK can send one twice: it waits on disk. A JSON create can come again.
     let wanted = Wanted { limit: allowance.concurrency, may_wait: !uploads.is_empty() };
     let place = state.engine.take_place(&org, wanted).await?;
     let plain = Submission::plain(NewGeneration { org, request });
     let submission = Submission { keyed, place, caller, named, ..plain };
-    let generation = submit::submit(&state, submission, uploads).await?;
+    let generation = submit::submit(state, submission, uploads).await?;
     Ok(json::answer(StatusCode::CREATED, wire(&generation)))
 }
 
