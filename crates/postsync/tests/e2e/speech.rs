@@ -172,7 +172,7 @@ async fn a_clone_whose_answer_is_cut_is_its_organizations_alone() {
     let wanted = json!([{"provider": "elevenlabs", "id": "c1", "voiceId": "c1", "name": "Ada", "previewUrl": null}]);
     assert_eq!(ours, wanted);
     let words = json!({"script": "Hi.", "voiceId": "c1"});
-    assert_eq!(theirs.post("/v2/tts", &words).await.expect(404)["errorCode"], "voice_not_found");
+    assert_eq!(theirs.post("/v2/tts", &words).await.expect(422)["errorCode"], "voice_not_found");
     assert_eq!(server.api().post("/v2/voices", &clone).await.expect(409)["errorCode"], "voice_name_conflict");
 }
 
