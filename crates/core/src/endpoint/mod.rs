@@ -182,6 +182,16 @@ impl Endpoint {
         !(input == Input::Pause && matches!(self.state, State::Disabled(_)))
     }
 
+    /// The endpoint once that was asked of it, as it stood or moved; `None` where it is disabled and is to be paused.
+    #[must_use]
+    pub fn asked(&self, input: Input, now: Timestamp) -> Option<Self> {
+        let mut next = self.takes(input).then(|| self.clone())?;
+        if next.move_by(input) {
+            next.touch(now);
+        }
+        Some(next)
+    }
+
     /// Counts a change, which the store fences by.
     pub fn touch(&mut self, now: Timestamp) {
         self.version += 1;

@@ -171,16 +171,7 @@ pub(crate) async fn act(
 
 async fn moved(state: &Dashboard, endpoint: &Endpoint, input: Input) -> Result<(), Told> {
     let now = state.engine.now();
-    let by = |endpoint: &Endpoint| {
-        let mut next = endpoint.clone();
-        if !endpoint.takes(input) {
-            return Err(EndpointError::Disabled);
-        }
-        if next.move_by(input) {
-            next.touch(now);
-        }
-        Ok(next)
-    };
+    let by = |endpoint: &Endpoint| endpoint.asked(input, now).ok_or(EndpointError::Disabled);
     state.engine.change_endpoint(&endpoint.org, &endpoint.id, by).await.map(drop).map_err(told)
 }
 

@@ -247,16 +247,7 @@ pub(crate) async fn test_endpoint(
 
 async fn moved(state: &ApiState, org: &OrgId, id: &EndpointId, input: Input) -> Result<Response, ApiError> {
     let now = state.engine.now();
-    let by = |endpoint: &Endpoint| {
-        let mut next = endpoint.clone();
-        if !endpoint.takes(input) {
-            return Err(EndpointError::Disabled);
-        }
-        if next.move_by(input) {
-            next.touch(now);
-        }
-        Ok(next)
-    };
+    let by = |endpoint: &Endpoint| endpoint.asked(input, now).ok_or(EndpointError::Disabled);
     Ok(shown(StatusCode::OK, &state.engine.change_endpoint(org, id, by).await?))
 }
 
