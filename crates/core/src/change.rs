@@ -12,6 +12,7 @@ use crate::generation::{Ending, Generation};
 use crate::hold::HoldChange;
 use crate::idempotency::IdempotencyChange;
 use crate::ids::{AssetId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ReplayId};
+use crate::listener::ListenerChange;
 use crate::parking::{Lane, ParkReason};
 use crate::project::ProjectChange;
 use crate::relay::RelayChange;
@@ -164,6 +165,8 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// Something happened to a listener.
+    Listener(ListenerChange),
     /// An endpoint was registered. Fence: its id is new, and its URL is new in its organization.
     AddEndpoint(Box<Endpoint>),
     /// An endpoint changes. Fence: it stands at the version before this one, and no other has its URL.

@@ -152,11 +152,16 @@ text_id!(
     ConsumerName
 );
 text_id!(
+    /// A listener, by the name that it gave itself.
+    ListenerName
+);
+text_id!(
     /// One organization. `default` exists from the start.
     OrgId
 );
 text_id!(
-    /// An endpoint: a registered one's id, or the fingerprint of an implicit one (organization and URL without its query).
+    /// An endpoint: a registered one's id, or the fingerprint of an implicit one (organization and URL without its query) or of a
+    /// listener (organization and name).
     EndpointId
 );
 
@@ -165,6 +170,9 @@ const REGISTERED: &str = "ep_";
 
 /// What an implicit one's begins with; the beginning of a hash follows, in hex.
 pub(crate) const IMPLICIT: &str = "imp_";
+
+/// What a listener's begins with; the beginning of a hash follows here, too.
+pub(crate) const LISTENER: &str = "lis_";
 pub(crate) const HASH_CHARS: usize = 24;
 
 impl EndpointId {
@@ -180,14 +188,15 @@ impl EndpointId {
         self.0.starts_with(REGISTERED)
     }
 
-    /// Of either kind, as it is shown.
+    /// Of any kind, as it is shown.
     ///
     /// # Errors
-    /// It is neither `ep_` with a number nor `imp_` with the hash of a URL.
+    /// It is neither `ep_` with a number nor `imp_` or `lis_` with a hash.
     pub fn of_either_kind(text: &str) -> Result<Self, NotAnId> {
         let is_hash =
             |hash: &str| hash.len() == HASH_CHARS && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if text.strip_prefix(IMPLICIT).is_some_and(is_hash) { Ok(Self::new(text)) } else { text.parse() }
+        let hash = text.strip_prefix(IMPLICIT).or_else(|| text.strip_prefix(LISTENER));
+        if hash.is_some_and(is_hash) { Ok(Self::new(text)) } else { text.parse() }
     }
 
     /// The number of a registered one's.

@@ -32,6 +32,7 @@ pub mod ids;
 pub mod input;
 pub mod known;
 pub mod limits;
+pub mod listener;
 pub mod model;
 pub mod moment;
 pub mod outcome;

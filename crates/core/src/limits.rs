@@ -130,6 +130,40 @@ pub const CONSUMER_IDLE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// A consumer's name, in characters.
 pub const CONSUMER_NAME_CHARS_MAX: usize = 64;
 
+/// Listeners of one organization, connected or not.
+pub const LISTENERS_MAX: usize = 100;
+
+/// A listener that was not seen for so long makes room for a new one.
+pub const LISTENER_IDLE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Listeners that are connected at once, in all and of one organization.
+pub const LISTENERS_CONNECTED_MAX: usize = 1_024;
+/// See [`LISTENERS_CONNECTED_MAX`].
+pub const LISTENERS_CONNECTED_OF_ONE_MAX: usize = 100;
+
+/// The longest name of a listener.
+pub const LISTENER_NAME_CHARS_MAX: usize = 128;
+
+/// The longest URL that a listener may say it hands on to.
+pub const LISTENER_URL_CHARS_MAX: usize = 2_048;
+
+/// Events without a place in the feed that wait for one listener.
+pub const LISTENER_QUEUE_MAX: usize = 1_000;
+
+/// Events that go out to a listener before its application has answered the first of them.
+pub const LISTENER_AHEAD_MAX: usize = 32;
+
+/// And as many bytes of bodies, where that is less: the one that comes to it still goes.
+pub const LISTENER_AHEAD_BYTES_MAX: usize = 256 * 1024;
+
+/// What is kept of a local answer's headers, and of its body.
+pub const LISTENER_ANSWER_HEAD_BYTES_MAX: usize = 8 * 1024;
+/// See [`LISTENER_ANSWER_HEAD_BYTES_MAX`].
+pub const LISTENER_ANSWER_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// One message of a listener: an answer, in base64, with room for the rest of it.
+pub const LISTENER_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
 /// Generations of one organization that wait until it has room for them (`limits.queued_max`).
 pub const QUEUED_MAX: usize = 1_000;
 

@@ -102,11 +102,12 @@ impl Filter {
         !says && since.is_none() && until.is_none() && error.is_none()
     }
 
-    /// Whether a delivery of that generation, for that endpoint, may be meant.
+    /// Whether a delivery of that generation, for that endpoint, may be meant: never what a listener took.
     #[must_use]
     pub fn names(&self, delivery: &Delivery) -> bool {
+        let is_a_listeners = delivery.origin == Origin::Listener;
         let of_generation = self.generation.is_none_or(|id| delivery.generation == Some(id));
-        of_generation && self.endpoint.as_ref().is_none_or(|id| *id == delivery.endpoint)
+        !is_a_listeners && of_generation && self.endpoint.as_ref().is_none_or(|id| *id == delivery.endpoint)
     }
 
     /// Whether one that may be meant is meant.

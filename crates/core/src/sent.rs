@@ -145,7 +145,14 @@ pub struct SentRequest {
 /// What an attempt sent.
 #[must_use]
 pub fn request(delivery: &Delivery, event: &Event, attempt: &Attempt) -> SentRequest {
-    let read = attempt.end.as_ref().and_then(|end| end.sent.read());
+    let nothing = Sent::default();
+    head(delivery, event, attempt.attempt, attempt.end.as_ref().map_or(&nothing, |end| &end.sent))
+}
+
+/// What the attempt of that number sends, or has sent, where it is signed so.
+#[must_use]
+pub fn head(delivery: &Delivery, event: &Event, attempt: u32, sent: &Sent) -> SentRequest {
+    let read = sent.read();
     let mut headers: Vec<(&'static str, String)> = Vec::new();
     let mut masked = Vec::new();
     headers.extend(Target::host_header_of(&delivery.url).map(|host| ("Host", host)));
@@ -164,7 +171,7 @@ pub fn request(delivery: &Delivery, event: &Event, attempt: &Attempt) -> SentReq
     }
     headers.push(("Postsync-Event", event.kind.as_str().to_owned()));
     headers.push(("Postsync-Delivery", delivery.id.to_string()));
-    headers.push(("Postsync-Attempt", attempt.attempt.to_string()));
+    headers.push(("Postsync-Attempt", attempt.to_string()));
     if delivery.origin == Origin::Replay {
         headers.push(("Postsync-Replay", "true".to_owned()));
     }

@@ -18,7 +18,8 @@ use postsync_core::limits;
 use crate::ports::{Applied, FedEvent, FeedFrom, FeedPage, FeedQuery, StoreError};
 use crate::waiters::{Wait, Waiters};
 use crate::world::World;
-use seats::{Seat, Seats};
+pub(crate) use seats::Seat;
+use seats::Seats;
 
 /// Between two looks of a reader that nobody has told of anything: what another process has committed is seen by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -33,6 +34,8 @@ pub(crate) struct Feeds {
     pub(crate) bells: Waiters<OrgId>,
     waits: Seats,
     streams: Seats,
+    /// Of listeners that are connected.
+    pub(crate) listeners: Seats,
 }
 
 impl Default for Feeds {
@@ -41,6 +44,7 @@ impl Default for Feeds {
             bells: Waiters::default(),
             waits: Seats::new(limits::FEED_WAITS_MAX, limits::FEED_WAITS_OF_ONE_MAX),
             streams: Seats::new(limits::FEED_STREAMS_MAX, limits::FEED_STREAMS_OF_ONE_MAX),
+            listeners: Seats::new(limits::LISTENERS_CONNECTED_MAX, limits::LISTENERS_CONNECTED_OF_ONE_MAX),
         }
     }
 }
@@ -252,14 +256,14 @@ async fn wait(world: &World, org: &OrgId, after: Seq, timeout: Duration) -> Resu
     }
 }
 
-async fn rung(bell: Option<&mut Wait<'_, OrgId>>) {
+pub(crate) async fn rung(bell: Option<&mut Wait<'_, OrgId>>) {
     match bell {
         Some(bell) => bell.told().await,
         None => std::future::pending().await,
     }
 }
 
-async fn span(world: &World, org: &OrgId) -> Result<Span, FeedError> {
+pub(crate) async fn span(world: &World, org: &OrgId) -> Result<Span, StoreError> {
     let query = FeedQuery { org: org.clone(), from: FeedFrom::After(Seq(0)), limit: 0, bytes_max: 0 };
     Ok(world.ports.store.feed(query).await?.span)
 }

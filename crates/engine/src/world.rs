@@ -21,6 +21,7 @@ use crate::engine::Ports;
 use crate::feed::Feeds;
 use crate::gate::Gate;
 use crate::keyed::Turns;
+use crate::listen::Chairs;
 use crate::ports::{Applied, Cancel, Progress, StoreError};
 use crate::probe::Lanes;
 use crate::secrets::Secrets;
@@ -45,6 +46,8 @@ pub(crate) struct World {
     pub(crate) endpoints: Endpoints,
     pub(crate) waiters: Waiters<GenerationId>,
     pub(crate) feeds: Feeds,
+    /// Who listens.
+    pub(crate) chairs: Chairs,
     pub(crate) turns: Turns,
     pub(crate) gate: Gate,
     pub(crate) speaking: Speaking,
@@ -108,6 +111,7 @@ impl World {
             speech_jobs: SpeechJobs::default(),
             replays: Notify::new(),
             feeds: Feeds::default(),
+            chairs: Chairs::default(),
             turns: Turns::default(),
             gate: Gate::default(),
             speaking: Speaking::default(),

@@ -83,6 +83,8 @@ pub enum Origin {
     Replay,
     /// Somebody tries an endpoint.
     Test,
+    /// A listener has taken it: it was made with its answer, and no schedule ever moved it.
+    Listener,
 }
 
 impl Origin {
@@ -93,13 +95,14 @@ impl Origin {
             Self::Event => "event",
             Self::Replay => "replay",
             Self::Test => "test",
+            Self::Listener => "listener",
         }
     }
 
     /// The origin of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Event, Self::Replay, Self::Test].into_iter().find(|origin| origin.as_str() == text)
+        [Self::Event, Self::Replay, Self::Test, Self::Listener].into_iter().find(|origin| origin.as_str() == text)
     }
 }
 

@@ -67,9 +67,13 @@ pub fn receiver_at(registered: &[Endpoint], org: &OrgId, url: &str) -> Option<Re
 }
 
 /// Whom a delivery that has ended would go to now: its endpoint, wherever that is now; else whoever has its URL now, as
-/// [`receivers`] would have it. `None` where that one is disabled.
+/// [`receivers`] would have it. `None` where that one is disabled, and of what a listener took: its URL is that of a machine that
+/// only the listener can reach.
 #[must_use]
 pub fn receiver_again(registered: &[Endpoint], old: &Delivery) -> Option<Receiver> {
+    if old.origin == Origin::Listener {
+        return None;
+    }
     let own = || registered.iter().find(|endpoint| endpoint.id == old.endpoint);
     let of_url = || {
         let key = url_key(&old.url);

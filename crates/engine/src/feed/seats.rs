@@ -15,14 +15,14 @@ struct Taken {
 
 /// The seats; clones share them.
 #[derive(Clone)]
-pub(super) struct Seats {
+pub(crate) struct Seats {
     max: usize,
     of_one_max: usize,
     taken: Arc<Mutex<Taken>>,
 }
 
 /// One of them, until it is dropped.
-pub(super) struct Seat {
+pub(crate) struct Seat {
     seats: Seats,
     org: OrgId,
 }
@@ -32,7 +32,7 @@ impl Seats {
         Self { max, of_one_max, taken: Arc::default() }
     }
 
-    pub(super) fn take(&self, org: &OrgId) -> Result<Seat, FeedError> {
+    pub(crate) fn take(&self, org: &OrgId) -> Result<Seat, FeedError> {
         let mut taken = locked(&self.taken);
         let own = taken.of.get(org).copied().unwrap_or(0);
         if own >= self.of_one_max {

@@ -23,6 +23,7 @@ use super::counts::CountStore;
 use super::failures::FailureStore;
 use super::holds::HoldStore;
 use super::idempotency::IdempotencyStore;
+use super::listeners::ListenerStore;
 use super::projects::ProjectStore;
 use super::records::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Backlog, BacklogQuery, DeliveryQuery, DeliveryRecord, DueCursor,
@@ -82,6 +83,7 @@ pub trait Store:
     + FailureStore
     + HoldStore
     + IdempotencyStore
+    + ListenerStore
     + ProjectStore
     + RelayStore
     + SpeechJobStore

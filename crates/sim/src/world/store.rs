@@ -25,9 +25,10 @@ use postsync_core::feed::Seq;
 use postsync_core::generation::{Generation, Status};
 use postsync_core::idempotency::IdempotencyKey;
 use postsync_core::ids::{
-    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, MediaId, OrgId, ProjectId,
-    ReplayId, SpeechJobId,
+    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, ListenerName, MediaId, OrgId,
+    ProjectId, ReplayId, SpeechJobId,
 };
+use postsync_core::listener::Listener;
 use postsync_core::parking::Lane;
 use postsync_core::project::{Project, ProjectPlace};
 use postsync_core::relay::{Relay, RelayChange};
@@ -39,8 +40,8 @@ use postsync_core::voice::{ClonedVoice, VoiceTag};
 use postsync_engine::ports::{
     AgedAsset, AgedDelivery, AgedEvent, AgedOutput, Applied, AssetPage, AssetQuery, AssetStore, Backlog, BacklogQuery,
     BatchQuery, BatchStore, Clock as _, CountStore, DeliveryQuery, DeliveryRecord, DueCursor, DueDelivery, FeedPage,
-    FeedQuery, GenerationQuery, ProbeQuery, ProjectStore, RelayStore, ReplayCount, ReplayPage, ReplayQuery,
-    SpeechJobStore, SpeechTurn, Store, StoreError, TurnPage, TurnQuery, TurnStore, VoiceStore,
+    FeedQuery, GenerationQuery, ListenerStore, ProbeQuery, ProjectStore, Queued, RelayStore, ReplayCount, ReplayPage,
+    ReplayQuery, SpeechJobStore, SpeechTurn, Store, StoreError, TurnPage, TurnQuery, TurnStore, VoiceStore,
 };
 
 use super::Yield;
@@ -274,6 +275,12 @@ reads_of! { SpeechJobStore:
     speech_job(org: &OrgId, id: SpeechJobId) -> Option<SpeechJob>;
     speech_job_of_key(org: &OrgId, key: &IdempotencyKey) -> Option<SpeechJob>;
     next_speech_job(turn: SpeechTurn) -> Option<SpeechJob>;
+}
+
+reads_of! { ListenerStore:
+    listeners(org: &OrgId) -> Vec<Listener>;
+    listener(org: &OrgId, name: &ListenerName) -> Option<Listener>;
+    listener_queue(org: &OrgId, name: &ListenerName, limit: usize) -> Vec<Queued>;
 }
 
 reads_of! { VoiceStore:

@@ -215,6 +215,31 @@ CREATE TABLE consumers (
     PRIMARY KEY (org, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Developers' listeners: how far each has come in the feed of its organization.
+CREATE TABLE listeners (
+    org         TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    forward_to  TEXT NOT NULL,          -- a URL on its own machine: shown, never asked
+    events      TEXT NOT NULL,          -- names with commas between them; empty: all but the operational ones
+    seq         INTEGER NOT NULL,       -- the last place that it is done with
+    created_at  INTEGER NOT NULL,
+    seen_at     INTEGER NOT NULL,
+    status      INTEGER,                -- what its application answered last, and when
+    answered_at INTEGER,
+    PRIMARY KEY (org, name)
+) STRICT, WITHOUT ROWID;
+-- What waits for one beside its feed: test events have no place there.
+CREATE TABLE listener_queue (
+    org   TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (org, name, event)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER listeners_go AFTER DELETE ON listeners
+BEGIN
+    DELETE FROM listener_queue WHERE org = old.org AND name = old.name;
+END;
+
 -- History: written when the delivery is made and once more when it has ended. What moves in between is in due; only that one is
 -- held back is said here, too, because lists are read by it.
 CREATE TABLE deliveries (
@@ -222,7 +247,7 @@ CREATE TABLE deliveries (
     event       INTEGER NOT NULL,
     org         TEXT NOT NULL,
     generation  BLOB,
-    origin      TEXT NOT NULL,          -- event, replay, test
+    origin      TEXT NOT NULL,          -- event, replay, test, listener
     endpoint    TEXT NOT NULL,
     shard       INTEGER NOT NULL,
     status      TEXT NOT NULL,          -- due, parked (while its row is there), delivered, exhausted

@@ -15,6 +15,7 @@ mod endpoints;
 mod failures;
 mod feed;
 mod idempotency;
+mod listeners;
 mod projects;
 mod read;
 mod relays;

@@ -14,9 +14,10 @@ use postsync_core::feed::{Seq, Span};
 use postsync_core::generation::{Generation, State};
 use postsync_core::idempotency::{IdempotencyKey, UsedKey};
 use postsync_core::ids::{
-    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, OrgId, ProjectId, ReplayId,
-    SecretId, SpeechJobId,
+    AssetId, BatchId, ConsumerName, DeliveryId, EndpointId, EventId, GenerationId, KeyId, ListenerName, OrgId,
+    ProjectId, ReplayId, SecretId, SpeechJobId,
 };
+use postsync_core::listener::Listener;
 use postsync_core::parking::Lane;
 use postsync_core::project::Project;
 use postsync_core::relay::Relay;
@@ -47,6 +48,8 @@ pub(super) struct Tables {
     pub(super) feeds: Table<OrgId, Span>,
     pub(super) places: Table<(OrgId, Seq), EventId>,
     pub(super) consumers: Table<(OrgId, ConsumerName), Consumer>,
+    pub(super) listeners: Table<(OrgId, ListenerName), Listener>,
+    pub(super) listener_queue: Table<(OrgId, ListenerName, EventId), ()>,
     pub(super) deliveries: Table<DeliveryId, Row>,
     pub(super) due: Table<(Timestamp, DeliveryId), ()>,
     pub(super) parked: Table<DeliveryId, Parking>,
@@ -99,6 +102,8 @@ macro_rules! each {
         $tables.projects.$method();
         $tables.project_assets.$method();
         $tables.speech_jobs.$method();
+        $tables.listeners.$method();
+        $tables.listener_queue.$method();
         $tables.voices.$method();
         $tables.organizations.$method();
         $tables.keys.$method();
@@ -174,6 +179,7 @@ impl Tables {
             Change::AddAsset(asset) => self.add_asset(*asset),
             Change::Asset(change) => self.asset_change(change),
             Change::Project(change) => self.change_project(change),
+            Change::Listener(change) => self.change_listener(change),
             Change::Voice(change) => self.change_voice(change),
             Change::SpeechJob(change) => self.change_speech_job(change),
             Change::ForgetDeliveries(ids) => self.forget_deliveries(&ids),

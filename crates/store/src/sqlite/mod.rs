@@ -21,6 +21,7 @@ mod counts;
 mod failure;
 mod failures;
 mod idempotency;
+mod listeners;
 mod owner;
 mod port;
 mod projects;

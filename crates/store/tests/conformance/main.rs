@@ -15,6 +15,7 @@ mod feed;
 mod generations;
 mod holds;
 mod idempotency;
+mod listeners;
 mod lists;
 mod model;
 mod parked;
@@ -116,6 +117,8 @@ suite! {
     usage: what_has_ended_is_listed_by_when_it_did;
     speech_jobs: organizations_take_turns_to_be_spoken_in_each_lane, a_speech_job_reads_back_whole_and_only_to_its_own, a_speech_job_is_moved_by_who_is_at_work_on_it,
         a_key_makes_one_speech_job_in_a_day, so_many_speech_jobs_wait_and_old_ones_go;
+    listeners: a_listener_reads_back_whole_and_keeps_when_it_was_first_seen, a_place_moves_on_and_never_back_by_an_answer,
+        what_has_no_place_waits_for_each_that_takes_it, both_have_their_bounds, an_answer_is_on_record_and_no_replay_means_it;
     voices: a_voice_is_one_organizations, a_voice_gets_its_id_once_and_is_found_by_its_tag_before, an_organization_has_so_many_voices;
     secrets: secrets_move_through_a_rotation, secrets_move_only_from_where_they_were_found, each_owner_has_its_own_secrets;
 }

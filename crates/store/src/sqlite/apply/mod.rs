@@ -14,6 +14,7 @@ pub(super) mod forget;
 pub(super) mod generations;
 pub(super) mod holds;
 pub(super) mod idempotency;
+pub(super) mod listeners;
 mod parking;
 pub(super) mod projects;
 mod relays;
@@ -123,6 +124,7 @@ impl<'c> Unit<'c> {
             Change::AdvanceReplay(step) => self.advance_replay(step),
             Change::MarkReplayed { id, before, at } => self.mark_replayed(*id, *before, *at),
             Change::CommitCursor { org, consumer, seq, at } => self.commit_cursor(org, consumer, *seq, *at),
+            Change::Listener(change) => self.change_listener(change),
             Change::AddEndpoint(endpoint) => self.add_endpoint(endpoint),
             Change::ChangeEndpoint(endpoint) => self.change_endpoint(endpoint),
             Change::RemoveEndpoint { org, id } => self.remove_endpoint(org, id),

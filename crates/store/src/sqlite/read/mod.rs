@@ -12,6 +12,7 @@ pub(super) mod feed;
 pub(super) mod generations;
 pub(super) mod holds;
 pub(super) mod idempotency;
+pub(super) mod listeners;
 pub(super) mod projects;
 pub(super) mod replays;
 mod round;
@@ -44,7 +45,8 @@ mod tests {
     use super::*;
     use crate::sqlite::apply::{
         assets as asset_changes, audit as auditing, forget, generations as generation_changes, holds as holding,
-        idempotency as used, projects as project_changes, speech_jobs as speech_job_changes, voices as voice_changes,
+        idempotency as used, listeners as listener_changes, projects as project_changes,
+        speech_jobs as speech_job_changes, voices as voice_changes,
     };
     use crate::sqlite::{connect, setup};
 
@@ -73,6 +75,8 @@ mod tests {
             holding::STATEMENTS,
             idempotency::STATEMENTS,
             used::STATEMENTS,
+            listeners::STATEMENTS,
+            listener_changes::STATEMENTS,
             projects::STATEMENTS,
             project_changes::STATEMENTS,
             replays::STATEMENTS,

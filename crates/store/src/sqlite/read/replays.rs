@@ -27,7 +27,7 @@ macro_rules! ended_by {
             $index,
             " WHERE ",
             $key,
-            " AND org = ?1 AND status = ?2 AND id > ?3 AND id <= ?4 AND (?6 IS NULL OR generation = ?6)
+            " AND org = ?1 AND status = ?2 AND id > ?3 AND id <= ?4 AND origin <> 'listener' AND (?6 IS NULL OR generation = ?6)
               AND (?7 IS NULL OR endpoint = ?7) ORDER BY id LIMIT ?5"
         )
     };

@@ -1,0 +1,353 @@
+//! One connection of a listener, from its coming to its going.
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postsync_core::change::Change;
+use postsync_core::event::Event;
+use postsync_core::feed::{Misplaced, Seq, Span};
+use postsync_core::ids::{DeliveryId, EventId, OrgId};
+use postsync_core::limits;
+use postsync_core::listener::{Answered, Listener, LocalAnswer, Outgoing, Passed};
+use postsync_core::rotation::{SecretOwner, Signing};
+use postsync_core::rule;
+use postsync_core::sent::{Sent, SentRequest};
+
+use super::chairs::{Holding, Seated};
+use super::{Ask, ListenError, place_at, seat};
+use crate::feed::{Seat, rung, span};
+use crate::ports::{Applied, FeedFrom, FeedQuery};
+use crate::secrets;
+use crate::world::World;
+
+/// Between two looks of one whom nobody has told of anything: what another process has committed is seen by then.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Characters of what a listener says of its application, as far as that is kept.
+const ERROR_CHARS_MAX: usize = 300;
+
+/// An event, signed for the moment in which it goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// It, with what its answer will be kept under.
+    pub outgoing: Outgoing,
+    /// The POST that the application is to get, all but its body, which is the event's.
+    pub request: SentRequest,
+}
+
+/// What a listener is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenTold {
+    /// The next event.
+    Event(Box<Signed>),
+    /// So many events were removed before it came for them: their retention was over.
+    Gap(u64),
+    /// The feed ends in front of where it was: the database was restored from a backup. It goes on from the end.
+    Restored,
+    /// Nothing has happened for as long as it was to wait.
+    Nothing,
+    /// Another one has taken over its name.
+    TakenOver,
+    /// The server stops: come again.
+    Over,
+}
+
+/// A listener that is connected.
+pub struct Listening {
+    world: Arc<World>,
+    listener: Listener,
+    seated: Seated,
+    _seat: Seat,
+    /// Read up to there.
+    at: Seq,
+    /// Went out over the connection before, and goes out once more.
+    again: VecDeque<DeliveryId>,
+    /// Read, and not sent.
+    ready: VecDeque<Outgoing>,
+    is_new: bool,
+    told: VecDeque<ListenTold>,
+}
+
+impl Listening {
+    pub(super) async fn begin(world: &Arc<World>, org: &OrgId, ask: Ask) -> Result<Self, ListenError> {
+        let _seat = world.feeds.listeners.take(org)?;
+        let seated = world.chairs.sit(org, &ask.name, &ask.session, ask.resumes)?;
+        let chair = seated.chair.clone();
+        // What the one before has answered is on disk before its cursor is read.
+        let mut outgoing = chair.outgoing.lock().await;
+        if !seated.goes_on || ask.since.is_some() {
+            outgoing.clear();
+        }
+        let now = world.now();
+        let known = world.ports.store.listener(org, &ask.name).await?;
+        let is_new = known.is_none();
+        let span = span(world, org).await?;
+        let seq = match (ask.since, &known) {
+            (Some(since), _) => place_at(world, org, since).await?,
+            (None, Some(known)) => known.seq,
+            (None, None) => span.last,
+        };
+        let mut told = VecDeque::new();
+        let seq = placed(span, seq, &mut told);
+        let listener = Listener {
+            org: org.clone(),
+            name: ask.name,
+            forward_to: ask.forward_to,
+            events: ask.events,
+            seq,
+            created_at: now,
+            seen_at: now,
+            answered: None,
+        };
+        seat(world, &listener).await?;
+        let last = |of: &Outgoing| if let Passed::Place(seq) = of.place { Some(seq) } else { None };
+        let at = outgoing.iter().filter_map(last).max().unwrap_or(seq).max(seq);
+        let again = outgoing.iter().map(|of| of.delivery).collect();
+        drop(outgoing);
+        let (world, ready) = (world.clone(), VecDeque::new());
+        Ok(Self { world, listener, seated, _seat, at, again, ready, is_new, told })
+    }
+
+    /// Whether its name was never seen before.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// As it stood when it came.
+    #[must_use]
+    pub fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// What comes next. May be dropped and asked again at any moment: nothing is lost by that.
+    ///
+    /// # Errors
+    /// See [`ListenError`]: the connection is of no use any more.
+    pub async fn next(&mut self, patience: Duration) -> Result<ListenTold, ListenError> {
+        let mut time_is_over = self.world.ports.clock.sleep(patience);
+        loop {
+            if !self.seated.is_still_there() {
+                return Ok(ListenTold::TakenOver);
+            }
+            // Registered first: what is committed after the look rings.
+            let world = self.world.clone();
+            let mut bell = world.feeds.bells.register(&self.listener.org);
+            if let Some(told) = self.look().await? {
+                return Ok(told);
+            }
+            tokio::select! {
+                biased;
+                _ = world.stopping.cancelled() => return Ok(ListenTold::Over),
+                _ = self.seated.leave.cancelled() => return Ok(ListenTold::TakenOver),
+                () = rung(bell.as_mut()) => {}
+                () = &mut time_is_over => return Ok(ListenTold::Nothing),
+                () = world.ports.clock.sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// What can be told now.
+    async fn look(&mut self) -> Result<Option<ListenTold>, ListenError> {
+        if let Some(told) = self.told.pop_front() {
+            return Ok(Some(told));
+        }
+        if let Some(again) = self.once_more().await? {
+            return Ok(Some(again));
+        }
+        if self.ready.is_empty() && self.has_room().await {
+            self.read().await?;
+        }
+        if let Some(told) = self.told.pop_front() {
+            return Ok(Some(told));
+        }
+        if self.ready.is_empty() || !self.has_room().await {
+            return Ok(None);
+        }
+        let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
+        let mut outgoing = self.seated.chair.outgoing.lock().await;
+        // Nothing is waited for from here on: what is taken out of one list is in the other.
+        let Some(mut next) = self.ready.pop_front() else { return Ok(None) };
+        let signed = sign(&self.world, &self.listener, &mut next, &secrets);
+        outgoing.push_back(next);
+        Ok(Some(ListenTold::Event(Box::new(signed))))
+    }
+
+    /// What went out over the connection before.
+    async fn once_more(&mut self) -> Result<Option<ListenTold>, ListenError> {
+        while let Some(id) = self.again.front().copied() {
+            let signed = self.sign_again(id, None).await?;
+            self.again.pop_front();
+            if let Some(signed) = signed {
+                return Ok(Some(ListenTold::Event(Box::new(signed))));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn has_room(&self) -> bool {
+        let outgoing = self.seated.chair.outgoing.lock().await;
+        let bytes: usize = outgoing.iter().map(|of| of.event.body.len()).sum();
+        outgoing.len() < limits::LISTENER_AHEAD_MAX && bytes < limits::LISTENER_AHEAD_BYTES_MAX
+    }
+
+    /// Reads what waits: its queue first, for that is what somebody is looking at now.
+    async fn read(&mut self) -> Result<(), ListenError> {
+        let (org, store) = (&self.listener.org, &self.world.ports.store);
+        let queue = store.listener_queue(org, &self.listener.name, limits::LISTENER_AHEAD_MAX).await?;
+        let query = FeedQuery {
+            org: org.clone(),
+            from: FeedFrom::After(self.at),
+            limit: limits::LISTENER_AHEAD_MAX,
+            bytes_max: limits::LISTENER_AHEAD_BYTES_MAX,
+        };
+        let page = store.feed(query).await?;
+        let (is_idle, under_way): (bool, Vec<EventId>) = {
+            let outgoing = self.seated.chair.outgoing.lock().await;
+            let queued = outgoing.iter().filter(|of| matches!(of.place, Passed::Queued(_)));
+            (outgoing.is_empty(), queued.map(|of| of.event.id).collect())
+        };
+        let mut gone = Vec::new();
+        for (id, event) in queue.into_iter().filter(|(id, _)| !under_way.contains(id)) {
+            match event {
+                Some(event) => self.ready.push_back(self.outgoing(event, Passed::Queued(id))),
+                None => gone.push(self.listener.passes(Passed::Queued(id), None, self.world.now())),
+            }
+        }
+        if let Err(misplaced) = page.span.judge(self.at) {
+            debug_assert!(page.events.is_empty() || misplaced != Misplaced::Future, "nothing lies behind the end");
+            self.at = placed(page.span, self.at, &mut self.told);
+        } else {
+            let last = page.events.last().map(|fed| fed.seq);
+            let takes = page.events.into_iter().filter(|fed| self.listener.events.takes(fed.event.kind));
+            let taken: Vec<Outgoing> = takes.map(|fed| self.outgoing(fed.event, Passed::Place(fed.seq))).collect();
+            let is_passed_over = is_idle && taken.is_empty() && self.ready.is_empty();
+            self.ready.extend(taken);
+            self.at = last.unwrap_or(self.at);
+            if let Some(last) = last.filter(|_| is_passed_over) {
+                gone.push(self.listener.passes(Passed::Place(last), None, self.world.now()));
+            }
+        }
+        if !gone.is_empty() {
+            self.pass(gone).await?;
+        }
+        Ok(())
+    }
+
+    fn outgoing(&self, event: Event, place: Passed) -> Outgoing {
+        Outgoing { delivery: self.world.new_delivery_id(), event, place, attempt: 1, sent: Sent::default() }
+    }
+
+    /// Puts on record what its application has answered, and moves its cursor with it. Whether it was the answer to something that is
+    /// under way: what was answered before is not kept twice.
+    ///
+    /// # Errors
+    /// See [`ListenError`]; nothing has moved then.
+    pub async fn answered(
+        &mut self,
+        delivery: DeliveryId,
+        attempt: u32,
+        said: LocalAnswer,
+    ) -> Result<bool, ListenError> {
+        let chair = self.seated.chair.clone();
+        let mut outgoing = chair.outgoing.lock().await;
+        if !self.seated.is_still_there() {
+            return Err(ListenError::TakenOver);
+        }
+        let Some(place) = outgoing.iter().position(|of| of.delivery == delivery) else { return Ok(false) };
+        let is_out_of_turn = outgoing.iter().take(place).any(|of| of.place != Passed::Again);
+        if is_out_of_turn && outgoing[place].place != Passed::Again {
+            return Err(ListenError::OutOfOrder("an answer came before that of an event in front of it"));
+        }
+        let mut of = outgoing[place].clone();
+        if of.attempt != attempt.max(1) {
+            // What was signed for another one is not what the application got.
+            (of.attempt, of.sent) = (attempt.max(1), Sent::default());
+        }
+        let now = self.world.now();
+        let (place_of, answered) = (of.place, Answered { status: said.status(), at: now });
+        let recorded = self.listener.on_record(&of, said, now);
+        if self.world.ports.store.event_of_any(of.event.id).await?.is_some() {
+            self.pass(recorded).await?;
+        } else {
+            // Its retention was over before the answer came: there is nothing left to keep it with.
+            self.pass(vec![self.listener.passes(place_of, Some(answered), now)]).await?;
+        }
+        outgoing.remove(place);
+        self.seated.hold(|_| None);
+        Ok(true)
+    }
+
+    async fn pass(&self, changes: Vec<Change>) -> Result<(), ListenError> {
+        match self.world.ports.store.apply(changes).await? {
+            Applied::Done => Ok(()),
+            // Its row made room for another one's.
+            Applied::Stale => Err(ListenError::TooMany),
+        }
+    }
+
+    /// The application could not be asked for this one.
+    pub async fn failed(&mut self, delivery: DeliveryId, tries: u32, error: &str) {
+        let outgoing = self.seated.chair.outgoing.lock().await;
+        let Some(event) = outgoing.iter().find(|of| of.delivery == delivery).map(|of| of.event.id) else { return };
+        let (now, error) = (self.world.now(), error.chars().take(ERROR_CHARS_MAX).collect());
+        self.seated.hold(|before| {
+            let since = before.filter(|held| held.event == event).map_or(now, |held| held.since);
+            Some(Holding { event, since, tries, error })
+        });
+    }
+
+    /// Signs one that has gone out for now: a signature holds for minutes. `attempt`: the number of the try that it is for, where that
+    /// is another one than before. `None`: nothing of that name is under way.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub async fn sign_again(&self, delivery: DeliveryId, attempt: Option<u32>) -> Result<Option<Signed>, ListenError> {
+        let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
+        let mut outgoing = self.seated.chair.outgoing.lock().await;
+        let Some(of) = outgoing.iter_mut().find(|of| of.delivery == delivery) else { return Ok(None) };
+        of.attempt = attempt.unwrap_or(of.attempt).max(1);
+        Ok(Some(sign(&self.world, &self.listener, of, &secrets)))
+    }
+
+    /// An event of its organization goes out to it once more, ahead of all others. `None`: it is not kept, or as much is under way as
+    /// may be.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub async fn resend(&mut self, event: EventId) -> Result<Option<Signed>, ListenError> {
+        let found = self.world.ports.store.event_of_any(event).await?;
+        let Some(event) = found.filter(|event| event.org == self.listener.org) else { return Ok(None) };
+        let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
+        let mut outgoing = self.seated.chair.outgoing.lock().await;
+        if outgoing.len() >= 2 * limits::LISTENER_AHEAD_MAX {
+            return Ok(None);
+        }
+        let mut of = self.outgoing(event, Passed::Again);
+        let signed = sign(&self.world, &self.listener, &mut of, &secrets);
+        outgoing.push_back(of);
+        Ok(Some(signed))
+    }
+}
+
+/// Signs it with what the organization signs with now.
+fn sign(world: &World, listener: &Listener, of: &mut Outgoing, secrets: &Signing) -> Signed {
+    of.sign(secrets, world.now());
+    Signed { request: listener.request(of), outgoing: of.clone() }
+}
+
+/// Where reading goes on; what lies between is told.
+fn placed(span: Span, seq: Seq, told: &mut VecDeque<ListenTold>) -> Seq {
+    match span.judge(seq) {
+        Ok(()) => seq,
+        Err(_) if !rule::holds("a_gap_is_told") => span.last,
+        Err(Misplaced::Expired { oldest }) => {
+            told.push_back(ListenTold::Gap(u64::try_from(oldest.0.saturating_sub(seq.0)).unwrap_or(0)));
+            oldest
+        }
+        Err(Misplaced::Future) => {
+            told.push_back(ListenTold::Restored);
+            span.last
+        }
+    }
+}
