@@ -146,6 +146,22 @@ impl ApiError {
         Self::new(code, message).retry_after(RETRY_AFTER_BUSY_S)
     }
 
+    pub(crate) fn too_many_connected(of_one: bool) -> Self {
+        let (code, message) = if of_one {
+            (
+                error_code::CONCURRENCY_LIMIT_REACHED,
+                "The organization has as many listeners connected as it may; end some of them.",
+            )
+        } else {
+            (error_code::GENERATION_INFRA_RESOURCE_EXHAUSTED, "The server has as many listeners connected as it can.")
+        };
+        Self::new(code, message).retry_after(RETRY_AFTER_BUSY_S)
+    }
+
+    pub(crate) fn not_a_web_socket(why: &str) -> Self {
+        Self::invalid("upgrade", format!("this path is for a WebSocket, as `postsync listen` opens one: {why}"))
+    }
+
     /// A file could not be taken in. What is missing then is our own folder, not something that a client once had.
     pub(crate) fn not_taken(error: MediaError) -> Self {
         match error {

@@ -13,7 +13,6 @@ use std::time::Duration;
 use asked::Asked;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use postsync_api::Peer;
 use stalled::Stalled;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -57,7 +56,6 @@ pub(crate) async fn serve(
     grace: Duration,
 ) {
     let slots = Arc::new(Semaphore::new(connections_max));
-    let open = GracefulShutdown::new();
     let (tell, told) = watch::channel(false);
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -73,12 +71,11 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let asked = Arc::new(Asked::default());
-                let connection = open.watch(connection(stream, Peer(peer.ip()), router.clone(), asked.clone()));
+                let connection = connection(stream, Peer(peer.ip()), router.clone(), asked.clone(), told.clone());
                 let given_up = given_up(asked, told.clone());
                 tokio::spawn(async move {
                     tokio::select! {
-                        // A connection that ends in an error is the client's doing and nobody's news.
-                        _ = connection => {}
+                        () = connection => {}
                         () = given_up => {}
                     }
                     drop(slot);
@@ -92,7 +89,9 @@ pub(crate) async fn serve(
     }
     drop(listener);
     let _ = tell.send(true);
-    if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
+    // All slots together: each connection gives its own back when it is over.
+    let all = slots.acquire_many(u32::try_from(connections_max).unwrap_or(u32::MAX));
+    if tokio::time::timeout(grace, all).await.is_err() {
         tracing::warn!("some requests did not end within the grace and were cut");
     }
 }
@@ -109,12 +108,8 @@ async fn given_up(asked: Arc<Asked>, mut told: watch::Receiver<bool>) {
     std::future::pending().await
 }
 
-fn connection(
-    stream: TcpStream,
-    peer: Peer,
-    router: Router,
-    asked: Arc<Asked>,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+/// One connection, until it is over; after the word to stop that is behind the answer that is under way.
+async fn connection(stream: TcpStream, peer: Peer, router: Router, asked: Arc<Asked>, mut told: watch::Receiver<bool>) {
     // Answers are small and whole: waiting to fill a packet would only add latency.
     let _ = stream.set_nodelay(true);
     let stream = Stalled::new(stream, WRITE_TIMEOUT, asked.clone());
@@ -124,12 +119,22 @@ fn connection(
         let (router, asked) = (router.clone(), asked.clone());
         async move { Ok::<_, Infallible>(answer(router, request, &asked).await) }
     });
-    hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         // Who has said all and closes his half still wants the answer: without it his create would stand unanswered.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
+        // A listener's WebSocket leaves HTTP behind. Its own room counts it from there.
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // One that ends in an error is the client's doing and nobody's news.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = told.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
 }
 
 async fn answer(

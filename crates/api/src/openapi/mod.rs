@@ -22,6 +22,7 @@ use examples::Examples;
         (name = "models", description = "What can be asked for"),
         (name = "voices", description = "Who can be asked to speak, and speech"),
         (name = "deliveries", description = "What became of webhooks"),
+        (name = "listeners", description = "Webhooks on a developer's machine, without a tunnel"),
         (name = "events", description = "What has happened, to be fetched instead of being told"),
         (name = "endpoints", description = "Receivers that an organization has registered"),
         (name = "keys", description = "API keys of the organization"),

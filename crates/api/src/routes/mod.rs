@@ -84,6 +84,8 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(postsync::events::poll::poll_events))
         .routes(routes!(postsync::events::commit::commit_events))
         .routes(routes!(postsync::events::stream::stream_events))
+        .routes(routes!(postsync::listeners::list::list_listeners))
+        .routes(routes!(postsync::listeners::connect::connect_listener))
         .routes(routes!(postsync::audit::list_audit))
         .routes(routes!(postsync::keys::list_keys, postsync::keys::create_key))
         .routes(routes!(postsync::keys::revoke_key))

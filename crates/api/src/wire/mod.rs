@@ -11,6 +11,7 @@ mod endpoint;
 mod event;
 mod generation;
 mod key;
+mod listener;
 mod project;
 mod replay;
 mod secret;
@@ -34,6 +35,7 @@ pub use generation::{
     ModelInfo, Readiness, UnauthorizedBody,
 };
 pub use key::{CreateKey, KeyItem, KeyPage, NewKey};
+pub use listener::{FromListener, HeldEvent, LastAnswer, ListenerItem, ListenerPage, ToListener};
 pub use project::{AttachAssets, CreateProject, ProjectBody, ProjectPageBody, UpdateProject};
 pub use replay::{CreateReplay, ReplayAccepted, ReplayBody, ReplayCount, ReplayFilter};
 pub use secret::{ExpireSecret, ImportSecret, SecretBody, SecretOwnerBody, WebhookSecret};

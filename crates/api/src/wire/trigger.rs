@@ -9,7 +9,7 @@ use super::delivery::DeliveryItem;
 pub struct TriggerEvent {
     /// `generation.completed`, `generation.failed` or `batch.completed`.
     pub event: String,
-    /// Where it goes, and nowhere else. Without it to the registered endpoints that take the event.
+    /// Where it goes, and nowhere else. Without it to the registered endpoints and the listeners that take the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
@@ -23,4 +23,6 @@ pub struct TriggeredEvent {
     pub event: String,
     /// One for each receiver; none where no endpoint takes the event.
     pub deliveries: Vec<DeliveryItem>,
+    /// The names of the listeners that it goes to, or waits for.
+    pub listeners: Vec<String>,
 }

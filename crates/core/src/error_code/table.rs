@@ -254,6 +254,12 @@ codes! {
     CONSUMER_LIMIT_REACHED = "consumer_limit_reached", 409,
         "The organization has as many consumers as it may.",
         "Use a name that has committed before; one that has been idle for 90 days makes room by itself.";
+    LISTENER_LIMIT_REACHED = "listener_limit_reached", 409,
+        "The organization has as many listeners as it may.",
+        "Use a name that has listened before; one that was not seen for 30 days makes room by itself.";
+    LISTENER_TAKEN_OVER = "listener_taken_over", 409,
+        "Another listener has taken over this name.",
+        "Leave it the name, or begin anew without resume, which takes it back.";
     DELIVERY_EXPIRED = "delivery_expired", 410,
         "Deliveries of that age are not kept any more.", "Ask for a newer one; retention.events says how long they are kept.";
     EVENT_NOT_FOUND = "event_not_found", 404,

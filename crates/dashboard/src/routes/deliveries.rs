@@ -225,5 +225,6 @@ pub(crate) fn origin(of: Origin) -> &'static str {
         Origin::Event => "the event itself",
         Origin::Replay => "a replay",
         Origin::Test => "a test",
+        Origin::Listener => "a listener",
     }
 }

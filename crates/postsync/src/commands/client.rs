@@ -2,9 +2,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Upgraded};
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::{Host, Url};
 
 use crate::out;
@@ -23,10 +26,13 @@ pub(super) struct ServerArgs {
 }
 
 /// A server and a key for it.
+#[derive(Clone)]
 pub(super) struct Client {
     base: Url,
     key: String,
     http: reqwest::Client,
+    /// Without a bound for the whole of an answer, and in the one version of HTTP that can be left for another protocol.
+    lines: reqwest::Client,
 }
 
 /// Why a request came to nothing.
@@ -50,10 +56,14 @@ impl Client {
         if key.is_empty() {
             bail!("{KEY} is not set: it wants an API key of the server, as `postsync keys create` prints it");
         }
-        let builder = reqwest::Client::builder().timeout(ANSWER_MAX);
-        // A server on this machine: a proxy of the environment is not on the way to it.
-        let builder = if is_here(&args.server) { builder.no_proxy() } else { builder };
-        Ok(Self { base: args.server.clone(), key, http: builder.build().context("no HTTP client could be made")? })
+        let build = |builder: reqwest::ClientBuilder| {
+            // A server on this machine: a proxy of the environment is not on the way to it.
+            let builder = if is_here(&args.server) { builder.no_proxy() } else { builder };
+            builder.build().context("no HTTP client could be made")
+        };
+        let http = build(reqwest::Client::builder().timeout(ANSWER_MAX))?;
+        let lines = build(reqwest::Client::builder().http1_only())?;
+        Ok(Self { base: args.server.clone(), key, http, lines })
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
@@ -64,8 +74,35 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    /// Opens a WebSocket.
+    pub(super) async fn web_socket(&self, path: &str) -> Result<Upgraded, Failure> {
+        let key = STANDARD.encode(uuid::Uuid::new_v4().as_bytes());
+        let request = self.lines.get(self.url(path)).header("x-api-key", &self.key);
+        let request = request.header("connection", "Upgrade").header("upgrade", "websocket");
+        let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", &key);
+        let late = || Failure::Passing(anyhow::anyhow!("{} has not answered in time", self.base));
+        let answer = tokio::time::timeout(ANSWER_MAX, request.send()).await.map_err(|_| late())?;
+        let answer = answer.map_err(|error| Failure::Passing(self.silent(&error)))?;
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let status = answer.status();
+            return Err(said(status, &answer.text().await.unwrap_or_default()));
+        }
+        let accepts = answer.headers().get("sec-websocket-accept").map(|value| value.as_bytes());
+        if accepts != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
+            return Err(Failure::Lasting(anyhow::anyhow!(
+                "{} opens no WebSocket: is it a postsync server?",
+                self.base
+            )));
+        }
+        answer.upgrade().await.context("the WebSocket did not open").map_err(Failure::Passing)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        let url = self.url(path);
         let mut request = self.http.request(method, &url).header("x-api-key", &self.key);
         if let Some(body) = body {
             request = request.json(body);
@@ -77,8 +114,7 @@ impl Client {
             let not_json = || format!("{url} answers {status} without JSON: is it a postsync server?");
             return serde_json::from_str(&text).with_context(not_json).map_err(Failure::Lasting);
         }
-        let said = anyhow::anyhow!("the server says {}", sentence(status, &text));
-        Err(if passes(status) { Failure::Passing(said) } else { Failure::Lasting(said) })
+        Err(said(status, &text))
     }
 
     /// The cause itself: what lies between says the URL again, and in which layer of ours it was seen.
@@ -92,6 +128,12 @@ impl Client {
             "{base} does not answer ({cause}): does a server run there? --server or POSTSYNC_SERVER names another"
         )
     }
+}
+
+/// A refusal.
+fn said(status: StatusCode, text: &str) -> Failure {
+    let said = anyhow::anyhow!("the server says {}", sentence(status, text));
+    if passes(status) { Failure::Passing(said) } else { Failure::Lasting(said) }
 }
 
 fn is_here(url: &Url) -> bool {

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod interrupt;
 mod lipsync;
+mod listen;
 mod migrate;
 mod output;
 mod receiver;
@@ -57,6 +58,8 @@ enum Command {
     Lipsync(lipsync::LipsyncArgs),
     /// Say whether a webhook's signature is right, and if not, what is wrong. The body comes on stdin.
     Verify(verify::VerifyArgs),
+    /// Bring the organization's webhooks to an application on this machine, without a tunnel.
+    Listen(listen::ListenArgs),
     /// Make an event up and deliver it, to try a receiver. Says what became of it.
     Trigger(trigger::TriggerArgs),
     /// Deliver events again: what a receiver lost, or could not take.
@@ -111,6 +114,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secret(command) => secret::run(&command),
         Command::Lipsync(args) => lipsync::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Listen(args) => listen::run(&args),
         Command::Trigger(args) => trigger::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Config(command) => config::run(&command),

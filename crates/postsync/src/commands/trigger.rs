@@ -21,7 +21,7 @@ const HELP: &str = "\
 The event has the exact shape of a real one, is signed as one, and goes the same way: its delivery is on disk before it is sent, is tried \
 again by the schedule, and stands in the log. What it is about never was: its body says postsync-test, and the delivery's origin test.
 
-Without --to it goes to the registered endpoints that take the event, with --to to that URL alone (egress.allow and the other rules for \
+Without --to it goes to the registered endpoints and the listeners (`postsync listen`) that take the event, with --to to that URL alone (egress.allow and the other rules for \
 receivers hold). The first attempts are waited for. The key in POSTSYNC_API_KEY needs the scopes generate and read.
 
 Examples:
@@ -74,8 +74,14 @@ pub(crate) fn run(args: &TriggerArgs) -> anyhow::Result<ExitCode> {
             }
             ended.push(delivery);
         }
-        if ended.is_empty() {
-            eprintln!("No registered endpoint takes {}. Name a receiver with --to URL.", args.event.kind().as_str());
+        let listeners = made["listeners"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if !args.json {
+            for name in listeners.iter().filter_map(Value::as_str) {
+                say!("to the listener {name}, where it shows what it came to")?;
+            }
+        }
+        if ended.is_empty() && listeners.is_empty() {
+            eprintln!("No registered endpoint and no listener takes {}. Name a receiver with --to URL, or start `postsync listen`.", args.event.kind().as_str());
         }
         let all_taken = ended.iter().all(|delivery| delivery["status"] == "delivered");
         if args.json {

@@ -6,6 +6,7 @@ pub(super) mod endpoints;
 pub(super) mod events;
 pub(super) mod generations;
 pub(super) mod keys;
+pub(super) mod listeners;
 pub(super) mod replays;
 pub(super) mod secret;
 pub(super) mod trigger;

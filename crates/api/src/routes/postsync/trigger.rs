@@ -20,7 +20,7 @@ const MEMBERS: [&str; 2] = ["event", "to"];
 
 /// Make an event up and deliver it
 ///
-/// To the registered endpoints that take it, or to the URL in to alone, signed as any other. No generation is made.
+/// To the registered endpoints and the listeners that take it, or to the URL in to alone, signed as any other. No generation is made.
 #[utoipa::path(
     post,
     path = "/postsync/v1/trigger",
@@ -55,7 +55,8 @@ pub(crate) async fn trigger_event(
     let made = state.engine.trigger(&org, trial, to).await?;
     let deliveries = made.deliveries.iter().map(|due| DeliveryItem::new(&due.delivery, &due.event)).collect();
     let kind = made.event.kind.as_str().to_owned();
-    let answer = TriggeredEvent { id: made.event.id.to_string(), event: kind, deliveries };
+    let listeners = made.listeners.iter().map(|view| view.listener.name.to_string()).collect();
+    let answer = TriggeredEvent { id: made.event.id.to_string(), event: kind, deliveries, listeners };
     Ok(json::answer(StatusCode::ACCEPTED, json::text(&answer)))
 }
 
