@@ -341,6 +341,11 @@ impl From<ReplayError> for ApiError {
                 let message = "The delivery's endpoint is disabled, and gets nothing. Resume it first.";
                 Self::new(error_code::ENDPOINT_CONFLICT, message)
             }
+            ReplayError::OfListener => {
+                let message =
+                    "A listener has taken it, whose machine only the listener reaches: r sends it again there.";
+                Self::new(error_code::DELIVERY_CONFLICT, message)
+            }
             ReplayError::AtOnce => {
                 Self::new(error_code::DELIVERY_CONFLICT, "The delivery was replayed by somebody else at this moment.")
             }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postsync_core::change::Change;
-use postsync_core::delivery::{Delivery, State};
+use postsync_core::delivery::{Delivery, Origin, State};
 use postsync_core::endpoint::Endpoint;
 use postsync_core::ids::{DeliveryId, OrgId, ReplayId};
 use postsync_core::limits::{REPLAYS_RUNNING_MAX, REPLAYS_RUNNING_OF_ONE_MAX};
@@ -62,6 +62,9 @@ pub enum ReplayError {
     /// Its endpoint gets nothing.
     #[error("the delivery's endpoint is disabled")]
     Disabled,
+    /// A listener has taken it: nobody here reaches where that hands on to.
+    #[error("the delivery is a listener's")]
+    OfListener,
     /// Somebody else did at the same moment.
     #[error("the delivery is being replayed")]
     AtOnce,
@@ -233,7 +236,9 @@ async fn one(world: &Arc<World>, org: &OrgId, id: DeliveryId) -> Result<Delivery
     }
     let registered = endpoints::registered(world, org).await?;
     let made = replay::replay_one(&original, world.new_delivery_id(), given(world, &registered));
-    let (changes, made) = made.ok_or(ReplayError::Disabled)?;
+    let none =
+        if original.delivery.origin == Origin::Listener { ReplayError::OfListener } else { ReplayError::Disabled };
+    let (changes, made) = made.ok_or(none)?;
     if store.apply(changes).await? == Applied::Stale {
         return Err(ReplayError::AtOnce);
     }

@@ -81,7 +81,10 @@ pub(crate) fn run(args: &TriggerArgs) -> anyhow::Result<ExitCode> {
             }
         }
         if ended.is_empty() && listeners.is_empty() {
-            eprintln!("No registered endpoint and no listener takes {}. Name a receiver with --to URL, or start `postsync listen`.", args.event.kind().as_str());
+            eprintln!(
+                "No registered endpoint and no listener takes {}. Name a receiver with --to URL, or start `postsync listen`.",
+                args.event.kind().as_str()
+            );
         }
         let all_taken = ended.iter().all(|delivery| delivery["status"] == "delivered");
         if args.json {

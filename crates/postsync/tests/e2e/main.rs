@@ -18,6 +18,7 @@ mod full;
 mod harness;
 mod hostile;
 mod keyed;
+mod listen;
 mod moments;
 mod packaging;
 mod receivers;

@@ -78,6 +78,19 @@ impl Receiver {
         answers: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::on(listener, tls, answers)
+    }
+
+    /// Listens on that port, without TLS.
+    pub(crate) async fn at(port: u16, answers: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::on(TcpListener::bind(("127.0.0.1", port)).await.unwrap(), None, answers)
+    }
+
+    fn on(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        answers: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let receiver = Self {
             address: listener.local_addr().unwrap(),
             scheme: if tls.is_some() { "https" } else { "http" },
