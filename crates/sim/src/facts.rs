@@ -174,6 +174,13 @@ pub enum Fact<'a> {
         /// What its reader saw.
         saw: FeedFact,
     },
+    /// A developer listens.
+    Listener {
+        /// Whose.
+        org: &'a OrgId,
+        /// What the listener saw or did.
+        saw: ListenerFact,
+    },
     /// A long poll was answered.
     WaitEnded {
         /// Of which.
@@ -206,6 +213,40 @@ pub enum FeedFact {
     Committed(Seq),
 }
 
+/// What a listener sees and does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerFact {
+    /// It is connected.
+    Connected {
+        /// Behind that place.
+        seq: Seq,
+        /// Its name was never seen before.
+        is_new: bool,
+    },
+    /// It was given an event.
+    Got {
+        /// At this place.
+        seq: Seq,
+        /// Which.
+        event: EventId,
+    },
+    /// Its application has answered.
+    Handed {
+        /// Which.
+        event: EventId,
+    },
+    /// It says so to the server.
+    Answered {
+        /// At this place.
+        seq: Seq,
+    },
+    /// The server has that.
+    Acknowledged {
+        /// At this place.
+        seq: Seq,
+    },
+}
+
 /// One line of the trace.
 impl fmt::Display for Fact<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,6 +270,7 @@ impl fmt::Display for Fact<'_> {
             }
             Self::PostCut { delivery, attempt } => write!(f, "post cut {delivery} attempt {attempt}"),
             Self::Feed { org, saw } => write!(f, "feed of {org}: {saw:?}"),
+            Self::Listener { org, saw } => write!(f, "listener of {org}: {saw:?}"),
             Self::WaitEnded { generation, .. } => write!(f, "wait ended {generation}"),
             Self::RulesSet { endpoint, rules } => write!(f, "rules of {endpoint} set: {rules:?}"),
             Self::WallStepped { by_ms } => write!(f, "wall clock stepped by {by_ms} ms"),

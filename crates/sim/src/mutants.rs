@@ -14,7 +14,7 @@ const fn mutant(rule: &'static str, checker: &'static str) -> Mutant {
 }
 
 /// All of them, in the order of the nine rooms.
-pub const MUTANTS: [Mutant; 61] = [
+pub const MUTANTS: [Mutant; 63] = [
     mutant("ids_go_above_what_is_on_disk", "ids_rise"),
     mutant("a_generation_is_audited", "each_is_audited_once"),
     mutant("what_overflows_is_read_back", "accepted_ends"),
@@ -40,6 +40,8 @@ pub const MUTANTS: [Mutant; 61] = [
     mutant("waits_are_told", "waits_are_told"),
     mutant("feeds_are_told", "feeds_are_told"),
     mutant("cursors_never_move_back", "cursors_never_fall"),
+    mutant("a_listener_moves_by_its_answers", "listeners_hear_all"),
+    mutant("what_is_under_way_is_not_read_again", "listeners_hear_all"),
     mutant("a_replay_moves_with_what_it_makes", "replays_are_whole"),
     mutant("attempts_in_flight_are_bounded", "in_flight_bounded"),
     mutant("slots_are_kept_for_first_attempts", "in_flight_bounded"),

@@ -2,6 +2,7 @@
 //! life without faults, in which everything must end.
 mod endpoints;
 mod feeds;
+mod listeners;
 mod relays;
 mod speech;
 
@@ -132,6 +133,7 @@ pub fn run_on(plan: Plan, store: Arc<dyn Store>) -> Report {
         lives: 0,
         days_down: 0,
         accepted: Arc::default(),
+        listened: Arc::default(),
     };
     run.set_faulty(true);
     for _ in 0..plan.crashes {
@@ -184,6 +186,8 @@ struct Run {
     /// Downtimes of a day so far.
     days_down: u32,
     accepted: Arc<Accepted>,
+    /// What the applications of listeners have answered.
+    listened: listeners::Answered,
 }
 
 /// The newest generations that clients were told of.
@@ -284,6 +288,7 @@ impl Run {
             62 => self.stage.upstream.dies_for(dice.between(1, 60_000)),
             63..=70 => self.the_upstream_tells(),
             71 | 72 => self.have_spoken(),
+            73..=75 => self.listen(),
             _ => {}
         }
     }
@@ -434,6 +439,7 @@ impl Run {
         self.stage.advance(1_000);
         let took_ms = self.stage.clock.mono_ms() - began_ms;
         self.read_all_feeds();
+        self.listen_to_the_end();
         let end = self.stage.end(&self.orgs(), settled, took_ms);
         self.stage.witness.end(&end);
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postsync_core::Secret;
 use postsync_core::batch::Batch;
+use postsync_core::delivery::Origin;
 use postsync_core::endpoint::Endpoint;
 use postsync_core::generation::{Generation, NewGeneration, Request};
 use postsync_core::ids::{GenerationId, MediaId, OrgId};
@@ -307,7 +308,7 @@ impl Stage {
         End {
             counted: orgs.iter().map(|org| engine.as_ref().map_or(0, |engine| engine.active(org))).sum(),
             at_work: generations.iter().map(|g| g.id).filter(shown).collect(),
-            deliveries: orgs.iter().flat_map(|org| self.deliveries(org)).collect(),
+            deliveries: orgs.iter().flat_map(|org| self.deliveries(org)).filter(is_posted).collect(),
             batches: orgs.iter().flat_map(|org| self.batches(org)).collect(),
             generations,
             folders: self.media.folders(),
@@ -396,4 +397,9 @@ impl Stage {
 fn now<T: Default>(call: impl Future<Output = Result<T, postsync_engine::ports::StoreError>>) -> T {
     use futures::FutureExt as _;
     call.now_or_never().and_then(Result::ok).unwrap_or_default()
+}
+
+/// Not of a listener: what that has taken was made with its answer.
+fn is_posted(record: &DeliveryRecord) -> bool {
+    record.delivery.origin != Origin::Listener
 }

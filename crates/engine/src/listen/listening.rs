@@ -101,7 +101,9 @@ impl Listening {
         };
         seat(world, &listener).await?;
         let last = |of: &Outgoing| if let Passed::Place(seq) = of.place { Some(seq) } else { None };
-        let at = outgoing.iter().filter_map(last).max().unwrap_or(seq).max(seq);
+        let under_way =
+            outgoing.iter().filter_map(last).max().filter(|_| rule::holds("what_is_under_way_is_not_read_again"));
+        let at = under_way.unwrap_or(seq).max(seq);
         let again = outgoing.iter().map(|of| of.delivery).collect();
         drop(outgoing);
         let (world, ready) = (world.clone(), VecDeque::new());
@@ -166,10 +168,18 @@ impl Listening {
         }
         let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
         let mut outgoing = self.seated.chair.outgoing.lock().await;
+        // Whoever has taken over knows what is under way, and would not know of this one.
+        if !self.seated.is_still_there() {
+            return Ok(Some(ListenTold::TakenOver));
+        }
         // Nothing is waited for from here on: what is taken out of one list is in the other.
         let Some(mut next) = self.ready.pop_front() else { return Ok(None) };
         let signed = sign(&self.world, &self.listener, &mut next, &secrets);
+        let place = next.place;
         outgoing.push_back(next);
+        if !rule::holds("a_listener_moves_by_its_answers") {
+            self.pass(vec![self.listener.passes(place, None, self.world.now())]).await?;
+        }
         Ok(Some(ListenTold::Event(Box::new(signed))))
     }
 
@@ -320,7 +330,7 @@ impl Listening {
         let Some(event) = found.filter(|event| event.org == self.listener.org) else { return Ok(None) };
         let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
         let mut outgoing = self.seated.chair.outgoing.lock().await;
-        if outgoing.len() >= 2 * limits::LISTENER_AHEAD_MAX {
+        if outgoing.len() >= 2 * limits::LISTENER_AHEAD_MAX || !self.seated.is_still_there() {
             return Ok(None);
         }
         let mut of = self.outgoing(event, Passed::Again);
@@ -340,7 +350,6 @@ fn sign(world: &World, listener: &Listener, of: &mut Outgoing, secrets: &Signing
 fn placed(span: Span, seq: Seq, told: &mut VecDeque<ListenTold>) -> Seq {
     match span.judge(seq) {
         Ok(()) => seq,
-        Err(_) if !rule::holds("a_gap_is_told") => span.last,
         Err(Misplaced::Expired { oldest }) => {
             told.push_back(ListenTold::Gap(u64::try_from(oldest.0.saturating_sub(seq.0)).unwrap_or(0)));
             oldest

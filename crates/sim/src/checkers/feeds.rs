@@ -9,18 +9,18 @@ use super::{Checker, End, ensure};
 use crate::facts::{Fact, FeedFact, Moment};
 
 /// An event as it came to disk.
-struct Fed {
-    id: EventId,
+pub(super) struct Fed {
+    pub(super) id: EventId,
     at_ms: i64,
     life: u32,
 }
 
 /// Each organization's events in the order of their commits.
 #[derive(Default)]
-struct Feeds(BTreeMap<OrgId, Vec<Fed>>);
+pub(super) struct Feeds(BTreeMap<OrgId, Vec<Fed>>);
 
 impl Feeds {
-    fn saw(&mut self, at: Moment, fact: &Fact<'_>) {
+    pub(super) fn saw(&mut self, at: Moment, fact: &Fact<'_>) {
         if let Fact::Committed(Change::AddEvent(event)) = fact
             && (event.generation.is_some() && !event.kind.is_operational() || event.kind.is_of_a_batch())
         {
@@ -29,7 +29,12 @@ impl Feeds {
         }
     }
 
-    fn at(&self, org: &OrgId, seq: Seq) -> Option<&Fed> {
+    /// The last place.
+    pub(super) fn last(&self, org: &OrgId) -> Seq {
+        Seq(self.0.get(org).map_or(0, |events| i64::try_from(events.len()).unwrap_or(i64::MAX)))
+    }
+
+    pub(super) fn at(&self, org: &OrgId, seq: Seq) -> Option<&Fed> {
         self.0.get(org)?.get(usize::try_from(seq.0.checked_sub(1)?).ok()?)
     }
 }

@@ -9,6 +9,7 @@ mod cancels;
 mod endings;
 mod feeds;
 mod levels;
+mod listeners;
 mod owners;
 mod posts;
 mod relays;
@@ -117,6 +118,7 @@ pub fn all(rules: &Rules) -> Vec<Box<dyn Checker>> {
         Box::<feeds::FeedIsWhole>::default(),
         Box::<feeds::FeedsAreTold>::default(),
         Box::<feeds::CursorsNeverFall>::default(),
+        Box::<listeners::ListenersHearAll>::default(),
         Box::<speech::SpeechIsMadeOnce>::default(),
         Box::<relays::HandedOnOnce>::default(),
         Box::<relays::RelaysAreWatched>::default(),

@@ -3,7 +3,6 @@ use async_trait::async_trait;
 use postsync_core::ids::{ListenerName, OrgId};
 use postsync_core::limits::{LISTENER_IDLE_MS, LISTENER_QUEUE_MAX, LISTENERS_MAX};
 use postsync_core::listener::{Listener, ListenerChange, Passed};
-use postsync_core::rule;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{ListenerStore, Queued, StoreError};
 
@@ -36,8 +35,7 @@ impl Tables {
                 let key = (org, name);
                 let found = self.listeners.get(&key).ok_or(Refusal::Stale)?.clone();
                 let seq = match what {
-                    Passed::Place(seq) if rule::holds("listeners_never_move_back") => found.seq.max(seq),
-                    Passed::Place(seq) => seq,
+                    Passed::Place(seq) => found.seq.max(seq),
                     Passed::Queued(_) | Passed::Again => found.seq,
                 };
                 if let Passed::Queued(event) = what {
