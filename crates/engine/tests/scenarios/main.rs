@@ -13,6 +13,7 @@ mod gate;
 mod generations;
 mod keyed;
 mod limits;
+mod listeners;
 mod play;
 mod probes;
 mod relays;

@@ -5,6 +5,7 @@ mod endpoints;
 mod events;
 mod generations;
 mod keys;
+mod listeners;
 mod replays;
 mod secret;
 mod trigger;
