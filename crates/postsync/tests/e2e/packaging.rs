@@ -129,6 +129,9 @@ fn the_unit_is_shut_and_systemd_takes_it() {
         ("PrivateTmp", "yes"),
         ("User", "postsync"),
         ("StateDirectoryMode", "0700"),
+        ("WorkingDirectory", "/etc/postsync"),
+        // That folder is root's, and not the user's as the others are: what only root may enter, the server could not start in.
+        ("ConfigurationDirectoryMode", "0755"),
         ("UMask", "0077"),
     ] {
         assert_eq!(set(name), Some(value), "{name}");
