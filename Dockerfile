@@ -6,7 +6,7 @@
 #   docker run --init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
 #     -v postsync-data:/data -p 127.0.0.1:8080:8080 postsync
 
-FROM rust:1.95.0-slim-bookworm AS build
+FROM docker.io/library/rust:1.95.0-slim-bookworm AS build
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make \
@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --release --locked -p postsync \
     && cp target/release/postsync /usr/local/bin/postsync
 
-FROM debian:12.12-slim
+FROM docker.io/library/debian:12.15-slim
 # The versions are those of this Debian, which mends its security holes under them.
 # hadolint ignore=DL3008
 RUN apt-get update \

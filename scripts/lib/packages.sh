@@ -16,6 +16,8 @@ package_of() {
     ffprobe) echo ffmpeg ;;
     node) echo nodejs ;;
     venv) echo python3-venv ;;
+    # Without a font its pages have no letters, and nothing has a width.
+    chromium) echo chromium fonts-dejavu-core ;;
     *) echo "$1" ;;
   esac
 }
@@ -73,6 +75,19 @@ require_tools() {
   if [ -n "$still" ]; then
     say "Still missing after the installation: $still. Is another version first in PATH ($PATH)?"
     exit 1
+  fi
+}
+
+# want_tools WHY TOOL...: installed where that is allowed; where it is not, says what is left out, and goes on.
+want_tools() {
+  local why=$1 packages
+  shift
+  packages=$(missing_packages "$@")
+  [ -n "$packages" ] || return 0
+  if may_install; then
+    require_tools "$@"
+  else
+    say "NOT TESTED: $why, because this system lacks: $packages. Install them (these are Debian's names), and it is."
   fi
 }
 

@@ -23,6 +23,7 @@ mod openapi;
 mod query;
 mod room;
 mod routes;
+mod sse;
 mod state;
 mod upload_turns;
 pub mod wire;

@@ -116,6 +116,11 @@ pub const FEED_STREAMS_MAX: usize = 256;
 /// See [`FEED_STREAMS_MAX`].
 pub const FEED_STREAMS_OF_ONE_MAX: usize = 32;
 
+/// Generations that are watched by a stream each, on one server and of one organization. Each holds one in memory.
+pub const WATCHES_MAX: usize = 512;
+/// See [`WATCHES_MAX`].
+pub const WATCHES_OF_ONE_MAX: usize = 64;
+
 /// Replays that may be running at once, on one server and of one organization.
 pub const REPLAYS_RUNNING_MAX: usize = 256;
 /// See [`REPLAYS_RUNNING_MAX`].

@@ -25,7 +25,7 @@ const ALWAYS: [(HeaderName, &str); 7] = [
 ];
 
 /// How long a page waits for its turn.
-const TURN_MAX: Duration = Duration::from_secs(5);
+pub(crate) const TURN_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) async fn protect(State(state): State<Dashboard>, request: Request, next: Next) -> Response {
     let is_part = request.headers().contains_key("hx-request");

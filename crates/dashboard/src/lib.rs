@@ -16,6 +16,7 @@ mod frame;
 mod headers;
 mod links;
 mod live;
+mod parts;
 mod problem;
 mod query;
 mod routes;

@@ -16,6 +16,9 @@ use crate::sessions::Sessions;
 /// Pages that are made at once: each may hold a list of rows.
 const PAGES_AT_ONCE_MAX: usize = 32;
 
+/// Signatures that are checked at once: each holds a body of a megabyte, and a thread while it is hashed.
+const CHECKS_AT_ONCE_MAX: usize = 4;
+
 /// Where a request comes from; the server puts it into the request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
@@ -41,6 +44,7 @@ pub struct Dashboard {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) drains: Arc<Drains>,
     pub(crate) turns: Arc<Semaphore>,
+    pub(crate) checks: Arc<Semaphore>,
 }
 
 impl Dashboard {
@@ -55,6 +59,7 @@ impl Dashboard {
             sessions: Arc::default(),
             drains: Arc::default(),
             turns: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
+            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE_MAX)),
         }
     }
 

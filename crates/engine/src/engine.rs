@@ -34,10 +34,11 @@ use crate::remove::RemoveError;
 use crate::settings::{Bounds, Settings};
 use crate::speech::{SpeakError, Turn};
 use crate::submit::{Submission, SubmitError};
+use crate::watch::{Watch, WatchError};
 use crate::world::{World, locked};
 use crate::{
     access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, keyed, probe, remove, replay,
-    retention, space, speech, speech_jobs, submit, sweep,
+    retention, space, speech, speech_jobs, submit, sweep, watch,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -272,18 +273,29 @@ impl Engine {
         id: GenerationId,
         timeout: Duration,
     ) -> Result<Option<Generation>, StoreError> {
-        let wait = self.world.waiters.register(&id);
-        let current = self.store().generation(org, id).await?;
-        let (Some(mut wait), Some(false)) = (wait, current.as_ref().map(Generation::is_final)) else {
-            return Ok(current);
-        };
-        tokio::select! {
-            biased;
-            () = wait.told() => {}
-            () = self.world.ports.clock.sleep(timeout) => {}
-            _ = self.world.stopping.cancelled() => {}
+        let mut time_is_over = self.world.ports.clock.sleep(timeout);
+        loop {
+            let wait = self.world.waiters.register(&id);
+            let current = self.store().generation(org, id).await?;
+            let (Some(mut wait), Some(false)) = (wait, current.as_ref().map(Generation::is_final)) else {
+                return Ok(current);
+            };
+            tokio::select! {
+                biased;
+                // It has begun, or it has ended.
+                () = wait.told() => {}
+                () = &mut time_is_over => return self.store().generation(org, id).await,
+                _ = self.world.stopping.cancelled() => return self.store().generation(org, id).await,
+            }
         }
-        self.store().generation(org, id).await
+    }
+
+    /// Watches a generation on its way. `None` where there is none.
+    ///
+    /// # Errors
+    /// See [`WatchError`].
+    pub async fn watch(&self, org: &OrgId, id: GenerationId) -> Result<Option<Watch>, WatchError> {
+        watch::watch(&self.world, org, id).await
     }
 
     /// Ends a generation that has not ended: when this answers, its end and its webhook are on disk, and its work is told to
@@ -333,7 +345,13 @@ impl Engine {
     /// How far a generation at work is, in percent. `None` where none is at work under that id.
     #[must_use]
     pub fn progress_percent(&self, id: GenerationId) -> Option<u32> {
-        locked(&self.world.at_work).get(&id).map(|work| work.progress.percent())
+        watch::percent(&self.world, id)
+    }
+
+    /// How far a generation is, 0 to 100. `None` where nothing was made.
+    #[must_use]
+    pub fn percent_of(&self, generation: &Generation) -> Option<u32> {
+        watch::percent_of(&self.world, generation)
     }
 
     /// What waits for a generator in memory, in bytes of its requests. The rest waits in the store.

@@ -5,8 +5,6 @@
 //! number is bounded, in all and for each organization.
 //!
 //! How it fails: what the store can't read is the reader's error. A reader that hangs up leaves nothing behind.
-mod seats;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +14,9 @@ use postsync_core::ids::{ConsumerName, OrgId};
 use postsync_core::limits;
 
 use crate::ports::{Applied, FedEvent, FeedFrom, FeedPage, FeedQuery, StoreError};
+use crate::seats::{NoSeat, Seat, Seats};
 use crate::waiters::{Wait, Waiters};
 use crate::world::World;
-pub(crate) use seats::Seat;
-use seats::Seats;
 
 /// Between two looks of a reader that nobody has told of anything: what another process has committed is seen by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -34,8 +31,6 @@ pub(crate) struct Feeds {
     pub(crate) bells: Waiters<OrgId>,
     waits: Seats,
     streams: Seats,
-    /// Of listeners that are connected.
-    pub(crate) listeners: Seats,
 }
 
 impl Default for Feeds {
@@ -44,7 +39,6 @@ impl Default for Feeds {
             bells: Waiters::default(),
             waits: Seats::new(limits::FEED_WAITS_MAX, limits::FEED_WAITS_OF_ONE_MAX),
             streams: Seats::new(limits::FEED_STREAMS_MAX, limits::FEED_STREAMS_OF_ONE_MAX),
-            listeners: Seats::new(limits::LISTENERS_CONNECTED_MAX, limits::LISTENERS_CONNECTED_OF_ONE_MAX),
         }
     }
 }
@@ -72,6 +66,15 @@ pub enum FeedError {
 impl From<Misplaced> for FeedError {
     fn from(misplaced: Misplaced) -> Self {
         Self::Misplaced(misplaced)
+    }
+}
+
+impl From<NoSeat> for FeedError {
+    fn from(none: NoSeat) -> Self {
+        match none {
+            NoSeat::OfOne => Self::TooManyOfOne,
+            NoSeat::OfAll => Self::TooMany,
+        }
     }
 }
 
@@ -256,7 +259,7 @@ async fn wait(world: &World, org: &OrgId, after: Seq, timeout: Duration) -> Resu
     }
 }
 
-pub(crate) async fn rung(bell: Option<&mut Wait<'_, OrgId>>) {
+pub(crate) async fn rung(bell: Option<&mut Wait<OrgId>>) {
     match bell {
         Some(bell) => bell.told().await,
         None => std::future::pending().await,

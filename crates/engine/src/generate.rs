@@ -193,7 +193,7 @@ async fn in_its_place(
             Take::GiveUp(failure) => return Tried::Failed(failure, Ended::Otherwise),
             Take::Ended => return Tried::NotStarted,
             Take::Work(start) => match world.write(with_its_batch(start, generation)).await {
-                Some(Applied::Done) => {}
+                Some(Applied::Done) => world.waiters.tell(&generation.id),
                 Some(Applied::Stale) | None => return Tried::NotStarted,
             },
         }

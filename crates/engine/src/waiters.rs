@@ -1,6 +1,6 @@
-//! Who waits for something to happen: for a generation to end, for an event in a feed.
+//! Who waits for something to happen: for a generation to begin and to end, for an event in a feed.
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
@@ -11,7 +11,7 @@ const WAITERS_MAX: usize = 10_000;
 
 /// The waits, by what they are for.
 pub(crate) struct Waiters<K> {
-    waiting: Mutex<Waiting<K>>,
+    waiting: Arc<Mutex<Waiting<K>>>,
 }
 
 struct Waiting<K> {
@@ -22,13 +22,13 @@ struct Waiting<K> {
 
 impl<K> Default for Waiters<K> {
     fn default() -> Self {
-        Self { waiting: Mutex::new(Waiting { next: 0, waits: BTreeMap::new() }) }
+        Self { waiting: Arc::new(Mutex::new(Waiting { next: 0, waits: BTreeMap::new() })) }
     }
 }
 
 impl<K: Ord + Clone> Waiters<K> {
     /// Registers a wait. Register before reading the state, or an end between the two is missed.
-    pub(crate) fn register(&self, of: &K) -> Option<Wait<'_, K>> {
+    pub(crate) fn register(&self, of: &K) -> Option<Wait<K>> {
         let mut waiting = locked(&self.waiting);
         if waiting.waits.len() >= WAITERS_MAX {
             return None;
@@ -37,7 +37,7 @@ impl<K: Ord + Clone> Waiters<K> {
         let key = (of.clone(), waiting.next);
         waiting.next += 1;
         waiting.waits.insert(key.clone(), tell);
-        Some(Wait { waiters: self, key, told })
+        Some(Wait { waiting: self.waiting.clone(), key, told })
     }
 
     /// Tells everybody who waits for it.
@@ -56,21 +56,21 @@ fn all_of<K: Clone>(of: &K) -> std::ops::RangeInclusive<(K, u64)> {
 }
 
 /// One wait; dropped, it leaves nothing behind.
-pub(crate) struct Wait<'a, K: Ord> {
-    waiters: &'a Waiters<K>,
+pub(crate) struct Wait<K: Ord> {
+    waiting: Arc<Mutex<Waiting<K>>>,
     key: (K, u64),
     told: oneshot::Receiver<()>,
 }
 
-impl<K: Ord> Wait<'_, K> {
+impl<K: Ord> Wait<K> {
     pub(crate) async fn told(&mut self) {
         let _ = (&mut self.told).await;
     }
 }
 
-impl<K: Ord> Drop for Wait<'_, K> {
+impl<K: Ord> Drop for Wait<K> {
     fn drop(&mut self) {
-        locked(&self.waiters.waiting).waits.remove(&self.key);
+        locked(&self.waiting).waits.remove(&self.key);
     }
 }
 

@@ -30,6 +30,7 @@ use crate::speech::Speaking;
 use crate::speech_jobs::SpeechJobs;
 use crate::tally::Tally;
 use crate::waiters::Waiters;
+use crate::watch::Watchers;
 
 /// Between two tries to write something that must not be lost.
 const STORE_RETRY: Duration = Duration::from_millis(500);
@@ -44,7 +45,9 @@ pub(crate) struct World {
     pub(crate) bounds: Bounds,
     pub(crate) secrets: Secrets,
     pub(crate) endpoints: Endpoints,
+    /// Rung when work on a generation has begun, and when it has ended: each time after the commit that says so.
     pub(crate) waiters: Waiters<GenerationId>,
+    pub(crate) watchers: Watchers,
     pub(crate) feeds: Feeds,
     /// Who listens.
     pub(crate) chairs: Chairs,
@@ -107,6 +110,7 @@ impl World {
             secrets: Secrets::default(),
             endpoints: Endpoints::default(),
             waiters: Waiters::default(),
+            watchers: Watchers::default(),
             probes: Lanes::default(),
             speech_jobs: SpeechJobs::default(),
             replays: Notify::new(),

@@ -23,6 +23,22 @@ impl fmt::Display for Difference {
     }
 }
 
+impl Difference {
+    /// What was sent and what came, each as the text before the first character that differs, that character, and the text behind it.
+    /// The character is empty where a body ends there.
+    #[must_use]
+    pub fn marked(&self) -> [[&str; 3]; 2] {
+        let pairs = self.sent.char_indices().zip(self.found.chars());
+        let same = pairs.take_while(|((_, left), right)| left == right).last();
+        let at = same.map_or(0, |((start, character), _)| start + character.len_utf8());
+        [&self.sent, &self.found].map(|text| {
+            let (before, rest) = text.split_at(at);
+            let (marked, behind) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
+            [before, marked, behind]
+        })
+    }
+}
+
 /// Compares the bytes that came with those that were sent; `None` where they are the same.
 #[must_use]
 pub fn first_difference(sent: &[u8], found: &[u8]) -> Option<Difference> {
@@ -53,5 +69,21 @@ mod tests {
         assert_eq!(first_difference(sent, &sent[..5]).unwrap().offset, 5);
         assert_eq!(first_difference(b"", b"x").unwrap().offset, 0);
         assert_eq!(first_difference(b"", b""), None);
+    }
+    #[test]
+    fn the_character_that_differs_is_marked_on_both_sides() {
+        let marked = |sent: &str, found: &str| {
+            let difference = first_difference(sent.as_bytes(), found.as_bytes()).unwrap();
+            difference.marked().map(|parts| parts.join("|"))
+        };
+        assert_eq!(marked(r#"{"id":"1"}"#, r#"{"id": "1"}"#), [r#"{"id":|"|1"}"#, r#"{"id":| |"1"}"#]);
+        assert_eq!(marked("ab", "ab\n"), ["ab||", "ab|\n|"]);
+        assert_eq!(
+            marked("h\u{e9}llo", "h\u{e8}llo").map(|text| text.matches('|').count()),
+            [2, 2],
+            "within a character"
+        );
+        let invalid = first_difference(b"\xff", b"\xfe").unwrap();
+        assert_eq!(invalid.marked(), [["\u{fffd}", "", ""]; 2]);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::diagnose::WORK_BYTES_MAX;
-use crate::difference::first_difference;
+use crate::difference::{Difference, first_difference};
 use crate::error::VerifyError;
 use crate::header;
 use crate::mend::{Mend, mends, raw_body};
@@ -69,6 +69,8 @@ pub struct Explanation {
     pub message: String,
     /// What to write where, by framework.
     pub mends: Vec<Mend>,
+    /// Where what came begins to differ from what was sent, where that is known.
+    pub difference: Option<Difference>,
 }
 
 impl Explanation {
@@ -98,7 +100,8 @@ pub fn explain(question: &Question<'_>) -> Explanation {
             let name = question.secrets.get(verified.secret_index).and_then(|known| known.name.as_deref());
             let name = name.unwrap_or("this secret");
             let message = format!("verified: signed at {} (Unix time) with {name}.", verified.signed_at_unix_s);
-            Explanation { verified: true, message: with_record(message, question), mends: vec![] }
+            let message = with_record(message, question);
+            Explanation { verified: true, message, mends: vec![], difference: from_record(question) }
         }
         Err(error) => refused(question, &given, &error),
     }
@@ -118,12 +121,23 @@ fn refused(question: &Question<'_>, given: &[Secret], error: &VerifyError) -> Ex
             VerifyError::NoSecret | VerifyError::MissingHeader { .. } => error.to_string(),
             error => with_record(error.to_string(), question),
         };
-        not_verified(message, mends(error))
+        not_verified(message, mends(error), from_print(error).or_else(|| from_record(question)))
     })
 }
 
-fn not_verified(message: String, mends: &[Mend]) -> Explanation {
-    Explanation { verified: false, message, mends: mends.to_vec() }
+fn not_verified(message: String, mends: &[Mend], difference: Option<Difference>) -> Explanation {
+    Explanation { verified: false, message, mends: mends.to_vec(), difference }
+}
+
+/// From the bytes on record.
+fn from_record(question: &Question<'_>) -> Option<Difference> {
+    first_difference(question.on_record?.body, question.body)
+}
+
+/// From the print that was signed.
+fn from_print(error: &VerifyError) -> Option<Difference> {
+    let VerifyError::BodyReserialised { offset, signed, found, .. } = error else { return None };
+    Some(Difference { offset: *offset, sent: signed.clone(), found: found.clone() })
 }
 
 /// A malformed header: whether that is all that is wrong.
@@ -132,13 +146,15 @@ fn under_repaired_header(question: &Question<'_>, given: &[Secret], error: &Veri
     let meant = header::repaired(question.header?)?;
     let meant = Some(meant.as_bytes());
     if verify_sync(meant, question.body, given, question.now_unix_s, question.tolerance).is_ok() {
-        return Some(not_verified(format!("{error} Written in its form, the signature is right."), mends(error)));
+        let message = format!("{error} Written in its form, the signature is right.");
+        return Some(not_verified(message, mends(error), from_record(question)));
     }
     // Had it come so, this is what would be said of it.
     let asked = explain(&Question { header: meant, ..*question });
     let mut more = mends(error).to_vec();
     more.extend(asked.mends.into_iter().filter(|mend| !mends(error).contains(mend)));
-    Some(not_verified(format!("{error} That is not all, once it is in its form: {}", asked.message), &more))
+    let message = format!("{error} That is not all, once it is in its form: {}", asked.message);
+    Some(not_verified(message, &more, asked.difference))
 }
 
 /// The signature is right for the event on record, so what came is another body.
@@ -152,7 +168,7 @@ fn of_another_body(question: &Question<'_>, given: &[Secret]) -> Option<Explanat
         what_changed(record.body, question.body),
         record.id
     );
-    Some(not_verified(message, raw_body()))
+    Some(not_verified(message, raw_body(), Some(difference)))
 }
 
 /// Signed with a secret that is not among those that it is checked with.
@@ -179,11 +195,12 @@ fn of_another_owner(question: &Question<'_>) -> Option<Explanation> {
         "The signature was made with another secret than {tried}: {name}. Check each URL's webhooks with its own secret."
     );
     let mends = more.as_ref().map_or(&[][..], |error| mends(error));
+    let difference = more.as_ref().and_then(from_print).or_else(|| from_record(question));
     if let Some(error) = more {
         // To write to a String can't fail.
         let _ = write!(message, " Beside that: {error}");
     }
-    Some(not_verified(with_record(message, question), mends))
+    Some(not_verified(with_record(message, question), mends, difference))
 }
 
 /// Where the body is known to be right, the secret alone is left of what may be wrong.
@@ -196,7 +213,7 @@ fn with_the_right_body(question: &Question<'_>, error: &VerifyError) -> Option<E
         "The signature was made with another secret than the {tried} that were tried, or belongs to another event: the secret may be one \
          from before a rotation, or that of a registered endpoint (`postsync secret show --endpoint ID`). Check with that one."
     );
-    Some(not_verified(with_record(message, question), &[]))
+    Some(not_verified(with_record(message, question), &[], None))
 }
 
 /// Whether the header signs this body under one of these, whatever the time.

@@ -3,19 +3,20 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import express from "express";
 
-const { PORT = "3000", HOST = "127.0.0.1", WEBHOOK_SECRET } = process.env;
-if (!WEBHOOK_SECRET) {
+const { PORT = "3000", HOST = "127.0.0.1", WEBHOOK_SECRET = "" } = process.env;
+const secrets = WEBHOOK_SECRET.split(",").filter(Boolean); // two, separated by a comma, while one is rotated
+if (secrets.length === 0) {
   console.error("WEBHOOK_SECRET is missing: set it to the signing secret, whsec_...");
   process.exit(2);
 }
 
 // postsync's bodies survive JSON.parse and JSON.stringify byte for byte, so that this check holds. It holds for the default parser only:
 // a reviver, or a middleware that changes req.body before the check, breaks it. express-raw does not depend on that.
-const verify = (body, header, secret) => {
+const verify = (body, header) => {
   const [, t, received] = header?.match(/^t=(\d+),v1=([0-9a-f]{64})$/) ?? [];
   if (!received || Math.abs(Date.now() / 1000 - Number(t)) > 300) return false; // older than 5 minutes: somebody may have recorded it
-  const expected = createHmac("sha256", secret).update(`${t}.${JSON.stringify(body)}`).digest("hex");
-  return timingSafeEqual(Buffer.from(received), Buffer.from(expected));
+  const sign = (secret) => createHmac("sha256", secret).update(`${t}.${JSON.stringify(body)}`).digest("hex");
+  return secrets.some((secret) => timingSafeEqual(Buffer.from(received), Buffer.from(sign(secret))));
 };
 
 // What came already. In production it is a unique column of your database, written together with what the event changes.
@@ -25,7 +26,7 @@ const app = express();
 app.use(express.json());
 
 app.post("/webhook", (req, res) => {
-  const verified = verify(req.body, req.get("Sync-Signature"), WEBHOOK_SECRET);
+  const verified = verify(req.body, req.get("Sync-Signature"));
   res.status(verified ? 200 : 400).json({ message: verified ? "Webhook signature verified" : "Invalid signature" });
   if (!verified) return console.log(JSON.stringify({ verified }));
   const { id, status } = req.body;

@@ -37,6 +37,11 @@ test("refuses everything else", async () => {
   assert.equal(await call(sign(""), { body: "not JSON" }), 400);
 });
 
+test("reads no more than a webhook can have", async () => {
+  const large = JSON.stringify({ id: "1", status: "COMPLETED", note: "x".repeat(1024 * 1024) });
+  assert.equal(await call(sign(large), { body: large }), 413);
+});
+
 test("says of an event that comes again that it does", async (t) => {
   const said = t.mock.method(console, "log", () => {});
   for (let i = 0; i < 2; i += 1) await call(sign(BODY), { event: "evt_twice" });

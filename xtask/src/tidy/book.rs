@@ -1,6 +1,7 @@
 //! The book: `docs/SUMMARY.md` names each document once, so that none is left out of what `mdbook` makes of them.
 //!
-//! That each chapter exists is what `links` checks.
+//! Its pages are made from `docs` alone: a link that leaves that folder leads nowhere in them, so that there is none. What is outside is
+//! named as a file. That each chapter exists is what `links` checks.
 
 use std::path::{Path, PathBuf};
 
@@ -36,9 +37,40 @@ pub(super) fn check(files: &[PathBuf], summary: Option<&str>) -> Vec<Finding> {
     findings
 }
 
+/// The links of a chapter that lead out of the book, or to a folder, which a book has no page for.
+pub(super) fn check_chapter(file: &Path, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (number, line) in links::prose(text) {
+        for link in links::links(line) {
+            let Some(target) = links::target(file, link) else { continue };
+            if !target.starts_with("docs") || target.extension().is_none() {
+                let place = format!("{}:{number}", file.display());
+                let what =
+                    format!("In the book the link to {} leads nowhere: name the file as text.", target.display());
+                findings.push(Finding::error(place, what));
+            }
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chapter_links_to_chapters_only() {
+        let of = |text: &str| {
+            check_chapter(Path::new("docs/decisions/1.md"), text).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let fine =
+            "[a](../API.md#x) [b](2.md) [c](#here) [d](https://example.com/) ![e](../demo.png) `[f](../../README.md)`";
+        assert_eq!(of(fine), [""; 0]);
+        assert_eq!(of("```\n[f](../../README.md)\n```"), [""; 0]);
+        let found = of("fine\n[a](../../README.md#x) [b](../decisions)");
+        assert!(found.len() == 2 && found[0].starts_with("error: docs/decisions/1.md:2: "), "{found:?}");
+        assert!(found[0].contains("to README.md") && found[1].contains("to docs/decisions"), "{found:?}");
+    }
 
     fn complaints(summary: Option<&str>) -> Vec<String> {
         let files =

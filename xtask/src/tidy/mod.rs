@@ -88,6 +88,9 @@ fn check_file(workspace: &Workspace, file: &Path) -> Vec<Finding> {
         Some("md") => {
             let read = |target: &Path| std::fs::read_to_string(workspace.root.join(target)).ok();
             findings.extend(links::check(file, &text, |target| workspace.root.join(target).exists()));
+            if file.starts_with("docs") {
+                findings.extend(book::check_chapter(file, &text));
+            }
             findings.extend(anchors::check(file, &text, read));
             findings.extend(blocks::check(file, &text, read));
         }

@@ -47,6 +47,7 @@ pub(crate) fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(v2::generations::one::delete_generation))
         .routes(routes!(v2::generations::one::get_generation_download))
         .routes(routes!(postsync::generations::cancel_generation))
+        .routes(routes!(postsync::generations::stream::stream_generation))
         .routes(routes!(v2::batch::create::create_batch, v2::batch::list::list_batches))
         .routes(routes!(v2::batch::get::get_batch))
         .routes(routes!(v2::batch_result::get_batch_result))

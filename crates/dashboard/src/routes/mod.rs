@@ -13,6 +13,7 @@ mod keys;
 mod replays;
 mod signin;
 mod usage;
+mod verify;
 mod webhooks;
 
 use axum::Router;
@@ -53,6 +54,7 @@ pub fn router(state: Dashboard) -> Router {
         .route("/replays/{id}/live", get(replays::live))
         .route("/webhooks", get(webhooks::page))
         .route("/webhooks/secret", post(webhooks::secret))
+        .route("/webhooks/verify", get(verify::page).post(verify::check))
         .route("/webhooks/endpoints", post(endpoints::create))
         .route("/webhooks/endpoints/{id}", get(endpoints::page).post(endpoints::act))
         .route("/destinations", get(destinations::page))

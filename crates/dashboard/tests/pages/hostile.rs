@@ -72,6 +72,7 @@ async fn no_query_and_no_path_breaks_a_page() {
         "/keys",
         "/usage",
         "/webhooks",
+        "/webhooks/verify",
         "/replays/new",
         "/",
         "/signin",

@@ -11,4 +11,5 @@ mod hostile;
 mod lists;
 mod scopes;
 mod signin;
+mod verify;
 mod webhooks;

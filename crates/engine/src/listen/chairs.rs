@@ -3,12 +3,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use postsync_core::ids::{EventId, ListenerName, OrgId};
-use postsync_core::limits::LISTENERS_CONNECTED_MAX;
+use postsync_core::limits::{LISTENERS_CONNECTED_MAX, LISTENERS_CONNECTED_OF_ONE_MAX};
 use postsync_core::listener::Outgoing;
 use postsync_core::time::Timestamp;
 
 use super::ListenError;
 use crate::ports::Cancel;
+use crate::seats::{NoSeat, Seat, Seats};
 use crate::world::locked;
 
 /// An event that a listener can't hand on: its application is not there, or does not answer.
@@ -52,12 +53,25 @@ pub(super) struct Seated {
 }
 
 /// All of them.
-#[derive(Default)]
 pub(crate) struct Chairs {
+    /// Connections, in all and of each organization.
+    seats: Seats,
     chairs: Mutex<BTreeMap<(OrgId, ListenerName), Arc<Chair>>>,
 }
 
+impl Default for Chairs {
+    fn default() -> Self {
+        let seats = Seats::new(LISTENERS_CONNECTED_MAX, LISTENERS_CONNECTED_OF_ONE_MAX);
+        Self { seats, chairs: Mutex::default() }
+    }
+}
+
 impl Chairs {
+    /// A place among the connections, whatever name it is for.
+    pub(super) fn take(&self, org: &OrgId) -> Result<Seat, NoSeat> {
+        self.seats.take(org)
+    }
+
     /// Sits down. Whoever sits there is told to leave.
     pub(super) fn sit(
         &self,

@@ -15,8 +15,9 @@ use postsync_core::sent::{Sent, SentRequest};
 
 use super::chairs::{Holding, Seated};
 use super::{Ask, ListenError, place_at, seat};
-use crate::feed::{Seat, rung, span};
+use crate::feed::{FeedError, rung, span};
 use crate::ports::{Applied, FeedFrom, FeedQuery};
+use crate::seats::Seat;
 use crate::secrets;
 use crate::world::World;
 
@@ -70,7 +71,7 @@ pub struct Listening {
 
 impl Listening {
     pub(super) async fn begin(world: &Arc<World>, org: &OrgId, ask: Ask) -> Result<Self, ListenError> {
-        let _seat = world.feeds.listeners.take(org)?;
+        let _seat = world.chairs.take(org).map_err(FeedError::from)?;
         let seated = world.chairs.sit(org, &ask.name, &ask.session, ask.resumes)?;
         let chair = seated.chair.clone();
         // What the one before has answered is on disk before its cursor is read.

@@ -1,13 +1,14 @@
 //! For commands that speak to a running server: which one, with which key, and what its refusals say.
+pub(super) mod sse;
+mod web_socket;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use reqwest::{Method, StatusCode, Upgraded};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::{Host, Url};
 
 use crate::out;
@@ -17,6 +18,9 @@ const KEY: &str = "POSTSYNC_API_KEY";
 
 /// For one answer. A count on the server takes 2 seconds at most.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// For a connection, where what comes over it may take long.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(super) struct ServerArgs {
@@ -31,8 +35,6 @@ pub(super) struct Client {
     base: Url,
     key: String,
     http: reqwest::Client,
-    /// Without a bound for the whole of an answer, and in the one version of HTTP that can be left for another protocol.
-    lines: reqwest::Client,
 }
 
 /// Why a request came to nothing.
@@ -46,6 +48,26 @@ pub(super) enum Failure {
     Lasting(anyhow::Error),
 }
 
+/// What the server answers in place of what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("the server says {said}{}", in_brackets(code))]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    /// For programs; empty where it names none.
+    pub(super) code: String,
+    pub(super) retry_after: Option<Duration>,
+    said: String,
+}
+
+impl Failure {
+    /// What the server said, where it said something.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Passing(error) | Self::Lasting(error) => error.downcast_ref(),
+        }
+    }
+}
+
 impl Client {
     /// Finds the key. Asks nobody.
     ///
@@ -56,14 +78,9 @@ impl Client {
         if key.is_empty() {
             bail!("{KEY} is not set: it wants an API key of the server, as `postsync keys create` prints it");
         }
-        let build = |builder: reqwest::ClientBuilder| {
-            // A server on this machine: a proxy of the environment is not on the way to it.
-            let builder = if is_here(&args.server) { builder.no_proxy() } else { builder };
-            builder.build().context("no HTTP client could be made")
-        };
-        let http = build(reqwest::Client::builder().timeout(ANSWER_MAX))?;
-        let lines = build(reqwest::Client::builder().http1_only())?;
-        Ok(Self { base: args.server.clone(), key, http, lines })
+        let builder = reqwest::Client::builder().timeout(ANSWER_MAX);
+        let http = on_the_way_to(&args.server, builder).build().context("no HTTP client could be made")?;
+        Ok(Self { base: args.server.clone(), key, http })
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
@@ -74,66 +91,108 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await
     }
 
-    /// Opens a WebSocket.
-    pub(super) async fn web_socket(&self, path: &str) -> Result<Upgraded, Failure> {
-        let key = STANDARD.encode(uuid::Uuid::new_v4().as_bytes());
-        let request = self.lines.get(self.url(path)).header("x-api-key", &self.key);
-        let request = request.header("connection", "Upgrade").header("upgrade", "websocket");
-        let request = request.header("sec-websocket-version", "13").header("sec-websocket-key", &key);
-        let late = || Failure::Passing(anyhow::anyhow!("{} has not answered in time", self.base));
-        let answer = tokio::time::timeout(ANSWER_MAX, request.send()).await.map_err(|_| late())?;
-        let answer = answer.map_err(|error| Failure::Passing(self.silent(&error)))?;
-        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            let status = answer.status();
-            return Err(said(status, &answer.text().await.unwrap_or_default()));
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.json(body);
         }
-        let accepts = answer.headers().get("sec-websocket-accept").map(|value| value.as_bytes());
-        if accepts != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
-            return Err(Failure::Lasting(anyhow::anyhow!(
-                "{} opens no WebSocket: is it a postsync server?",
-                self.base
-            )));
-        }
-        answer.upgrade().await.context("the WebSocket did not open").map_err(Failure::Passing)
+        self.json(request).await
+    }
+
+    /// A request to the server, with the key.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.url(path)).header("x-api-key", &self.key)
+    }
+
+    /// The same for what may take as long as it takes: whoever sends it looks whether it moves.
+    pub(super) fn long_request(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
+        let url = self.url(path).parse().with_context(|| format!("{path} is no path"))?;
+        Ok(long(method, url)?.header("x-api-key", &self.key))
+    }
+
+    /// The same to an address that the server has given out: without the key, which is nobody's but the server's.
+    pub(super) fn given_out(&self, method: Method, url: &str) -> anyhow::Result<RequestBuilder> {
+        let url = url.parse().with_context(|| format!("the server gives out an address that is none: {url}"))?;
+        long(method, self.reached(url))
+    }
+
+    /// An address of the server's own on "this machine" is meant on the server's machine, behind a tunnel or in a container: from here it is
+    /// where we reach the server.
+    fn reached(&self, url: Url) -> Url {
+        let is_ours = is_here(&url) && url.path().starts_with("/v2/") && url.origin() != self.base.origin();
+        let rest = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        if is_ours { self.url(&rest).parse().unwrap_or(url) } else { url }
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base.as_str().trim_end_matches('/'))
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let url = self.url(path);
-        let mut request = self.http.request(method, &url).header("x-api-key", &self.key);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.map_err(|error| Failure::Passing(self.silent(&error)))?;
-        let status = answer.status();
+    /// Sends it; an answer that is JSON.
+    pub(super) async fn json(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let answer = self.send(request).await?;
+        let (status, url) = (answer.status(), answer.url().clone());
         let text = answer.text().await.context("the answer did not arrive whole").map_err(Failure::Passing)?;
+        let not_json = || format!("{url} answers {status} without JSON: is it a postsync server?");
+        serde_json::from_str(&text).with_context(not_json).map_err(Failure::Lasting)
+    }
+
+    /// Sends it; an answer with a 2xx, whose body is still to be read.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let answer = request.send().await.map_err(|error| Failure::Passing(self.silent(&error)))?;
+        self.judged(answer).await
+    }
+
+    /// An answer with a 2xx, or what the server says in place of one.
+    async fn judged(&self, answer: Response) -> Result<Response, Failure> {
+        let status = answer.status();
         if status.is_success() {
-            let not_json = || format!("{url} answers {status} without JSON: is it a postsync server?");
-            return serde_json::from_str(&text).with_context(not_json).map_err(Failure::Lasting);
+            return Ok(answer);
         }
-        Err(said(status, &text))
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let text = answer.text().await.context("the answer did not arrive whole").map_err(Failure::Passing)?;
+        let body: Value = serde_json::from_str(&text).unwrap_or_default();
+        let code = body["errorCode"].as_str().unwrap_or_default().to_owned();
+        let retry_after = retry_after.map(Duration::from_secs);
+        let said = anyhow::Error::new(Refusal { status, code, retry_after, said: sentence(status, &text) });
+        Err(if passes(status) { Failure::Passing(said) } else { Failure::Lasting(said) })
     }
 
     /// The cause itself: what lies between says the URL again, and in which layer of ours it was seen.
-    fn silent(&self, error: &dyn std::error::Error) -> anyhow::Error {
-        let mut cause = error;
+    pub(super) fn silent(&self, error: &reqwest::Error) -> anyhow::Error {
+        let mut cause: &dyn std::error::Error = error;
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
         let base = &self.base;
-        anyhow::anyhow!(
-            "{base} does not answer ({cause}): does a server run there? --server or POSTSYNC_SERVER names another"
-        )
+        match error.url().filter(|url| url.origin() != base.origin()) {
+            Some(url) => anyhow::anyhow!(
+                "{} does not answer ({cause}): {base} gives out that address, its public_url or that of a store",
+                url.origin().ascii_serialization()
+            ),
+            None => anyhow::anyhow!(
+                "{base} does not answer ({cause}): does a server run there? --server or POSTSYNC_SERVER names another"
+            ),
+        }
     }
 }
 
-/// A refusal.
-fn said(status: StatusCode, text: &str) -> Failure {
-    let said = anyhow::anyhow!("the server says {}", sentence(status, text));
-    if passes(status) { Failure::Passing(said) } else { Failure::Lasting(said) }
+fn long(method: Method, url: Url) -> anyhow::Result<RequestBuilder> {
+    let builder = reqwest::Client::builder().connect_timeout(CONNECT_MAX);
+    let http = on_the_way_to(&url, builder).build().context("no HTTP client could be made")?;
+    Ok(http.request(method, url))
+}
+
+/// A server on this machine: a proxy of the environment is not on the way to it.
+fn on_the_way_to(url: &Url, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    if is_here(url) { builder.no_proxy() } else { builder }
+}
+
+fn in_brackets(code: &str) -> String {
+    if code.is_empty() { String::new() } else { format!(" ({code})") }
 }
 
 fn is_here(url: &Url) -> bool {
@@ -184,6 +243,20 @@ mod tests {
         }
         for elsewhere in ["https://lips.example.com", "http://10.0.0.1", "http://localhost.example.com"] {
             assert!(!is_here(&elsewhere.parse().unwrap()), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_the_servers_own_machine_is_reached_where_the_server_is() {
+        let base = "https://lips.example.com/".parse().unwrap();
+        let client = Client { base, key: String::new(), http: reqwest::Client::new() };
+        for (given, reached) in [
+            ("http://127.0.0.1:8080/v2/assets/1/upload?grant=a", "https://lips.example.com/v2/assets/1/upload?grant=a"),
+            ("http://localhost:8080/v2/x", "https://lips.example.com/v2/x"),
+            ("http://127.0.0.1:5000/out.mp4", "http://127.0.0.1:5000/out.mp4"),
+            ("https://bucket.example.com/v2/out.mp4", "https://bucket.example.com/v2/out.mp4"),
+        ] {
+            assert_eq!(client.reached(given.parse().unwrap()).as_str(), reached);
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct LipsyncArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Mode {
+pub(super) enum Mode {
     Bounce,
     Loop,
     CutOff,

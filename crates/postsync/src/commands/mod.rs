@@ -2,10 +2,12 @@
 mod access;
 mod backup;
 mod client;
+mod completions;
 mod config;
 mod copying;
 mod demo;
 mod doctor;
+mod generate;
 mod interrupt;
 mod lipsync;
 mod listen;
@@ -54,6 +56,8 @@ enum Command {
     /// Show, rotate or import the secret that signs webhooks; change the master key.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// Have a server make a video: uploads the files, shows how far it is, saves what was made.
+    Generate(generate::GenerateArgs),
     /// Lip-sync one file, without a server.
     Lipsync(lipsync::LipsyncArgs),
     /// Say whether a webhook's signature is right, and if not, what is wrong. The body comes on stdin.
@@ -76,6 +80,10 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Bring the database to this version, without starting the server.
     Migrate(StoreArgs),
+    /// Print what makes a shell complete the commands and their options.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual, or write a page for each command.
+    Man(completions::ManArgs),
 }
 
 /// Which data folder and configuration.
@@ -112,6 +120,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => access::keys(&command),
         Command::Orgs(command) => access::orgs(&command),
         Command::Secret(command) => secret::run(&command),
+        Command::Generate(args) => generate::run(&args),
         Command::Lipsync(args) => lipsync::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Listen(args) => listen::run(&args),
@@ -122,6 +131,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
     }
 }
 

@@ -12,8 +12,7 @@ use postsync_core::Secret;
 use postsync_core::event::Event;
 use postsync_core::ids::EventId;
 use postsync_core::known::KnownSecrets;
-use postsync_core::schedule::parse_duration;
-use postsync_core::verify::{Explanation, Known, OnRecord, Question, explain};
+use postsync_core::verify::{Explanation, Known, OnRecord, Question, explain, tolerance};
 use postsync_engine::known_secrets;
 use postsync_engine::ports::{Clock as _, Store as _};
 
@@ -101,7 +100,7 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn tell(args: &VerifyArgs, explained: &Explanation) -> anyhow::Result<()> {
-    let Explanation { verified, message, mends } = explained;
+    let Explanation { verified, message, mends, .. } = explained;
     if args.json {
         say!("{}", serde_json::json!({"verified": verified, "message": explained.in_one_line()}))?;
         return Ok(());
@@ -132,10 +131,8 @@ impl Against {
 }
 
 fn against(args: &VerifyArgs) -> anyhow::Result<Against> {
-    let tolerance = match args.tolerance.as_str() {
-        "none" => Duration::MAX,
-        text => parse_duration(text).with_context(|| format!("--tolerance: {text:?} is not a duration like 5m"))?,
-    };
+    let tolerance = tolerance(&args.tolerance)
+        .with_context(|| format!("--tolerance: {:?} is not a duration like 5m", args.tolerance))?;
     let texts = args.secret.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
     let given =
         texts.map(|text| Ok(Known { name: None, secret: Secret::new(text)? })).collect::<anyhow::Result<Vec<_>>>()?;

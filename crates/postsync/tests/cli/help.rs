@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run::Home;
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 29] = [
     "",
     "serve",
     "demo",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 26] = [
     "secret rotate",
     "secret import",
     "secret rekey",
+    "generate",
     "lipsync",
     "verify",
     "trigger",
@@ -31,6 +32,8 @@ const COMMANDS: [&str; 26] = [
     "backup",
     "restore",
     "migrate",
+    "completions",
+    "man",
 ];
 
 #[test]
@@ -70,7 +73,7 @@ fn usage_mistakes_exit_with_2_and_say_what_is_wrong() {
 #[test]
 fn a_reader_that_goes_away_is_no_panic_and_no_yes() {
     let home = Home::with_database();
-    for arguments in [&["config", "show"][..], &["orgs", "list"], &["doctor"]] {
+    for arguments in [&["config", "show"][..], &["orgs", "list"], &["doctor"], &["completions", "bash"], &["man"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let child = home.command(arguments).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();

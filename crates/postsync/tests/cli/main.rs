@@ -3,8 +3,10 @@
 
 mod access;
 mod backup;
+mod completions;
 mod config;
 mod doctor;
+mod generate;
 mod help;
 mod lipsync;
 mod replay;

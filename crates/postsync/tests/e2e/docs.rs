@@ -36,8 +36,8 @@ use Where::{Afterwards, Here, Receiver, Server};
 /// Every marked block there is. A new one needs a test that runs it.
 const MARKED: [(&str, &[Where]); 4] = [
     ("README.md", &[Server, Receiver, Here, Afterwards]),
-    ("docs/FIRST_WEBHOOK.md", &[Server, Receiver, Here, Afterwards, Afterwards]),
-    ("docs/INSTALL.md", &[Here, Here]),
+    ("docs/FIRST_WEBHOOK.md", &[Server, Receiver, Here, Afterwards, Afterwards, Afterwards]),
+    ("docs/INSTALL.md", &[Here, Here, Here]),
     ("docs/WEBHOOKS.md", &[Receiver]),
 ];
 
@@ -71,6 +71,10 @@ async fn the_first_webhook_arrives_and_is_repeated() {
     walk.here.run(&afterwards[1]).await;
     let second = walk.receiver.says(2).await;
     assert_eq!((&second["verified"], &second["repeated"]), (&true.into(), &true.into()), "{second}");
+    let said = walk.here.run(&afterwards[2]).await;
+    let third = walk.receiver.says(3).await;
+    assert_eq!((&third["verified"], &third["repeated"]), (&true.into(), &false.into()), "{third}");
+    assert!(said.contains("\ntalking.mp4\n") && said.contains(third["id"].as_str().unwrap()), "{said}");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod feed;
 mod flood;
 mod footage;
 mod full;
+mod generate;
 mod harness;
 mod hostile;
 mod keyed;

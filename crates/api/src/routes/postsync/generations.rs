@@ -1,4 +1,6 @@
-//! `POST /postsync/v1/generations/{id}/cancel`: an end by its owner's wish.
+//! `POST /postsync/v1/generations/{id}/cancel`: an end by its owner's wish. Beside it, in a file of its own: the stream.
+pub(in crate::routes) mod stream;
+
 use std::time::Duration;
 
 use axum::extract::State;

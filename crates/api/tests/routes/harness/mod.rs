@@ -5,6 +5,7 @@
 mod answer;
 mod form;
 mod media;
+pub(crate) mod sse;
 mod world;
 
 use std::collections::BTreeMap;

@@ -193,17 +193,24 @@ pub(crate) struct Made {
     root: PathBuf,
     started: Semaphore,
     may_end: Semaphore,
+    /// Of the work that started last.
+    progress: Mutex<Progress>,
 }
 
 impl Made {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, started: Semaphore::new(0), may_end: Semaphore::new(0) }
+        Self { root, started: Semaphore::new(0), may_end: Semaphore::new(0), progress: Mutex::default() }
     }
 
     /// Resolves when one more work has started, at 42 percent.
     pub(crate) async fn started(&self) {
         let started = tokio::time::timeout(Duration::from_secs(20), self.started.acquire()).await;
         started.expect("no work started").unwrap().forget();
+    }
+
+    /// How far the work that started last is now.
+    pub(crate) fn has_come(&self, done: f64) {
+        self.progress.lock().unwrap().set(done);
     }
 
     /// Lets one work end.
@@ -230,6 +237,7 @@ impl Generator for Made {
 
     async fn generate(&self, job: Job, progress: Progress, _: Cancel) -> Result<JobOutput, GeneratorError> {
         progress.set(0.42);
+        *self.progress.lock().unwrap() = progress;
         self.started.add_permits(1);
         self.may_end.acquire().await.unwrap().forget();
         if job.request.options.as_deref() == Some(r#"{"fail":true}"#) {

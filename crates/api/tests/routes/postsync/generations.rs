@@ -1,4 +1,6 @@
 //! `POST /postsync/v1/generations/{id}/cancel`
+mod stream;
+
 use axum::body::Body;
 use http::Method;
 use serde_json::json;

@@ -78,6 +78,12 @@ impl Api {
         request.header("x-api-key", &self.key).header("last-event-id", last_event_id).send().await
     }
 
+    /// A generation on its way, as server-sent events.
+    pub(crate) async fn watch(&self, id: &str) -> reqwest::Response {
+        let request = self.http.get(format!("{}/postsync/v1/generations/{id}/stream", self.base));
+        request.header("x-api-key", &self.key).send().await.unwrap()
+    }
+
     /// Posts a JSON body.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");

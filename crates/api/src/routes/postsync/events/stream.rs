@@ -4,15 +4,12 @@
 //! no more: the next one is read when this one is taken. A key that is revoked gets nothing more. On a stop the stream ends,
 //! and who comes again with `Last-Event-ID` misses nothing.
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::HeaderMap;
 use postsync_core::feed::cursor;
 use postsync_core::ids::OrgId;
 use postsync_engine::ports::FedEvent;
@@ -21,20 +18,9 @@ use postsync_engine::{Followed, Follower, Start};
 use super::{position, refused};
 use crate::auth::Staying;
 use crate::error::ApiError;
+use crate::sse::{self, KEEP_ALIVE, LAST_EVENT_ID, RETRY_MS, STILL_HERE};
 use crate::state::ApiState;
 use crate::wire::{ErrorBody, EventItem, UnauthorizedBody, message};
-
-/// After so long without an event a comment goes out: proxies cut what is silent for a minute, and a client that is gone is
-/// noticed by nothing else.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// How soon a client that was cut comes again, in milliseconds.
-const RETRY_MS: u32 = 1_000;
-
-const LAST_EVENT_ID: &str = "Last-Event-ID";
-
-/// Keeps nginx from gathering a stream until a buffer is full.
-const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Follow the feed as server-sent events
 ///
@@ -62,18 +48,11 @@ pub(crate) async fn stream_events(
     let start = start(&caller.org, &headers)?;
     let follower = state.engine.feed().follow(caller.org.clone(), start).await;
     let follower = follower.map_err(|error| refused(&caller.org, LAST_EVENT_ID, error))?;
-    let reading = Reading { state, caller, follower, next: VecDeque::new() };
-    let mut response = Body::from_stream(messages(reading)).into_response();
-    let out = response.headers_mut();
-    out.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    out.insert(UNBUFFERED, HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(sse::answer(messages(Reading { state, caller, follower, next: VecDeque::new() })))
 }
 
 fn start(org: &OrgId, headers: &HeaderMap) -> Result<Start, ApiError> {
-    let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else { return Ok(Start::Now) };
-    let text = value.to_str().unwrap_or_default();
+    let Some(text) = sse::last_event_id(headers) else { return Ok(Start::Now) };
     position(org, LAST_EVENT_ID, text).map(Start::After)
 }
 
@@ -86,12 +65,12 @@ struct Reading {
     next: VecDeque<FedEvent>,
 }
 
-fn messages(reading: Reading) -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
+fn messages(reading: Reading) -> impl stream::Stream<Item = Bytes> {
     // An id without data: a client that is cut before the first event comes goes on from here, not from its next now.
     let begin = format!("id: {}\nretry: {RETRY_MS}\n\n", cursor(&reading.caller.org, reading.follower.at()));
     let begin = stream::once(async { Bytes::from(begin) });
     let rest = stream::unfold(reading, |mut reading| async { reading.next().await.map(|text| (text, reading)) });
-    begin.chain(rest).map(Ok)
+    begin.chain(rest)
 }
 
 impl Reading {
@@ -110,8 +89,7 @@ impl Reading {
                 }
             }
         }
-        let text =
-            self.next.pop_front().map_or_else(|| ": still here\n\n".to_owned(), |fed| message(&self.caller.org, &fed));
+        let text = self.next.pop_front().map_or_else(|| STILL_HERE.to_owned(), |fed| message(&self.caller.org, &fed));
         Some(text.into())
     }
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use postsync_core::error_code;
-use postsync_core::generation::{Generation, Status, wire};
+use postsync_core::generation::{Generation, wire};
 use postsync_core::ids::GenerationId;
 
 use crate::auth::Reader;
@@ -63,7 +63,7 @@ pub(crate) async fn get_generation(
     };
     let generation = found.ok_or_else(|| ApiError::of(error_code::GENERATION_NOT_FOUND))?;
     if progress {
-        return Ok(json::answer(StatusCode::OK, with_progress(&state, &generation)));
+        return Ok(json::answer(StatusCode::OK, with_progress(&generation, state.engine.percent_of(&generation))));
     }
     let mut response = json::answer(StatusCode::OK, wire(&generation));
     if wait {
@@ -80,12 +80,8 @@ fn progress_wanted(query: &Query) -> Result<bool, ApiError> {
     }
 }
 
-fn with_progress(state: &ApiState, generation: &Generation) -> String {
-    let percent = match generation.status() {
-        Status::Completed => Some(100),
-        Status::Failed | Status::Rejected => None,
-        Status::Pending | Status::Processing => Some(state.engine.progress_percent(generation.id).unwrap_or(0)),
-    };
+/// `percent`: of nothing that was made there is none.
+pub(in crate::routes) fn with_progress(generation: &Generation, percent: Option<u32>) -> String {
     let mut text = wire(generation);
     text.pop();
     text.push_str(",\"progress_percent\":");

@@ -1,7 +1,7 @@
 //! `/postsync/v1/events`: what its tests share.
 mod commit;
 mod list;
-mod poll;
+pub(super) mod poll;
 mod stream;
 
 use axum::body::Body;

@@ -125,14 +125,14 @@ async fn waits_are_bounded_and_free_their_places() {
 }
 
 /// The key of the harness with that number stops working, and nobody believes it any more.
-pub(super) async fn revoke(app: &App, number: i64) {
+pub(in crate::postsync) async fn revoke(app: &App, number: i64) {
     let change = Change::RevokeKey { id: KeyId(number), at: app.engine.now() };
     assert_eq!(app.store.apply(vec![change]).await, Ok(Applied::Done));
     app.clock.advance(Duration::from_secs(1));
 }
 
 /// [`READER`]'s.
-pub(super) const READERS_KEY: i64 = 2;
+pub(in crate::postsync) const READERS_KEY: i64 = 2;
 
 #[tokio::test]
 async fn a_key_that_is_revoked_while_it_waits_is_told_nothing() {

@@ -1,92 +1,23 @@
 //! `GET /postsync/v1/events/stream`.
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
-use futures::{FutureExt as _, StreamExt as _};
-use http::Method;
 use postsync_core::limits::FEED_STREAMS_OF_ONE_MAX;
 use serde_json::Value;
-use tower::ServiceExt as _;
 
 use super::poll::{READERS_KEY, revoke};
 use super::{happened, ids, no_cursors, poll};
-use crate::harness::{ADMIN, Answer, App, CREATOR, READER, STRANGER, request};
+use crate::harness::sse::Stream;
+use crate::harness::{ADMIN, Answer, App, CREATOR, READER, STRANGER};
 
-/// A stream as a client reads it.
-struct Stream<'a> {
-    app: &'a App,
-    body: BodyDataStream,
-    text: String,
-    /// The last id that was seen.
-    id: String,
-}
-
-/// One block of lines: an event's data, or none.
-type Block = Option<Value>;
-
-impl<'a> Stream<'a> {
-    async fn open(app: &'a App, key: &str, last_event_id: Option<&str>) -> Result<Stream<'a>, Answer> {
-        let mut request = request(Method::GET, "/postsync/v1/events/stream", Some(key), Body::empty());
-        if let Some(id) = last_event_id {
-            request.headers_mut().insert("last-event-id", id.parse().unwrap());
-        }
-        let response = app.router.clone().oneshot(request).await.unwrap();
-        if response.status() != 200 {
-            return Err(Answer::read(response, false).await);
-        }
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let body = response.into_body().into_data_stream();
-        let mut stream = Self { app, body, text: String::new(), id: String::new() };
-        assert_eq!(stream.block().await, Some(None), "the beginning is an id without data");
-        assert!(!stream.id.is_empty());
-        Ok(stream)
-    }
-
-    /// The next block; `None` at the end. Time goes on in small steps while nothing comes.
-    async fn block(&mut self) -> Option<Block> {
-        let mut idle = 0;
-        loop {
-            if let Some(end) = self.text.find("\n\n") {
-                let rest = self.text.split_off(end + 2);
-                let block = std::mem::replace(&mut self.text, rest);
-                return Some(self.read(&block));
-            }
-            match self.body.next().now_or_never() {
-                Some(Some(bytes)) => self.text.push_str(std::str::from_utf8(&bytes.unwrap()).unwrap()),
-                Some(None) => return None,
-                None => {
-                    tokio::task::yield_now().await;
-                    idle += 1;
-                    assert!(idle < 1_000_000, "nothing came");
-                    if idle % 100 == 0 {
-                        self.app.clock.advance(Duration::from_millis(10));
-                    }
-                }
-            }
-        }
-    }
-
-    fn read(&mut self, block: &str) -> Block {
-        let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        if let Some(id) = field("id") {
-            id.clone_into(&mut self.id);
-        }
-        field("data").map(|data| serde_json::from_str(data).unwrap())
-    }
-
-    /// The next events, past what keeps the stream alive.
-    async fn events(&mut self, count: usize) -> Vec<Value> {
-        let mut events = Vec::new();
-        while events.len() < count {
-            events.extend(self.block().await.expect("the stream goes on"));
-        }
-        events
-    }
+async fn stream_of<'a>(app: &'a App, key: &str, last_event_id: Option<&str>) -> Result<Stream<'a>, Answer> {
+    let mut stream = Stream::open(app, "/postsync/v1/events/stream", key, last_event_id).await?;
+    assert_eq!(stream.block().await, Some(None), "the beginning is an id without data");
+    assert!(!stream.id.is_empty());
+    Ok(stream)
 }
 
 async fn open<'a>(app: &'a App, last_event_id: Option<&str>) -> Stream<'a> {
-    Stream::open(app, ADMIN, last_event_id).await.unwrap_or_else(|answer| panic!("{}", answer.text()))
+    stream_of(app, ADMIN, last_event_id).await.unwrap_or_else(|answer| panic!("{}", answer.text()))
 }
 
 #[tokio::test]
@@ -139,14 +70,14 @@ async fn ids_and_keys_are_judged() {
     let app = App::start().await;
     happened(&app, 1).await;
     for (id, why) in no_cursors() {
-        let answer = Stream::open(&app, ADMIN, Some(&id)).await.err().unwrap();
+        let answer = stream_of(&app, ADMIN, Some(&id)).await.err().unwrap();
         assert_eq!(answer.refusal(), "400 invalid_request Last-Event-ID", "{id}");
         assert!(answer.json()["message"].as_str().unwrap().contains(why), "{}", answer.text());
     }
-    assert!(Stream::open(&app, READER, Some("")).await.is_ok());
-    let creator = Stream::open(&app, CREATOR, None).await.err().unwrap();
+    assert!(stream_of(&app, READER, Some("")).await.is_ok());
+    let creator = stream_of(&app, CREATOR, None).await.err().unwrap();
     assert_eq!(creator.refusal(), "403 insufficient_scope -");
-    let mut theirs = Stream::open(&app, STRANGER, None).await.ok().unwrap();
+    let mut theirs = stream_of(&app, STRANGER, None).await.ok().unwrap();
     happened(&app, 1).await;
     assert_eq!(theirs.block().await, Some(None), "a comment, and nothing of others");
 }
@@ -154,7 +85,7 @@ async fn ids_and_keys_are_judged() {
 #[tokio::test]
 async fn a_revoked_key_gets_nothing_more() {
     let app = App::start().await;
-    let mut stream = Stream::open(&app, READER, None).await.ok().unwrap();
+    let mut stream = stream_of(&app, READER, None).await.ok().unwrap();
     happened(&app, 1).await;
     assert_eq!(stream.events(1).await.len(), 1);
     revoke(&app, READERS_KEY).await;
@@ -169,9 +100,9 @@ async fn streams_are_bounded_and_free_their_places() {
     for _ in 0..FEED_STREAMS_OF_ONE_MAX {
         streams.push_back(open(&app, None).await);
     }
-    let refused = Stream::open(&app, ADMIN, None).await.err().unwrap();
+    let refused = stream_of(&app, ADMIN, None).await.err().unwrap();
     assert_eq!(refused.refusal(), "429 concurrency_limit_reached -");
-    assert!(Stream::open(&app, STRANGER, None).await.is_ok(), "others have places of their own");
+    assert!(stream_of(&app, STRANGER, None).await.is_ok(), "others have places of their own");
     streams.pop_front();
     open(&app, None).await;
 }

@@ -4,8 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use postsync_core::ids::OrgId;
 
-use super::FeedError;
 use crate::world::locked;
+
+/// Why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSeat {
+    /// The organization has as many as it may.
+    OfOne,
+    /// All organizations together have.
+    OfAll,
+}
 
 #[derive(Default)]
 struct Taken {
@@ -28,18 +36,18 @@ pub(crate) struct Seat {
 }
 
 impl Seats {
-    pub(super) fn new(max: usize, of_one_max: usize) -> Self {
+    pub(crate) fn new(max: usize, of_one_max: usize) -> Self {
         Self { max, of_one_max, taken: Arc::default() }
     }
 
-    pub(crate) fn take(&self, org: &OrgId) -> Result<Seat, FeedError> {
+    pub(crate) fn take(&self, org: &OrgId) -> Result<Seat, NoSeat> {
         let mut taken = locked(&self.taken);
         let own = taken.of.get(org).copied().unwrap_or(0);
         if own >= self.of_one_max {
-            return Err(FeedError::TooManyOfOne);
+            return Err(NoSeat::OfOne);
         }
         if taken.all >= self.max {
-            return Err(FeedError::TooMany);
+            return Err(NoSeat::OfAll);
         }
         taken.all += 1;
         taken.of.insert(org.clone(), own + 1);
@@ -67,9 +75,9 @@ mod tests {
         let (seats, a, b, c) = (Seats::new(3, 2), OrgId::new("a"), OrgId::new("b"), OrgId::new("c"));
         let first = seats.take(&a).ok();
         let second = seats.take(&a).ok();
-        assert_eq!(seats.take(&a).err(), Some(FeedError::TooManyOfOne));
+        assert_eq!(seats.take(&a).err(), Some(NoSeat::OfOne));
         let third = seats.take(&b).ok();
-        assert_eq!(seats.take(&c).err(), Some(FeedError::TooMany));
+        assert_eq!(seats.take(&c).err(), Some(NoSeat::OfAll));
         drop(first);
         let fourth = seats.take(&c).ok();
         assert!([&second, &third, &fourth].iter().all(|seat| seat.is_some()));
