@@ -39,7 +39,7 @@ fn listen(play: &mut Play, ask: Ask) -> Listening {
 fn next(play: &mut Play, mut listening: Listening) -> (Listening, ListenTold) {
     let told = async move {
         let told = listening.next(Duration::from_secs(20)).await;
-        (listening, told.unwrap())
+        (listening, told.expect("a connection that works"))
     };
     play.stage.run(60_000, told).expect("an answer")
 }
@@ -66,7 +66,8 @@ fn seq(of: &Outgoing) -> i64 {
 
 /// Whether the answer is kept.
 fn answer(play: &mut Play, mut listening: Listening, of: &Outgoing) -> (Listening, Result<bool, ListenError>) {
-    let (id, said) = (of.delivery, LocalAnswer::read(200, Duration::ZERO, Bytes::new(), Bytes::new(), false).unwrap());
+    let (id, said) =
+        (of.delivery, LocalAnswer::read(200, Duration::ZERO, Bytes::new(), Bytes::new(), false).expect("a status"));
     let kept = async move {
         let kept = listening.answered(id, 1, said).await;
         (listening, kept)
@@ -77,7 +78,7 @@ fn answer(play: &mut Play, mut listening: Listening, of: &Outgoing) -> (Listenin
 fn view(play: &mut Play) -> ListenerView {
     let engine = play.engine();
     let all = play.stage.run(60_000, async move { engine.listeners(&OrgId::new(ORG)).await });
-    all.expect("an answer").unwrap().remove(0)
+    all.expect("an answer").expect("a list").remove(0)
 }
 
 fn make(play: &mut Play, count: usize) {

@@ -57,15 +57,6 @@ pub(super) enum Next {
     Wait,
 }
 
-/// What came over the line and is to be said at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Reply {
-    /// Nothing.
-    None,
-    /// That one was answered before: this is the answer.
-    Answer(Item, Answer),
-}
-
 /// It.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
@@ -82,25 +73,25 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// An event has come.
-    pub(super) fn came(&mut self, item: Item) -> Reply {
+    /// An event has come. Where it was answered before, that answer, to be said once more.
+    pub(super) fn came(&mut self, item: Item) -> Option<(Item, Answer)> {
         if item.again {
             // Ahead of what waits; behind what the application has, and not between the tries of one that is held.
             let place = usize::from(self.tries > 0).min(self.waiting.len());
             if !self.waiting.iter().any(|other| other.delivery == item.delivery) {
                 self.waiting.insert(place, item);
             }
-            return Reply::None;
+            return None;
         }
         if let Some(unheard) =
             self.unheard.iter_mut().find(|unheard| unheard.item.event == item.event && !unheard.item.again)
         {
             unheard.item.delivery = item.delivery;
-            return Reply::Answer(unheard.item.clone(), unheard.answer.clone());
+            return Some((unheard.item.clone(), unheard.answer.clone()));
         }
         if let Some(out) = self.out.as_mut().filter(|out| out.event == item.event && !out.again) {
             out.delivery = item.delivery;
-            return Reply::None;
+            return None;
         }
         match self.waiting.iter().position(|other| other.event == item.event && !other.again) {
             Some(place) => {
@@ -111,7 +102,7 @@ impl Desk {
             }
             None => self.waiting.push_back(item),
         }
-        Reply::None
+        None
     }
 
     /// The connection was cut: nobody will answer what was asked.
@@ -215,7 +206,7 @@ mod tests {
         let (mut desk, now) = (Desk::default(), Instant::now());
         for round in 0..3 {
             for event in ["e1", "e2", "e3"] {
-                assert_eq!(desk.came(item(&format!("{event}-{round}"), event, 1, now)), Reply::None);
+                assert_eq!(desk.came(item(&format!("{event}-{round}"), event, 1, now)), None);
             }
             desk.cut();
         }
@@ -225,8 +216,8 @@ mod tests {
         assert_eq!(told.delivery, "e1-2", "by its newest name");
         // The answer was on its way when the connection was cut: it comes once more, and is answered without the application.
         match desk.came(item("e1-9", "e1", 1, now)) {
-            Reply::Answer(item, answer) => assert_eq!((item.delivery.as_str(), answer.status), ("e1-9", 200)),
-            Reply::None => panic!("it would be handed on twice"),
+            Some((item, answer)) => assert_eq!((item.delivery.as_str(), answer.status), ("e1-9", 200)),
+            None => panic!("it would be handed on twice"),
         }
         assert_eq!(handed(&mut desk, now), "e2");
         desk.came(item("e2-9", "e2", 1, now));

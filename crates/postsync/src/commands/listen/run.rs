@@ -9,7 +9,7 @@ use postsync_api::wire::{FromListener, ToListener};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::desk::{Answer, Desk, Item, Next, Reply};
+use super::desk::{Answer, Desk, Item, Next};
 use super::ended;
 use super::forward::Forwarder;
 use super::keyboard::Keyboard;
@@ -156,8 +156,8 @@ impl Run {
                     .note(&format!("Listening as {name}, to {}, beginning with {begins}.{keys}", self.forwarder.to()));
             }
             event @ ToListener::Event { .. } => {
-                let reply = Item::of(event, Instant::now()).map_or(Reply::None, |item| self.desk.came(item));
-                if let Reply::Answer(item, answer) = reply {
+                let reply = Item::of(event, Instant::now()).and_then(|item| self.desk.came(item));
+                if let Some((item, answer)) = reply {
                     self.say(&told(&item, &answer)).await;
                 }
             }
