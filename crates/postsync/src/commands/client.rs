@@ -198,7 +198,7 @@ fn is_here(url: &Url) -> bool {
 }
 
 fn passes(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 502..=504)
+    matches!(status.as_u16(), 408 | 429 | 502..=504)
 }
 
 /// The message and the suggestion of a refusal.
