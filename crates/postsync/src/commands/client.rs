@@ -16,6 +16,10 @@ use crate::out;
 /// Where the key is read from. Not an option: a list of processes would show it.
 const KEY: &str = "POSTSYNC_API_KEY";
 
+/// Where the server's address may stand.
+const SERVER: &str = "POSTSYNC_SERVER";
+const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
+
 /// For one answer. A count on the server takes 2 seconds at most.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
@@ -25,8 +29,17 @@ const CONNECT_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug, Args)]
 pub(super) struct ServerArgs {
     /// The server's address. The key is read from POSTSYNC_API_KEY.
-    #[arg(long, env = "POSTSYNC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = SERVER, value_name = "URL", default_value = SERVER_DEFAULT)]
     server: Url,
+}
+
+impl ServerArgs {
+    /// The address, where the command line alone says it.
+    pub(super) fn said(&self) -> Option<&str> {
+        let elsewhere = std::env::var(SERVER).unwrap_or_else(|_| SERVER_DEFAULT.to_owned());
+        let is_same = elsewhere.parse::<Url>().is_ok_and(|url| url == self.server);
+        (!is_same).then_some(self.server.as_str())
+    }
 }
 
 /// A server and a key for it.
@@ -116,8 +129,8 @@ impl Client {
         long(method, self.reached(url))
     }
 
-    /// An address of the server's own on "this machine" is meant on the server's machine, behind a tunnel or in a container: from here it is
-    /// where we reach the server.
+    /// An address of the server's own on "this machine" is meant on the server's machine, behind a tunnel or in a container: from here
+    /// it is where we reach the server.
     fn reached(&self, url: Url) -> Url {
         let is_ours = is_here(&url) && url.path().starts_with("/v2/") && url.origin() != self.base.origin();
         let rest = match url.query() {
@@ -205,7 +218,7 @@ fn is_here(url: &Url) -> bool {
 }
 
 fn passes(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 502..=504)
+    matches!(status.as_u16(), 408 | 429 | 502..=504)
 }
 
 /// The message and the suggestion of a refusal.

@@ -187,8 +187,8 @@ fn local(path: PathBuf) -> anyhow::Result<(LocalFile, AssetKind)> {
     let sniffed = sniff(&head);
     let kind = sniffed.kind.with_context(|| {
         format!(
-            "{shown} is neither a video (mp4, mov, webm, mkv, avi), a picture (jpeg, png, webp) nor speech (wav, mp3, m4a, aac, ogg, flac), \
-             judged by its first bytes"
+            "{shown} is neither a video (mp4, mov, webm, mkv, avi), a picture (jpeg, png, webp) nor speech (wav, mp3, m4a, aac, ogg, \
+             flac), judged by its first bytes"
         )
     })?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

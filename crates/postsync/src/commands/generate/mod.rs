@@ -28,12 +28,12 @@ use patience::Patience;
 use sight::Sight;
 
 const HELP: &str = "\
-A file is uploaded as it lies on the disk, however large it is; a URL is fetched by the server. Then the generation is followed until it has \
-ended, and its video is saved. Progress goes to stderr: bars on a terminal, a line now and then elsewhere. The path of the video goes to \
+A file is uploaded as it lies on the disk, however large it is; a URL is fetched by the server. Then the generation is followed until it \
+has ended, and its video is saved. Progress goes to stderr: bars on a terminal, a line now and then elsewhere. The path of the video goes to \
 stdout; with --json, and only that, the generation as the API shows it, with outputFile (null where nothing was saved).
 
-The key in POSTSYNC_API_KEY needs the scopes generate and read. A server that is away for a moment, or says 429 or 503, is waited for; what was \
-sent is not made twice. Ctrl-C ends only the looking on: --resume goes on with it.
+The key in POSTSYNC_API_KEY needs the scopes generate and read. A server that is away for a moment, or says 429 or 503, is waited for; \
+what was sent is not made twice. Ctrl-C ends only the looking on: --resume goes on with it.
 
 Examples:
   postsync generate portrait.png speech.wav
@@ -43,8 +43,8 @@ Examples:
   postsync generate --resume 0191b7c4-7d1e-7b55-9a0c-2f1d3c4b5a69 -o talk.mp4
   postsync generate talk.mov speech.wav --json | jq -r .outputFile
 
-Exit codes: 0 the video is there, 1 it is not, 2 the command line is wrong or a file that it names can't be used, 130 and 143 after Ctrl-C and \
-SIGTERM.";
+Exit codes: 0 the video is there, 1 it is not, 2 the command line is wrong or a file that it names can't be used, 130 and 143 after Ctrl-C \
+and SIGTERM.";
 
 const USAGE: &str = "\
 postsync generate [OPTIONS] <VIDEO> <AUDIO>
@@ -121,10 +121,10 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
         let id = OnceCell::new();
         let done = tokio::select! {
             done = work(args, &client, &wanted, &id) => done,
-            came = signals.came() => return Ok(interrupted(args, id.get(), came)),
+            came = signals.came() => return Ok(interrupted(args, &wanted, id.get(), came)),
         };
         match (done, id.get()) {
-            (Err(error), Some(id)) if goes_on(&error) => bail!("{error:#}\n{}", how_to_go_on(args, id)),
+            (Err(error), Some(id)) if goes_on(&error) => bail!("{error:#}\n{}", how_to_go_on(args, &wanted, id)),
             (done, _) => done,
         }
     })
@@ -215,15 +215,48 @@ fn goes_on(error: &anyhow::Error) -> bool {
     refusal.is_none_or(|refusal| refusal.status != StatusCode::NOT_FOUND) && !is_nobody_listens(error)
 }
 
-fn interrupted(args: &GenerateArgs, id: Option<&String>, came: Came) -> ExitCode {
+fn interrupted(args: &GenerateArgs, wanted: &Wanted, id: Option<&String>, came: Came) -> ExitCode {
     match id {
-        Some(id) => eprintln!("\npostsync: interrupted. The server goes on with it.\n{}", how_to_go_on(args, id)),
-        None => eprintln!("\npostsync: interrupted before a generation was begun; nothing was saved"),
+        Some(id) => {
+            eprintln!("\npostsync: interrupted. The server goes on with it.\n{}", how_to_go_on(args, wanted, id));
+        }
+        None => eprintln!("\npostsync: interrupted before the server had named a generation; nothing was saved"),
     }
     came.code()
 }
 
-fn how_to_go_on(args: &GenerateArgs, id: &str) -> String {
-    let output = args.output.as_ref().map(|output| format!(" -o {}", output.display())).unwrap_or_default();
-    format!("To go on with it: postsync generate --resume {id}{output}")
+/// The line to type: it does what this one would have done.
+fn how_to_go_on(args: &GenerateArgs, wanted: &Wanted, id: &str) -> String {
+    let mut line = format!("To go on with it: postsync generate --resume {id}");
+    match inputs::output(args, wanted) {
+        Some(output) => line.push_str(&format!(" -o {}", quoted(&output.display().to_string()))),
+        None => line.push_str(" --no-download"),
+    }
+    for (is_said, word) in [(args.force, " --force"), (args.json, " --json")] {
+        line.push_str(if is_said { word } else { "" });
+    }
+    if let Some(server) = args.server.said() {
+        line.push_str(&format!(" --server {}", quoted(server)));
+    }
+    line
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_for_a_shell() {
+        for (name, word) in
+            [("a/b-c.mp4", "a/b-c.mp4"), ("my film.mp4", "'my film.mp4'"), ("it's.mp4", r"'it'\''s.mp4'")]
+        {
+            assert_eq!(quoted(name), word);
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! `postsync generate` against a server that is not ours, as Sync's: no stream, upload URLs without an id, busy at first, and a
-//! download that is cut in its middle.
+//! `postsync generate` against a server that is not ours, as Sync's: no stream, upload URLs without an id, busy at first, an upload that
+//! is refused while it comes, and a download that is cut in its middle.
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +30,8 @@ struct Log {
     creates: Vec<(String, Value)>,
     /// Of each upload: whether it had a key, its length as announced, and its bytes.
     puts: Vec<(bool, String, Vec<u8>)>,
+    /// Uploads that were refused before their bytes were read.
+    refused: usize,
     /// Of each download: the range that was asked for.
     downloads: Vec<Option<String>>,
     looks: usize,
@@ -61,9 +63,19 @@ fn upload(address: SocketAddr, file: &Value) -> Response {
     (StatusCode::CREATED, Json(json!({"uploadUrl": url, "url": url, "expiresIn": 3600}))).into_response()
 }
 
-async fn take(State(seen): State<Seen>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let announced = headers["content-length"].to_str().unwrap().to_owned();
-    seen.0.lock().unwrap().puts.push((headers.contains_key("x-api-key"), announced, body.to_vec()));
+/// Refuses the first one while it is still being sent.
+async fn take(State(seen): State<Seen>, request: Request) -> StatusCode {
+    {
+        let mut log = seen.0.lock().unwrap();
+        if log.refused == 0 {
+            log.refused += 1;
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+    }
+    let (parts, body) = request.into_parts();
+    let announced = parts.headers["content-length"].to_str().unwrap().to_owned();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    seen.0.lock().unwrap().puts.push((parts.headers.contains_key("x-api-key"), announced, bytes));
     StatusCode::OK
 }
 
@@ -135,6 +147,7 @@ async fn a_server_without_our_stream_is_asked_again_and_again() {
 
     let log = seen.0.lock().unwrap();
     let portrait = sample("astronaut.png");
+    assert_eq!((log.refused, log.puts.len()), (1, 2), "what was refused for the moment is sent again");
     assert_eq!(log.puts[0], (false, portrait.len().to_string(), portrait), "its bytes, and not the key");
     assert_eq!(log.creates.len(), 2);
     assert_eq!(log.creates[0], log.creates[1], "the same under the same key");

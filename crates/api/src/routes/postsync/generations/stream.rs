@@ -35,7 +35,7 @@ const ENDED: &str = "ended";
     tag = "generations",
     params(
         ("id" = String, Path, description = "The generation's id"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message, as an EventSource sends it: behind the end there is nothing"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message, as an EventSource has it: behind the end is nothing"),
     ),
     responses(
         (
