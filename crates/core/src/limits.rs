@@ -153,7 +153,7 @@ pub const LISTENER_NAME_CHARS_MAX: usize = 128;
 pub const LISTENER_URL_CHARS_MAX: usize = 2_048;
 
 /// Events without a place in the feed that wait for one listener.
-pub const LISTENER_QUEUE_MAX: usize = 1_000;
+pub const LISTENER_QUEUE_MAX: usize = 100;
 
 /// Events that go out to a listener before its application has answered the first of them.
 pub const LISTENER_AHEAD_MAX: usize = 32;

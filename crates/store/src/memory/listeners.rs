@@ -1,6 +1,6 @@
 //! Listeners.
 use async_trait::async_trait;
-use postsync_core::ids::{ListenerName, OrgId};
+use postsync_core::ids::{EventId, ListenerName, OrgId};
 use postsync_core::limits::{LISTENER_IDLE_MS, LISTENER_QUEUE_MAX, LISTENERS_MAX};
 use postsync_core::listener::{Listener, ListenerChange, Passed};
 use postsync_core::time::Timestamp;
@@ -22,8 +22,7 @@ impl ListenerStore for Memory {
 
     async fn listener_queue(&self, org: &OrgId, name: &ListenerName, limit: usize) -> Result<Vec<Queued>, StoreError> {
         let tables = self.tables();
-        let of_it = tables.listener_queue.range(..).map(|(key, ())| key).filter(|(o, n, _)| o == org && n == name);
-        Ok(of_it.take(limit).map(|(_, _, id)| (*id, tables.events.get(id).cloned())).collect())
+        Ok(tables.queued(org, name).take(limit).map(|(_, _, id)| (*id, tables.events.get(id).cloned())).collect())
     }
 }
 
@@ -50,14 +49,18 @@ impl Tables {
                     self.listeners.values().filter(|listener| listener.org == org && listener.events.takes(kind));
                 let names: Vec<ListenerName> = of_org.map(|listener| listener.name.clone()).collect();
                 for name in names {
-                    let waits = self.listener_queue.range(..).filter(|((o, n, _), ())| *o == org && *n == name).count();
-                    if waits < LISTENER_QUEUE_MAX {
+                    if self.queued(&org, &name).count() < LISTENER_QUEUE_MAX {
                         self.listener_queue.put((org.clone(), name, event), ());
                     }
                 }
                 Ok(())
             }
         }
+    }
+
+    fn queued(&self, org: &OrgId, name: &ListenerName) -> impl Iterator<Item = &(OrgId, ListenerName, EventId)> {
+        let at = |event| (org.clone(), name.clone(), EventId(event));
+        self.listener_queue.range(at(i64::MIN)..=at(i64::MAX)).map(|(key, ())| key)
     }
 
     fn seat(&mut self, new: Listener) -> Result<(), Refusal> {
@@ -80,9 +83,7 @@ impl Tables {
         let idle: Vec<Listener> = of_org.into_iter().filter(|listener| listener.seen_at.0 < idle_since).collect();
         for listener in &idle {
             self.listeners.remove(&(org.clone(), listener.name.clone()));
-            let of_it =
-                self.listener_queue.range(..).map(|(key, ())| key).filter(|(o, n, _)| o == org && *n == listener.name);
-            let queued: Vec<_> = of_it.cloned().collect();
+            let queued: Vec<_> = self.queued(org, &listener.name).cloned().collect();
             queued.iter().for_each(|key| self.listener_queue.remove(key));
         }
         !idle.is_empty()
