@@ -26,6 +26,7 @@ mod keyed;
 mod known;
 mod lane;
 mod make;
+mod own_results;
 pub mod ports;
 mod probe;
 mod projects;

@@ -20,6 +20,7 @@ mod harness;
 mod hostile;
 mod keyed;
 mod moments;
+mod own_results;
 mod packaging;
 mod receivers;
 mod relay;
