@@ -34,6 +34,16 @@ const FILES: [&str; 8] = [
     "packaging/postsync.sysusers",
 ];
 
+/// Each shell, and where its completions lie in the archive.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "completions/bash/postsync"),
+    ("fish", "completions/fish/postsync.fish"),
+    ("zsh", "completions/zsh/_postsync"),
+];
+
+/// Where the pages of the manual lie.
+const MAN: &str = "man/man1";
+
 /// What makes no difference between two archives: order, time (1980, the earliest that every format knows), owner, modes.
 const SAME: [&str; 7] = [
     "--format=ustar",
@@ -88,14 +98,33 @@ fn fill(workspace: &Workspace, binary: &Path, folder: &Path) -> Result<()> {
     for file in FILES.into_iter().map(PathBuf::from).chain(documents) {
         copy(&workspace.root.join(&file), &folder.join(&file))?;
     }
+    ask(binary, folder)
+}
+
+/// What the program says of itself.
+fn ask(binary: &Path, folder: &Path) -> Result<()> {
+    let binary = binary.canonicalize().with_context(|| binary.display().to_string())?;
+    run_command(Command::new(&binary).args(["man", "--out"]).arg(folder.join(MAN)).current_dir(folder))?;
+    for (shell, file) in COMPLETIONS {
+        let output = Command::new(&binary).args(["completions", shell]).current_dir(folder).output();
+        let output = output.with_context(|| binary.display().to_string())?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "there are no completions for {shell}: {complaint}");
+        make_folder_of(&folder.join(file))?;
+        fs::write(folder.join(file), output.stdout).with_context(|| file.to_owned())?;
+    }
     Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let parent = to.parent().context("a file of the archive is in a folder")?;
-    fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+    make_folder_of(to)?;
     fs::copy(from, to).with_context(|| from.display().to_string())?;
     Ok(())
+}
+
+fn make_folder_of(file: &Path) -> Result<()> {
+    let parent = file.parent().context("a file of the archive is in a folder")?;
+    fs::create_dir_all(parent).with_context(|| parent.display().to_string())
 }
 
 fn version(workspace: &Workspace) -> Result<String> {
@@ -119,9 +148,19 @@ mod tests {
 
     use super::*;
 
+    /// Says of itself what postsync does, in fewer words.
+    const STAND_IN: &str = r#"#!/bin/sh
+set -eu
+case "$1" in
+  man) mkdir -p "$3" && echo page > "$3/postsync.1" ;;
+  completions) echo "for $2" ;;
+esac
+"#;
+
+    /// Written by a process of its own: what this one has open for writing while another test starts a child, nobody can start.
     fn program(folder: &Path, mode: u32) -> PathBuf {
         let file = folder.join("built");
-        fs::write(&file, "#!/bin/sh\nexit 0\n").unwrap();
+        said(Command::new("sh").args(["-c", r#"printf %s "$0" > "$1""#, STAND_IN]).arg(&file));
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         file
     }
@@ -162,9 +201,10 @@ mod tests {
             assert!(mode.ends_with(if runs { "rwxr-xr-x" } else { "rw-r--r--" }), "{line}");
             assert!(owner == "0/0" && time == ["1980-01-01", "00:00"] && file.starts_with(name), "{line}");
         }
-        for file in
-            ["postsync", "README.md", "NOTICE", "packaging/postsync.service", "docs/INSTALL.md", "docs/demo.png"]
-        {
+        let made = ["man/man1/postsync.1", "completions/bash/postsync", "completions/zsh/_postsync"];
+        let copied =
+            ["postsync", "README.md", "NOTICE", "packaging/postsync.service", "docs/INSTALL.md", "docs/demo.png"];
+        for file in made.into_iter().chain(copied) {
             assert!(list.contains(&format!(" {name}/{file}\n")), "{file} in {list}");
         }
     }
