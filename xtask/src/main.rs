@@ -1,4 +1,4 @@
-//! Development commands of postsync: `cargo xtask ci`, `tidy`, `sim`, `bench`, `docs`.
+//! Development commands of postsync: `cargo xtask ci`, `tidy`, `sim`, `bench`, `docs`, `dist`.
 //!
 //! `ci` is what the build machine runs, so that nobody learns from it what their own machine could have said. Every command works from any
 //! folder of the workspace, needs no terminal, and ends with exit code 1 and a sentence if something is wrong.
@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod deny;
+mod dist;
 mod docs;
 mod sim;
 mod tidy;
@@ -38,6 +39,8 @@ enum Command {
     Bench(bench::Args),
     /// Write the generated documents anew: docs/STATES.md, docs/ERRORS.md, docs/CONFIGURATION.md
     Docs,
+    /// Build the archive of a release, with its checksum: target/dist/postsync-<version>-<target>.tar.gz
+    Dist(dist::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&workspace, &args),
         Command::Bench(args) => bench::run(&workspace, &args),
         Command::Docs => docs::run(&workspace),
+        Command::Dist(args) => dist::run(&workspace, &args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

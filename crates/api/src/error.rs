@@ -49,8 +49,22 @@ pub(crate) struct Coded {
     message: Cow<'static, str>,
     field: Option<String>,
     oldest_cursor: Option<String>,
-    no_place: Option<NoPlace>,
+    full: Option<Full>,
     retry_after_s: Option<u32>,
+}
+
+/// Of an organization that has as many as it may.
+#[derive(Clone, Copy, Debug)]
+struct Full {
+    of: Counted,
+    active: usize,
+    limit: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    Generations,
+    Batches,
 }
 
 impl ApiError {
@@ -68,7 +82,7 @@ impl ApiError {
             message: message.into(),
             field: None,
             oldest_cursor: None,
-            no_place: None,
+            full: None,
             // Whatever can't be done right now may be asked for again.
             retry_after_s: (status == StatusCode::SERVICE_UNAVAILABLE.as_u16()).then_some(RETRY_AFTER_BUSY_S),
         }))
@@ -98,10 +112,20 @@ impl ApiError {
         Self::new(error_code::RATE_LIMIT_EXCEEDED, message).retry_after(retry_after_s)
     }
 
-    pub(crate) fn too_many_batches() -> Self {
-        let message =
-            "Batch concurrency limit reached. Send it again when one of the organization's batches has ended.";
-        Self::new(error_code::CONCURRENCY_LIMIT_REACHED, message).retry_after(RETRY_AFTER_FULL_S)
+    /// They were counted up to the limit: a plan may have been changed for a smaller one.
+    pub(crate) fn too_many_batches(active: usize, limit: u32) -> Self {
+        let message = format!(
+            "Batch concurrency limit reached. The organization may have {limit} at once. Send it again when one has ended."
+        );
+        let full = Full { of: Counted::Batches, active, limit };
+        Self::new(error_code::CONCURRENCY_LIMIT_REACHED, message).retry_after(RETRY_AFTER_FULL_S).with_full(full)
+    }
+
+    fn with_full(mut self, full: Full) -> Self {
+        if let Self::Coded(coded) = &mut self {
+            coded.full = Some(full);
+        }
+        self
     }
 
     pub(crate) fn too_many_texts() -> Self {
@@ -215,6 +239,7 @@ impl ApiError {
             Self::BadKey => return r#"{"message":"Unauthorized","statusCode":401}"#.to_owned(),
             Self::Coded(coded) => coded,
         };
+        let active = |of| coded.full.filter(|full| full.of == of).map(|full| full.active);
         let body = ErrorBody {
             message: coded.message.to_string(),
             status_code: coded.status,
@@ -223,10 +248,11 @@ impl ApiError {
             suggestion: Some(coded.code.entry().suggestion.to_owned()),
             field: coded.field.clone(),
             oldest_cursor: coded.oldest_cursor.clone(),
-            active_generations: coded.no_place.map(|no| no.active),
-            concurrency_limit: coded.no_place.map(|no| no.limit),
-            upgrade_url: coded.no_place.map(|_| None),
-            retry_after_seconds: coded.no_place.and(coded.retry_after_s),
+            active_generations: active(Counted::Generations),
+            active_batches: active(Counted::Batches),
+            concurrency_limit: coded.full.map(|full| full.limit),
+            upgrade_url: coded.full.map(|_| None),
+            retry_after_seconds: coded.full.and(coded.retry_after_s),
             request_id: request_id.map(str::to_owned),
         };
         crate::json::text(&body)
@@ -301,11 +327,8 @@ impl From<NoPlace> for ApiError {
             "The organization has {} generations pending or processing, and may have {} at once. Send it again when one has ended.",
             no.active, no.limit
         );
-        let mut error = Self::new(error_code::CONCURRENCY_LIMIT_REACHED, message).retry_after(RETRY_AFTER_PLACE_S);
-        if let Self::Coded(coded) = &mut error {
-            coded.no_place = Some(no);
-        }
-        error
+        let full = Full { of: Counted::Generations, active: no.active, limit: no.limit };
+        Self::new(error_code::CONCURRENCY_LIMIT_REACHED, message).retry_after(RETRY_AFTER_PLACE_S).with_full(full)
     }
 }
 

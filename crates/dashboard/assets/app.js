@@ -1,4 +1,4 @@
-// Copies texts and asks before what can't be taken back. Everything else works without this file.
+// Copies texts, asks before what can't be taken back, and lets a tab that nobody sees rest. Everything else works without this file.
 "use strict";
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -21,5 +21,11 @@ document.addEventListener("submit", (event) => {
 });
 document.addEventListener("change", (event) => {
   if (event.target.dataset.submits !== undefined) event.target.form.requestSubmit();
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.detail.elt.classList.contains("live")) event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) document.querySelectorAll(".live[hx-get]").forEach((part) => htmx.trigger(part, "look"));
 });
 document.documentElement.classList.add("scripted");

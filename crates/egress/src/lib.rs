@@ -35,6 +35,7 @@ use std::time::Duration;
 use postsync_core::egress_rules::EgressRules;
 
 pub use resolve::{Answer, Resolve, ResolveFailure};
+pub use tls::authorities;
 
 use dial::Dialler;
 use pool::Pool;
@@ -116,7 +117,7 @@ impl Default for Deadlines {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file of additional authorities.
-    #[error("egress.ca_file {}: {why}", path.display())]
+    #[error("egress.ca_file (POSTSYNC_EGRESS_CA_FILE): {}: {why}", path.display())]
     CaFile {
         /// Which.
         path: PathBuf,

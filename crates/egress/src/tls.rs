@@ -6,7 +6,7 @@ use postsync_core::outcome::SendError;
 use postsync_core::time::Timestamp;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::{AlertDescription, CertificateError, ClientConfig, PeerIncompatible, RootCertStore};
 use tokio_rustls::TlsConnector;
 
@@ -24,16 +24,7 @@ const NAMES_SHOWN_MAX: usize = 5;
 pub(crate) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, Error> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
-        let wrong = |why: String| Error::CaFile { path: path.to_path_buf(), why };
-        let found = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-        let before = roots.len();
-        for certificate in found {
-            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-        }
-        if roots.len() == before {
-            return Err(wrong("it holds no certificate in PEM form".to_owned()));
-        }
+        roots.extend(authorities(path)?.roots);
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -43,6 +34,31 @@ pub(crate) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, Error> {
     config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The authorities of a PEM file (`egress.ca_file`): at least one.
+///
+/// # Errors
+/// It can't be read, or holds something else.
+pub fn authorities(path: &Path) -> Result<RootCertStore, Error> {
+    let wrong = |why: String| Error::CaFile { path: path.to_path_buf(), why };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(said(&error)))? {
+        let certificate = certificate.map_err(|error| wrong(said(&error)))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("it holds no certificate in PEM form".to_owned()));
+    }
+    Ok(roots)
+}
+
+/// What the system said stands alone: the library would quote it as Rust writes it.
+fn said(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// What a failed handshake means.

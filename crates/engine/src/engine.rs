@@ -37,8 +37,8 @@ use crate::submit::{Submission, SubmitError};
 use crate::watch::{Watch, WatchError};
 use crate::world::{World, locked};
 use crate::{
-    access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, keyed, probe, remove, replay,
-    retention, space, speech, speech_jobs, submit, sweep, watch,
+    access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, keyed, own_results, probe,
+    remove, replay, retention, space, speech, speech_jobs, submit, sweep, watch,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -255,6 +255,14 @@ impl Engine {
     /// Nothing was written then.
     pub async fn submit_batch(&self, new: NewBatch) -> Result<Batch, SubmitError> {
         batches::submit(&self.world, new).await
+    }
+
+    /// The file behind a URL, where that is one of a result that was given out here.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn own_result(&self, url: &str) -> Result<Option<MediaId>, StoreError> {
+        own_results::find(&self.world, url).await
     }
 
     /// Whether a generator makes that model here.

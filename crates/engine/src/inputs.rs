@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postsync_core::asset::{Asset, AssetFile};
+use postsync_core::asset::{Asset, AssetFile, file_grant, file_path};
 use postsync_core::boxes;
 use postsync_core::error_code::{
-    self, GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, GENERATION_PIPELINE_FAILED,
+    self, ErrorCode, GENERATION_INFRA_STORAGE_ERROR, GENERATION_INPUT_VALIDATION_FAILED, GENERATION_PIPELINE_FAILED,
 };
 use postsync_core::generation::{Failure, Generation};
 use postsync_core::ids::{AssetId, MediaId};
@@ -14,8 +14,8 @@ use postsync_core::input::{Item, ItemKind, Source, parse_items};
 use serde_json::Value;
 
 use crate::ports::{FetchError, FetchFailure, FetchRequest, Inputs, Job, JobInput, MediaError, Trust};
-use crate::voices;
 use crate::world::World;
+use crate::{own_results, voices};
 
 /// The job of a generation. What can't be had is a failure with the code of the input that it is.
 pub(crate) async fn prepare(world: &World, wanted: Inputs, generation: &Generation) -> Result<Job, Failure> {
@@ -41,6 +41,10 @@ pub(crate) async fn prepare(world: &World, wanted: Inputs, generation: &Generati
                 let input = own(world, i, (item, asset), &folder).await?;
                 is_another |= named_by_its_url(&mut given, i, &input);
                 input
+            }
+            (Inputs::AsGiven, Some(Source::Asset(id))) if item.kind.is_visual() => {
+                let url = url_of(world, asset(world, generation, i, *id).await?);
+                JobInput { item: Item { source: Some(Source::Url(url)), ..item }, file: None }
             }
             (Inputs::AsGiven | Inputs::FilesOfAssets | Inputs::FolderOnly, _) => JobInput { item, file: None },
         });
@@ -84,6 +88,17 @@ async fn own(world: &World, i: usize, (item, asset): (Item, Asset), folder: &Pat
     }
 }
 
+/// Where anybody may read it who is told.
+fn url_of(world: &World, asset: Asset) -> String {
+    match asset.file {
+        AssetFile::Stored(_) => {
+            let token = world.ports.media.seal(&file_grant(asset.id));
+            format!("{}{}", world.settings.public_url, file_path(asset.id, &token))
+        }
+        AssetFile::Elsewhere(url) => url,
+    }
+}
+
 /// Whether it was named by its asset until now.
 fn named_by_its_url(given: &mut Value, i: usize, input: &JobInput) -> bool {
     let Some(Source::Url(url)) = &input.item.source else { return false };
@@ -120,6 +135,12 @@ async fn bring(
 }
 
 async fn fetch(world: &World, i: usize, kind: ItemKind, url: &str, to: &Path) -> Result<(), Failure> {
+    if let Some(media) = own_result(world, url).await {
+        return world.ports.media.copy_to(media, to).await.map_err(|error| match error {
+            MediaError::Missing => not_fetched(i, inaccessible(kind), "the video is not there any more"),
+            other => stored(&other),
+        });
+    }
     let request = FetchRequest {
         url: url.to_owned(),
         to: to.to_path_buf(),
@@ -128,6 +149,15 @@ async fn fetch(world: &World, i: usize, kind: ItemKind, url: &str, to: &Path) ->
         kind: None,
     };
     world.ports.fetch.fetch(request).await.map(drop).map_err(|error| fetched(i, kind, &error))
+}
+
+async fn own_result(world: &World, url: &str) -> Option<MediaId> {
+    loop {
+        match own_results::find(world, url).await {
+            Ok(found) => return found,
+            Err(error) => world.pause_after(&error, "a result that is an input").await,
+        }
+    }
 }
 
 async fn asset(world: &World, generation: &Generation, i: usize, id: AssetId) -> Result<Asset, Failure> {
@@ -162,17 +192,24 @@ fn gone(i: usize) -> Failure {
 }
 
 fn fetched(i: usize, kind: ItemKind, error: &FetchError) -> Failure {
-    let inaccessible = match kind {
-        ItemKind::Video => error_code::GENERATION_INPUT_VIDEO_INACCESSIBLE,
-        ItemKind::Image => error_code::GENERATION_INPUT_IMAGE_INACCESSIBLE,
-        ItemKind::Audio | ItemKind::Text => error_code::GENERATION_INPUT_AUDIO_INACCESSIBLE,
-    };
     let code = match error.failure {
-        FetchFailure::Remote(_) | FetchFailure::Answered(_) | FetchFailure::OfAnotherKind => inaccessible,
+        FetchFailure::Remote(_) | FetchFailure::Answered(_) | FetchFailure::OfAnotherKind => inaccessible(kind),
         FetchFailure::TooLarge => GENERATION_INPUT_VALIDATION_FAILED,
         FetchFailure::Storage => GENERATION_INFRA_STORAGE_ERROR,
     };
-    Failure::new(code, &format!("input[{i}].url could not be fetched: {}.", error.message.trim_end_matches('.')))
+    not_fetched(i, code, error.message.trim_end_matches('.'))
+}
+
+fn inaccessible(kind: ItemKind) -> ErrorCode {
+    match kind {
+        ItemKind::Video => error_code::GENERATION_INPUT_VIDEO_INACCESSIBLE,
+        ItemKind::Image => error_code::GENERATION_INPUT_IMAGE_INACCESSIBLE,
+        ItemKind::Audio | ItemKind::Text => error_code::GENERATION_INPUT_AUDIO_INACCESSIBLE,
+    }
+}
+
+fn not_fetched(i: usize, code: ErrorCode, why: &str) -> Failure {
+    Failure::new(code, &format!("input[{i}].url could not be fetched: {why}."))
 }
 
 fn stored(error: &MediaError) -> Failure {

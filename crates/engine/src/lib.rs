@@ -27,6 +27,7 @@ mod known;
 mod lane;
 mod listen;
 mod make;
+mod own_results;
 pub mod ports;
 mod probe;
 mod projects;

@@ -34,11 +34,10 @@ impl Generator for Passthrough {
                 progress.set(1.0);
                 Ok(JobOutput::Url(url))
             }
-            // An asset has no URL of its own that would live as long as the generation does.
-            Some(Source::Asset(_)) => {
-                Err(refused("The passthrough model needs its video or image by url, not assetId."))
+            // The engine gives the URL of an asset.
+            Some(Source::Asset(_)) | None => {
+                Err(refused("The passthrough model needs a video or an image with a url."))
             }
-            None => Err(refused("The passthrough model needs a video or an image with a url.")),
         }
     }
 }
@@ -85,9 +84,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_asset_or_nothing_to_see_fails_with_a_sentence() {
-        let asset = json!([{"type":"video","assetId":"018f2f6e-6d3a-7b6a-8c6e-0123456789ab"}]);
-        for input in [asset, json!([{"type":"audio","url":"https://a.example/a.wav"}]), json!([])] {
+    async fn nothing_to_see_fails_with_a_sentence() {
+        for input in [json!([{"type":"audio","url":"https://a.example/a.wav"}]), json!([])] {
             let (made, _) = run(input).await;
             let Err(GeneratorError::Failed(failure)) = made else { panic!("{made:?}") };
             assert_eq!(failure.code, GENERATION_INPUT_VALIDATION_FAILED);

@@ -75,11 +75,21 @@ pub enum Error {
         /// How much of the video the result shows, in seconds.
         seconds: f64,
     },
+    /// Name another part of the voice.
+    #[error(
+        "A piece of a voice begins at {from_s:.3} seconds of an audio that lasts {audio_s:.3}; name a part that lies inside of it."
+    )]
+    PieceOutside {
+        /// Where it is to begin, in seconds of the audio.
+        from_s: f64,
+        /// How long the audio is, in seconds.
+        audio_s: f64,
+    },
     /// Send a file with sound in it.
     #[error("The audio input has no audio track; send a file that contains speech.")]
     AudioMissing,
     /// Send a file with pictures in it.
-    #[error("The video input has no video track; send a file that contains pictures.")]
+    #[error("The video or image that was sent has no picture in it; send a file that has.")]
     VideoMissing,
     /// Operator: install ffmpeg, or name it in the settings. Retrying on this machine is useless until then.
     #[error(
@@ -126,6 +136,7 @@ impl Error {
             Self::ResolutionUnsupported { .. } => "generation_input_resolution_unsupported",
             Self::NoFace | Self::FaceSelectionInvalid { .. } => "generation_input_face_selection_invalid",
             Self::StretchesOutside { .. } => "generation_input_segments_invalid",
+            Self::PieceOutside { .. } => "generation_input_trim_invalid",
             Self::AudioMissing => "generation_audio_missing",
             Self::VideoMissing => "generation_video_missing",
             Self::ToolsMissing { .. } => "generation_infra_service_unavailable",

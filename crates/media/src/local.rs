@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use postsync_core::generation;
 use postsync_core::ids::{GenerationId, MediaId};
 use postsync_core::space::Space;
 use postsync_engine::ports::{MediaError, MediaKind, MediaStore, Resolved};
@@ -263,7 +264,7 @@ impl MediaStore for LocalMedia {
     }
 
     fn result_path(&self, generation: GenerationId, media: MediaId) -> String {
-        format!("/v2/generations/{generation}/result?token={}", self.key.token(generation, media))
+        generation::result_path(generation, &self.key.token(generation, media))
     }
 
     fn seal(&self, text: &str) -> String {

@@ -44,9 +44,20 @@ impl Api {
 
     /// What is answered to that JSON.
     pub(crate) async fn post(&self, client: &mut Client, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.posted(client, path, body, 201).await
+    }
+
+    /// The same, where another status is right.
+    pub(crate) async fn posted(
+        &self,
+        client: &mut Client,
+        path: &str,
+        body: &Value,
+        status: u16,
+    ) -> anyhow::Result<Value> {
         let mut request = Request::post(path).body(Full::from(body.to_string()))?;
         request.headers_mut().clone_from(&self.headers()?);
-        Ok(serde_json::from_slice(&client.exchange(request, 201).await?)?)
+        Ok(serde_json::from_slice(&client.exchange(request, status).await?)?)
     }
 
     /// All deliveries of that status.

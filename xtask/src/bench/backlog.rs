@@ -47,11 +47,11 @@ impl Filler {
         run(command.arg(database).args([kind, &count.to_string()]), &urls.join("\n"))
     }
 
-    /// A new data folder with `count` generations that have ended, and as many assets.
-    pub(crate) async fn lists(&self, setup: &Setup, count: usize) -> anyhow::Result<TempDir> {
+    /// A new data folder with `count` generations that have ended, and as many assets; with URLs also as many deliveries to these.
+    pub(crate) async fn lists(&self, setup: &Setup, count: usize, urls: &[String]) -> anyhow::Result<TempDir> {
         let folder = Server::start(setup).await?.stop().await?;
         let mut command = Command::new(self.0.join("lists"));
-        run(command.arg(folder.path().join("data/postsync.db")).arg(count.to_string()), "")?;
+        run(command.arg(folder.path().join("data/postsync.db")).arg(count.to_string()), &urls.join("\n"))?;
         Ok(folder)
     }
 }

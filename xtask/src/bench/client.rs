@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -41,12 +41,18 @@ impl Client {
 
     /// The answer's body. Any status but `status` is an error that shows it.
     pub(crate) async fn exchange(&mut self, request: Request<Full<Bytes>>, status: u16) -> anyhow::Result<Bytes> {
-        self.sender.ready().await?;
-        let answer = self.sender.send_request(request).await?;
+        let answer = self.answer(request).await?;
         let got = answer.status().as_u16();
-        let text = answer.into_body().collect().await?.to_bytes();
+        let text = answer.into_body();
         ensure!(got == status, "answered {got}: {}", String::from_utf8_lossy(&text));
         Ok(text)
+    }
+
+    /// Whatever is answered.
+    pub(crate) async fn answer(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Bytes>> {
+        self.sender.ready().await?;
+        let (parts, body) = self.sender.send_request(request).await?.into_parts();
+        Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
     }
 }
 

@@ -45,7 +45,7 @@ impl Spread {
 /// One line of the table. A figure that was not measured is not shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
-    /// `a` to `j`, or `m` for mesh-1.
+    /// `a` to `k`, or `m` for mesh-1.
     pub(crate) scenario: char,
     pub(crate) what: String,
     /// The rate, as a part of the raw limit.

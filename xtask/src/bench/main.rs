@@ -8,6 +8,7 @@
 
 mod api;
 mod backlog;
+mod browser;
 mod client;
 mod figures;
 mod host;
@@ -34,7 +35,7 @@ struct Args {
     #[command(subcommand)]
     part: Option<Part>,
     /// Only these, like a,b. a: accepted to delivered. b: the delivery engine alone. c: retries in random order. d: bad neighbours. e:
-    /// an outage. f: memory. g: latency. h: a batch is accepted. i: a large upload. j: lists. m: the speed of mesh-1
+    /// an outage. f: memory. g: latency. h: a batch is accepted. i: a large upload. j: lists. k: the dashboard. m: the speed of mesh-1
     #[arg(long, value_delimiter = ',', value_name = "LETTERS")]
     only: Vec<char>,
     /// Small numbers: whether it works, not how fast
@@ -70,7 +71,7 @@ enum Part {
     Receiver(receiver::Args),
 }
 
-const SCENARIOS: [char; 10] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+const SCENARIOS: [char; 11] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'];
 
 /// Measured by a program of its own.
 const MESH_1: char = 'm';
@@ -92,7 +93,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> anyhow::Result<()> {
     let unknown: String = args.only.iter().filter(|letter| !SCENARIOS.contains(letter) && **letter != MESH_1).collect();
-    ensure!(unknown.is_empty(), "--only takes letters from a to j, and m: not {unknown:?}");
+    ensure!(unknown.is_empty(), "--only takes letters from a to k, and m: not {unknown:?}");
     let wanted = |letter: char| args.only.is_empty() || args.only.contains(&letter);
     let binary = args.binary.canonicalize()?;
     let filler = Filler(binary.with_file_name("examples"));

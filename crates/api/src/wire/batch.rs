@@ -61,10 +61,10 @@ pub struct BatchRow {
 pub struct CreateBatch {
     /// Its records; 20 to 500 where the operator has set nothing else.
     pub rows: Vec<BatchRow>,
-    /// Told by one signed POST when the last of its generations has ended. https.
+    /// Told by one signed POST when the last of its generations has ended. https. May be called `webhookUrl`, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<String>,
-    /// Only judges it.
+    /// Only judges it. May be called `dryRun`, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
 }
@@ -75,8 +75,8 @@ pub struct CreateBatchForm {
     /// JSON Lines: a record on each line, up to 5 MiB. May be called `file`, too.
     #[schema(value_type = String, format = Binary)]
     pub input: String,
-    /// Told by one signed POST when the last of its generations has ended. https.
+    /// Told by one signed POST when the last of its generations has ended. https. May be called `webhookUrl`, too.
     pub webhook_url: Option<String>,
-    /// `true` or `false`: only judges it.
+    /// `true` or `false`: only judges it. May be called `dryRun`, too.
     pub dry_run: Option<String>,
 }

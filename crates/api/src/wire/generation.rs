@@ -264,6 +264,9 @@ pub struct ErrorBody {
     /// Of a concurrency limit that is reached: generations that are PENDING or PROCESSING.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_generations: Option<usize>,
+    /// Or of the limit of batches: those that have not ended, counted up to the limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_batches: Option<usize>,
     /// And how many may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency_limit: Option<u32>,

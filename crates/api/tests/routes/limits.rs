@@ -112,7 +112,11 @@ async fn batches_have_a_concurrency_of_their_own_and_take_no_place() {
     assert_eq!(first.status, 201, "{}", first.text());
     let refused = batch().await;
     assert_eq!(refused.refusal(), "429 concurrency_limit_reached -");
-    assert!(refused.header("retry-after").is_some());
+    let seconds = refused.header("retry-after").unwrap().parse::<u32>().unwrap();
+    let said = refused.json();
+    let full = [&said["activeBatches"], &said["concurrencyLimit"], &said["upgradeUrl"], &said["retryAfterSeconds"]];
+    assert_eq!(full, [&json!(1), &json!(1), &json!(null), &json!(seconds)], "{said}");
+    assert!(said.get("activeGenerations").is_none() && said.get("upgradeUrl").is_some(), "{said}");
     assert_eq!(app.create(&body("sync-3")).await.status, 201, "its rows are not counted");
     for _ in 0..20 {
         app.made.finish_one();

@@ -44,7 +44,7 @@ pub struct JudgedRow {
 
 /// The records so far.
 pub struct Rows<'a> {
-    rules: &'a Rules<'a>,
+    rules: Rules<'a>,
     limits: RowLimits,
     rows: Vec<JudgedRow>,
     /// On which line each `request_id` stands.
@@ -55,7 +55,7 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// None yet.
     #[must_use]
-    pub fn new(rules: &'a Rules<'a>, limits: RowLimits) -> Self {
+    pub fn new(rules: Rules<'a>, limits: RowLimits) -> Self {
         Self { rules, limits, rows: Vec::new(), lines: BTreeMap::new(), last_line: 0 }
     }
 
@@ -72,17 +72,17 @@ impl<'a> Rows<'a> {
         at(line, Refusal::coded(error_code::BATCH_FILE_TOO_LARGE, "input", message))
     }
 
-    /// Judges the next record.
+    /// Judges the next record, whose inputs name these videos of our own.
     ///
     /// # Errors
     /// The first thing that is wrong with it, or that it is one too many.
-    pub fn push(&mut self, line: usize, record: Value) -> Result<(), Refusal> {
+    pub fn push(&mut self, line: usize, record: Value, own: &[String]) -> Result<(), Refusal> {
         self.last_line = line;
         if self.rows.len() >= self.limits.max {
             let message = format!("there are more records than the {} that a batch may have", self.limits.max);
             return Err(at(line, Refusal::coded(error_code::BATCH_TOO_MANY_REQUESTS, "input", message)));
         }
-        let row = self.record(line, record).map_err(|refusal| at(line, refusal))?;
+        let row = self.record(line, record, own).map_err(|refusal| at(line, refusal))?;
         self.lines.insert(row.request_id.clone(), line);
         self.rows.push(row);
         Ok(())
@@ -101,7 +101,7 @@ impl<'a> Rows<'a> {
         Err(at(self.last_line.max(1), Refusal::coded(error_code::BATCH_INSUFFICIENT_RECORDS, "input", message)))
     }
 
-    fn record(&self, line: usize, record: Value) -> Result<JudgedRow, Refusal> {
+    fn record(&self, line: usize, record: Value, own: &[String]) -> Result<JudgedRow, Refusal> {
         let Value::Object(mut record) = record else {
             let message = "a record is a JSON object with request_id, endpoint and payload";
             return Err(Refusal::coded(error_code::BATCH_INVALID_JSONL, "input", message));
@@ -109,7 +109,7 @@ impl<'a> Rows<'a> {
         let request_id = self.request_id(record.get("request_id"))?;
         endpoint(record.get("endpoint"))?;
         let payload = payload(record.remove("payload"))?;
-        let judged = judge(payload, self.rules).map_err(of_payload)?;
+        let judged = judge(payload, &Rules { own, ..self.rules }).map_err(of_payload)?;
         Ok(JudgedRow { line, request_id, judged })
     }
 

@@ -144,7 +144,7 @@ fn with(key: &str, value: Value) -> Value {
 #[test]
 fn each_refusal_has_its_code_and_its_line() {
     let (routing, egress) = (Routing::default(), EgressRules::default());
-    let rules = Rules { routing: &routing, egress: &egress };
+    let rules = Rules { routing: &routing, egress: &egress, own: &[] };
     for (bad, code, says) in [
         (json!(5), error_code::BATCH_INVALID_JSONL, "object"),
         (with("request_id", json!(null)), error_code::BATCH_INVALID_JSONL, "request_id is missing"),
@@ -158,9 +158,9 @@ fn each_refusal_has_its_code_and_its_line() {
         (with("payload", json!([])), error_code::GENERATION_INPUT_VALIDATION_FAILED, "payload must be"),
         (with("payload", json!({"model": "no"})), error_code::GENERATION_INPUT_VALIDATION_FAILED, "payload: model"),
     ] {
-        let mut rows = Rows::new(&rules, RowLimits { min: 1, max: 2 });
-        rows.push(1, record("first")).unwrap();
-        let refusal = rows.push(4, bad).unwrap_err();
+        let mut rows = Rows::new(rules, RowLimits { min: 1, max: 2 });
+        rows.push(1, record("first"), &[]).unwrap();
+        let refusal = rows.push(4, bad, &[]).unwrap_err();
         assert_eq!(refusal.code, code, "{refusal}");
         assert!(refusal.message.starts_with("line 4: ") && refusal.message.contains(says), "{refusal}");
     }
@@ -169,18 +169,18 @@ fn each_refusal_has_its_code_and_its_line() {
 #[test]
 fn the_number_of_records_is_bounded_both_ways() {
     let (routing, egress) = (Routing::default(), EgressRules::default());
-    let rules = Rules { routing: &routing, egress: &egress };
-    let mut rows = Rows::new(&rules, RowLimits { min: 2, max: 2 });
-    rows.push(1, record("a")).unwrap();
-    rows.push(3, record("b")).unwrap();
-    let refusal = rows.push(5, record("c")).unwrap_err();
+    let rules = Rules { routing: &routing, egress: &egress, own: &[] };
+    let mut rows = Rows::new(rules, RowLimits { min: 2, max: 2 });
+    rows.push(1, record("a"), &[]).unwrap();
+    rows.push(3, record("b"), &[]).unwrap();
+    let refusal = rows.push(5, record("c"), &[]).unwrap_err();
     assert!(
         refusal.code == error_code::BATCH_TOO_MANY_REQUESTS && refusal.message.starts_with("line 5: "),
         "{refusal}"
     );
     assert_eq!(rows.finish().unwrap().iter().map(|row| row.line).collect::<Vec<_>>(), [1, 3]);
-    let mut few = Rows::new(&rules, RowLimits { min: 2, max: 2 });
-    few.push(2, record("a")).unwrap();
+    let mut few = Rows::new(rules, RowLimits { min: 2, max: 2 });
+    few.push(2, record("a"), &[]).unwrap();
     let refusal = few.finish().unwrap_err();
     let want = "line 2: the batch ends here with 1 records, and needs at least 2";
     assert_eq!((refusal.code, refusal.message.as_str()), (error_code::BATCH_INSUFFICIENT_RECORDS, want));

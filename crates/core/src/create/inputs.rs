@@ -14,7 +14,7 @@ pub(super) fn judge(
     route: Route,
     rules: &Rules<'_>,
 ) -> Result<Vec<Item>, Refusal> {
-    judge_urls(input, rules)?;
+    judge_urls(input, route, rules)?;
     let items = parse_items(input)?;
     one_visual(&items)?;
     one_voice(&items, has_segments)?;
@@ -22,12 +22,14 @@ pub(super) fn judge(
     Ok(items)
 }
 
-/// Each URL that stands in an item, also beside an `assetId` that wins over it: it is echoed either way.
-fn judge_urls(input: &mut Value, rules: &Rules<'_>) -> Result<(), Refusal> {
+/// Each URL that stands in an item, also beside an `assetId` that wins over it: it is echoed either way. An upstream is given it, and must
+/// be able to fetch it from us.
+fn judge_urls(input: &mut Value, route: Route, rules: &Rules<'_>) -> Result<(), Refusal> {
     let Value::Array(items) = input else { return Ok(()) };
     for (i, item) in items.iter_mut().enumerate() {
         if let Some(Value::String(url)) = item.get_mut("url")
             && !url.is_empty()
+            && (route == Route::Sync || !rules.own.contains(url))
         {
             *url = judge_url(&format!("input[{i}].url"), url, rules.egress)?;
         }

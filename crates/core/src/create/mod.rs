@@ -25,11 +25,14 @@ use crate::terms::Terms;
 const OUTPUT_FILE_NAME_CHARS_MAX: usize = 255;
 
 /// What a create is judged by.
+#[derive(Clone, Copy)]
 pub struct Rules<'a> {
     /// Which generator each model goes to.
     pub routing: &'a Routing,
     /// Where webhooks and fetches may go. Syntax and literals only: no name is resolved at create.
     pub egress: &'a EgressRules,
+    /// URLs of videos of our own, as they were given out: they are read where they lie, and dialled by nobody.
+    pub own: &'a [String],
 }
 
 /// A request that passed.

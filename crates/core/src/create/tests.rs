@@ -15,7 +15,7 @@ fn judged(body: Value) -> Result<Judged, Refusal> {
     let egress = EgressRules::default();
     let (routing, egress) = rules(&egress);
     let Value::Object(body) = body else { panic!("an object is wanted") };
-    judge(body, &Rules { routing: &routing, egress })
+    judge(body, &Rules { routing: &routing, egress, own: &[] })
 }
 
 fn video() -> Value {

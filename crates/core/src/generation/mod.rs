@@ -3,6 +3,7 @@
 //! Promise: the final state, the event with its frozen body, and the delivery come out of one function as one list of
 //! changes. There is no moment at which a generation has ended and its webhook does not exist.
 mod body;
+mod links;
 
 use bytes::Bytes;
 
@@ -19,6 +20,7 @@ use crate::time::Timestamp;
 use crate::{endpoint, limits, rule};
 
 pub use body::{echo_bytes, wire};
+pub use links::{result_named, result_path};
 
 /// What a client asked for, validated. The JSON texts are canonical (a fixed point of JavaScript's own printing), so that
 /// bodies are put together from them as they stand.

@@ -18,7 +18,7 @@ use crate::state::Dashboard;
 use crate::viewer::Viewer;
 
 /// Deliveries that are looked through for those to it.
-const LOOKED_AT: usize = 200;
+const LOOKED_AT: usize = 1_000;
 
 /// Deliveries of it whose attempts are read.
 const READ_MAX: usize = 25;

@@ -150,7 +150,8 @@ impl Browser {
         self.get("/deliveries").await.hidden("csrf").to_owned()
     }
 
-    pub(crate) async fn send(&self, mut request: Request) -> Page {
+    /// Also an answer that is none of the pages': the API's, where they have no such path or method.
+    pub(crate) async fn any(&self, mut request: Request) -> Page {
         let cookies = self.cookies.lock().unwrap().iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
         if !cookies.is_empty() && !request.headers().contains_key("cookie") {
             request.headers_mut().insert("cookie", cookies.join("; ").parse().unwrap());
@@ -161,7 +162,11 @@ impl Browser {
             self.keep(line.to_str().unwrap());
         }
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        let page = Page { status: parts.status.as_u16(), headers: parts.headers, text };
+        Page { status: parts.status.as_u16(), headers: parts.headers, text }
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Page {
+        let page = self.any(request).await;
         promised(&page);
         page
     }

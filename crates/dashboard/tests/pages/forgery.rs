@@ -8,7 +8,8 @@ use postsync_core::rotation::SecretOwner;
 use crate::browser::{Browser, router};
 use crate::harness::{ADMIN, App, READER};
 
-const PATHS: [&str; 9] = [
+/// All that take a form, but for those of several parts, which have tests of their own, and the sign-in.
+const PATHS: [&str; 10] = [
     "/signout",
     "/webhooks/secret",
     "/webhooks/endpoints",
@@ -18,7 +19,41 @@ const PATHS: [&str; 9] = [
     "/replays/new",
     "/deliveries/dlv_1/replay",
     "/generations/0190a5a4-0000-7000-8000-000000000000/cancel",
+    "/generations/0190a5a4-0000-7000-8000-000000000000/retry",
 ];
+
+#[test]
+fn each_form_of_the_pages_is_among_them() {
+    let elsewhere = ["/signin", "/generations/upload", "/webhooks/verify"];
+    let routes = include_str!("../../src/routes/mod.rs").split(".route(\"").skip(1);
+    let forms = routes.filter(|route| route.split_once(";").map_or(*route, |(route, _)| route).contains("post("));
+    let mut count = 0;
+    for path in forms.map(|route| route.split('"').next().unwrap()) {
+        let has_shape = |own: &str| {
+            let (own, path) = (own.split('/'), path.split('/'));
+            own.clone().count() == path.clone().count()
+                && own.zip(path).all(|(own, part)| part.starts_with('{') || own == part)
+        };
+        assert!(elsewhere.contains(&path) || PATHS.iter().any(|own| has_shape(own)), "{path}");
+        count += 1;
+    }
+    assert_eq!(count, PATHS.len() + elsewhere.len());
+}
+
+#[tokio::test]
+async fn no_link_does_what_a_form_does() {
+    let app = App::start().await;
+    let admin = Browser::signed_in(&router(&app), ADMIN).await;
+    let token = admin.token().await;
+    for path in PATHS {
+        let link = format!("{path}?csrf={token}&do=prepare&name=x&scope=admin");
+        let page = admin.any(Request::builder().uri(link).body(Body::empty()).unwrap()).await;
+        assert!(matches!(page.status, 200 | 404 | 405), "{} {path}", page.status);
+    }
+    let owner = SecretOwner::org(&OrgId::new("default"));
+    assert_eq!(app.engine.signing(&owner).await.unwrap().unwrap().stage(app.engine.now()).as_str(), "stable");
+    assert_eq!(admin.get("/deliveries").await.status, 200, "and nobody was signed out");
+}
 
 #[tokio::test]
 async fn no_form_counts_without_the_token_of_its_session() {

@@ -20,7 +20,7 @@ pub enum Inputs {
     FilesOfAssets,
     /// None of them: only the folder for what is made.
     FolderOnly,
-    /// The items as the client gave them; nothing is fetched.
+    /// The items as the client gave them; nothing is fetched. What is seen has a URL: of an asset, the one that it is read at.
     AsGiven,
 }
 

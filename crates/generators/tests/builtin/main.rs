@@ -26,6 +26,7 @@ const TESTS: &[Test] = tests![
     rendering::says_what_is_wrong_with_an_input,
     rendering::stretches_reach_the_child,
     rendering::an_input_may_have_to_be_shorter_than_others,
+    rendering::a_piece_of_a_voice_begins_in_front_of_its_end,
     rendering::a_cancel_ends_it_in_mid_render,
     rendering::dropping_the_future_ends_it_in_mid_render,
     rendering::a_child_and_its_ffmpeg_end_with_the_server,

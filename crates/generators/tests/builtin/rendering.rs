@@ -88,6 +88,23 @@ pub(crate) async fn an_input_may_have_to_be_shorter_than_others() {
     assert_eq!(failure.code.as_str(), "generation_input_segments_invalid", "{}", failure.error);
 }
 
+/// A piece may end behind its voice, which silence follows; one that begins there would be silence altogether.
+pub(crate) async fn a_piece_of_a_voice_begins_in_front_of_its_end() {
+    let world = World::with_media(1);
+    let run = async |from_s: f64| {
+        let mut job = world.job();
+        let audio = format!(r#"{{"refId":"a","startTime":{from_s},"endTime":9}}"#);
+        job.request.segments = Some(format!(r#"[{{"startTime":0,"endTime":0.5,"audioInput":{audio}}}]"#));
+        job.inputs[1].item.ref_id = Some("a".to_owned());
+        let builtin = Builtin::new(BuiltinSettings::default());
+        timeout(PATIENCE, builtin.generate(job, Progress::default(), Cancel::default())).await.unwrap()
+    };
+    assert!(matches!(run(0.5).await, Ok(JobOutput::File { .. })));
+    let Err(GeneratorError::Failed(failure)) = run(8.0).await else { panic!("a failure") };
+    assert_eq!(failure.code.as_str(), "generation_input_trim_invalid", "{}", failure.error);
+    assert!(failure.error.contains("begins at 8.000 seconds"), "{}", failure.error);
+}
+
 pub(crate) async fn a_cancel_ends_it_in_mid_render() {
     let world = World::with_media(120);
     let (progress, cancel) = (Progress::default(), Cancel::default());

@@ -32,7 +32,7 @@ pub struct Piece {
     pub start_s: f64,
     /// Where it ends; a voice that is shorter is followed by silence, one that is longer is cut.
     pub end_s: f64,
-    /// Where in the voice it begins.
+    /// Where in the voice it begins: in front of its end.
     pub from_s: f64,
     /// Where in the voice it ends; `None`: at its end.
     pub to_s: Option<f64>,
@@ -61,6 +61,7 @@ pub fn lay(
                 voices.push((&piece.audio, voice));
             }
         }
+        pieces.iter().try_for_each(|piece| lies_inside(piece, &voices))?;
         let mut command = command(&tools.ffmpeg, dir);
         command.args(["-nostdin", "-v", "error", "-y"]);
         voices.iter().for_each(|(_, voice)| voice.add_to(&mut command, limits));
@@ -71,6 +72,15 @@ pub fn lay(
         if exit.success { Ok(seen.info.duration_s) } else { Err(exit.error(|detail| Error::AudioInvalid { detail })) }
     };
     supervise(&stop, limits.stall_max_s, || ControlFlow::Continue(()), work)
+}
+
+/// Of a piece behind the end of its voice nothing would be heard, and nobody would be told.
+fn lies_inside(piece: &Piece, voices: &[(&Path, Source)]) -> Result<(), Error> {
+    let voice = voices.iter().find(|(path, _)| *path == piece.audio);
+    match voice.map(|(_, voice)| voice.info.duration_s) {
+        Some(audio_s) if piece.from_s >= audio_s => Err(Error::PieceOutside { from_s: piece.from_s, audio_s }),
+        _ => Ok(()),
+    }
 }
 
 fn graph(pieces: &[Piece], voices: &[(&Path, Source)]) -> String {

@@ -156,7 +156,7 @@ impl Judge<'_> {
             delivery_timeout: self.duration("delivery.timeout", 1, 60),
             in_flight_max: self.count("delivery.in_flight_max", 1, 100_000),
             rules: self.rules(),
-            ca_file: self.optional("egress.ca_file").map(PathBuf::from),
+            ca_file: self.ca_file(),
             idle_max: self.count("egress.idle_max", 0, 1_000_000),
             system_resolver: self.one_of("egress.resolver", &["builtin", "system"]) == 1,
             generation_timeout: self.duration("generation.timeout", 1, 7 * 24 * 3600),
@@ -212,6 +212,14 @@ impl Judge<'_> {
     fn bytes_or_none(&mut self, name: &str) -> u64 {
         let read = |text: &str| if text == "0" { Some(0) } else { units::parse_bytes(text) };
         self.parse(name, "a size like 500000, 20MB or 5GiB, or 0", read, 0)
+    }
+
+    /// Read here only to be judged: what is wrong with it is told with all the rest.
+    fn ca_file(&mut self) -> Option<PathBuf> {
+        let path = PathBuf::from(self.optional("egress.ca_file")?);
+        let judged = postsync_egress::authorities(&path);
+        self.mistakes.extend(judged.err().map(|error| error.to_string()));
+        Some(path)
     }
 
     fn optional(&self, name: &str) -> Option<String> {
@@ -462,6 +470,7 @@ mod tests {
             ("delivery.timeout", "2m"),
             ("egress.allow", "10.0.0.0/99"),
             ("egress.allow_http", "yes"),
+            ("egress.ca_file", "/nowhere/authority.pem"),
             ("models.lipsync-2", "worker"),
             ("bootstrap.api_key", "short"),
             ("limits.concurrency", "-1"),
@@ -470,10 +479,15 @@ mod tests {
             values.set(name, text.to_owned(), Origin::Flag);
         }
         let told = judge(&values).unwrap_err().to_string();
-        assert!(told.contains("9 mistake(s)"), "{told}");
-        for word in
-            ["listen", "POSTSYNC_DELIVERY_SCHEDULE", "1s comes after 5s", "egress.allow_http", "models.lipsync-2"]
-        {
+        assert!(told.contains("10 mistake(s)"), "{told}");
+        for word in [
+            "listen",
+            "POSTSYNC_DELIVERY_SCHEDULE",
+            "1s comes after 5s",
+            "egress.allow_http",
+            "models.lipsync-2",
+            "EGRESS_CA_FILE): /nowhere/",
+        ] {
             assert!(told.contains(word), "{word} in {told}");
         }
     }

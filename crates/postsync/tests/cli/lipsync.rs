@@ -61,7 +61,7 @@ fn what_can_not_be_made_is_said_and_leaves_nothing() {
     let run = |visual: &str, more: &[&str]| home.run(&[&["lipsync", visual, &speech, "-o", "out.mp4"], more].concat());
     run(cat.to_str().unwrap(), &[]).refused(1, &["No human face", "generation_input_face_selection_invalid"]);
     run("none.png", &[]).refused(1, &["none.png is not there"]);
-    run(&speech, &[]).refused(1, &["no video track", "generation_video_missing"]);
+    run(&speech, &[]).refused(1, &["no picture in it", "generation_video_missing"]);
     run(&portrait, &["--temperature", "2"]).refused(1, &["--temperature"]);
     run(&portrait, &["--sync-mode", "sideways"]).refused(2, &["sideways", "cut_off"]);
     home.run(&["lipsync", &portrait, &speech]).refused(2, &["--output"]);

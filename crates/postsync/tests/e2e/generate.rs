@@ -1,20 +1,19 @@
-//! `postsync generate` against a real server: uploaded, followed, saved; interrupted, and the server killed in the middle.
+//! `postsync generate` against a real server: uploaded, followed, saved; what it says to scripts and on a terminal.
 mod elsewhere;
+mod interrupted;
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::footage::Footage;
 use crate::harness::api::id_of;
-use crate::harness::growing::{self, Growing};
 use crate::harness::server::KEY;
 use crate::harness::speech::speech;
-use crate::harness::{PATIENCE, Server, Setup, processes, sample};
+use crate::harness::{PATIENCE, Server, Setup, sample};
 
 /// A server's setup, and a portrait and speech beside it.
 pub(crate) fn setup(sentences: usize) -> Setup {
@@ -43,37 +42,6 @@ pub(crate) async fn ended(command: &mut Command) -> Output {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// One that is under way: what it says, and how it ends.
-struct Running {
-    child: Child,
-    said: Growing<String>,
-    complained: Growing<String>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let said = growing::lines(child.stdout.take().unwrap());
-        let complained = growing::lines(child.stderr.take().unwrap());
-        Self { child, said, complained }
-    }
-
-    /// The id, once it is told.
-    async fn id(&self) -> String {
-        let line = self.complained.first("the generation's id", |line| line.starts_with("generation ")).await;
-        line.trim_start_matches("generation ").to_owned()
-    }
-
-    fn interrupt(&self) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap();
-        kill_process(pid, Signal::INT).unwrap();
-    }
-
-    async fn code(&mut self) -> Option<i32> {
-        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap().code()
-    }
 }
 
 /// What ffprobe sees of a video: codec and length of each stream. Decoded whole, so that a cut one is found out.
@@ -169,58 +137,16 @@ async fn failures_name_the_code_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn ctrl_c_says_how_to_go_on() {
-    let setup = setup(4);
+async fn a_url_is_fetched_and_words_are_spoken() {
+    let setup = setup(0);
     let server = setup.start().await;
-    let mut running = Running::start(made(&setup, &server, &["-o", "late.mp4"]));
-    let id = running.id().await;
-    processes::rendering(server.pid()).await;
-    running.interrupt();
-    assert_eq!(running.code().await, Some(130));
-    let hint = format!("To go on with it: postsync generate --resume {id} -o late.mp4");
-    running.complained.first("how to go on", |line| *line == hint).await;
-    assert!(running.said.all().is_empty() && !setup.home().join("late.mp4").exists());
-
-    let resumed = ended(&mut command(&setup, &server.api().base, &["--resume", &id, "-o", "late.mp4"])).await;
-    assert_eq!((resumed.status.code(), text(&resumed.stdout).as_str()), (Some(0), "late.mp4\n"), "{resumed:?}");
-    assert_eq!(plays(&setup.home().join("late.mp4")).await, ["h264", "aac"]);
-}
-
-#[tokio::test]
-async fn a_server_that_is_killed_and_started_again_is_waited_for() {
-    let setup = setup(4);
-    let server = setup.start().await;
-    let mut running = Running::start(made(&setup, &server, &["-o", "out.mp4"]));
-    let id = running.id().await;
-    processes::rendering(server.pid()).await;
-    let setup = server.kill().await;
-    running
-        .complained
-        .first("that it waits", |line| line.contains("does not answer") && line.contains("trying again"))
-        .await;
-    let server = setup.start().await;
-    assert_eq!(running.code().await, Some(0), "{:#?}", running.complained.all());
-    assert_eq!(running.said.all(), ["out.mp4"]);
-    assert_eq!(plays(&setup.home().join("out.mp4")).await, ["h264", "aac"]);
-    let all = server.api().get("/v2/generations").await.expect(200);
-    assert_eq!((all.as_array().unwrap().len(), id_of(&all[0])), (1, id), "none was made twice");
-}
-
-#[tokio::test]
-async fn a_stop_ends_the_streams() {
-    let server = setup(4).with("POSTSYNC_SHUTDOWN_GRACE", "0s").start().await;
-    let created = server.api().upload(sample("astronaut.png"), speech(4), "http://127.0.0.1:1/hook").await.expect(201);
-    let mut stream = server.api().watch(&id_of(&created)).await;
-    let first = stream.chunk().await.unwrap().unwrap();
-    assert!(text(&first).contains("event: progress"), "{first:?}");
-    processes::rendering(server.pid()).await;
-    server.stop().await;
-    let rest = async {
-        while let Some(piece) = stream.chunk().await.unwrap() {
-            assert!(!text(&piece).contains("event: end"), "it has not ended: {piece:?}");
-        }
-    };
-    timeout(PATIENCE, rest).await.expect("the stream ends, and in good order");
+    let portrait = Footage::new(setup.home()).portrait();
+    let url = server.api().put_asset(&portrait, "video/mp4").await.expect(200)["url"].as_str().unwrap().to_owned();
+    let arguments = [&url, "--text", "Good morning.", "--voice", "en-gb", "--model", "mesh-1"];
+    let output = ended(&mut command(&setup, &server.api().base, &arguments)).await;
+    assert_eq!(text(&output.stdout), "file-synced.mp4\n", "named by the URL: {}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("uploaded"), "{}", text(&output.stderr));
+    assert_eq!(plays(&setup.home().join("file-synced.mp4")).await, ["h264", "aac"]);
 }
 
 /// In a terminal of 80 columns, as a person sees it.

@@ -21,6 +21,7 @@ mod hostile;
 mod keyed;
 mod listen;
 mod moments;
+mod own_results;
 mod packaging;
 mod receivers;
 mod relay;

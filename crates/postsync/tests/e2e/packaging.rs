@@ -117,6 +117,33 @@ async fn who_knows_what_goes_wrong_in_such_files_finds_nothing_in_them() {
     }
 }
 
+/// With the program of these tests: one for a release takes minutes to build.
+#[test]
+fn the_archive_of_a_release_is_unpacked_as_install_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let dist =
+        ["run", "--locked", "--quiet", "--package", "xtask", "--", "dist", "--binary", env!("CARGO_BIN_EXE_postsync")];
+    let packed =
+        Command::new(env!("CARGO")).current_dir(repository()).args(dist).arg("--out").arg(folder.path()).output();
+    let packed = packed.unwrap();
+    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+    let install = read("docs/INSTALL.md");
+    let (_, section) = install.split_once("## From an archive").unwrap();
+    let script = section.split("```").nth(1).unwrap().strip_prefix("sh\n").unwrap();
+    let target = folder.path().join("usr");
+    let script = script.replace("sudo install -m 755", "install -D -m 755").replace("sudo ", "");
+    let script = script.replace("/usr/local", target.to_str().unwrap());
+    let unpacked = Command::new("bash").args(["-eu", "-c", &script]).current_dir(folder.path()).output().unwrap();
+    assert!(unpacked.status.success(), "{script}: {}", String::from_utf8_lossy(&unpacked.stderr));
+    let said = Command::new(target.join("bin/postsync")).arg("--version").output().unwrap().stdout;
+    assert_eq!(String::from_utf8_lossy(&said), format!("postsync {}\n", env!("CARGO_PKG_VERSION")));
+    for file in ["man/man1/postsync.1", "man/man1/postsync-serve.1", "bash-completion/completions/postsync"] {
+        let text =
+            fs::read_to_string(target.join("share").join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(text.contains("postsync"), "{file}");
+    }
+}
+
 #[test]
 fn the_unit_is_shut_and_systemd_takes_it() {
     let unit = read("packaging/postsync.service");

@@ -75,7 +75,7 @@ fn groups() -> Vec<Group> {
 
 pub(super) async fn run(bench: &Bench) -> anyhow::Result<Findings> {
     let setup = Setup::without_receivers(&bench.binary);
-    let folder = bench.filler.lists(&setup, bench.number(GENERATIONS, 5_000)).await?;
+    let folder = bench.filler.lists(&setup, bench.number(GENERATIONS, 5_000), &[]).await?;
     let server = Server::start_on(&setup, folder).await?;
     let (api, pages) = (server.api(), bench.number(1_000, 50));
     let mut client = Client::open(api.address, None).await?;

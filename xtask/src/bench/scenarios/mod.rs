@@ -7,6 +7,7 @@ mod lists;
 mod memory;
 mod neighbours;
 mod outage;
+mod pages;
 mod raw;
 mod retries;
 mod upload;
@@ -66,6 +67,7 @@ pub(crate) async fn run(letter: char, bench: &Bench) -> anyhow::Result<Findings>
         'h' => batch::run(bench).await,
         'i' => upload::run(bench).await,
         'j' => lists::run(bench).await,
+        'k' => pages::run(bench).await,
         _ => bail!("no scenario has the letter {letter}"),
     }
 }

@@ -16,7 +16,7 @@ use crate::auth::Reader;
 use crate::error::ApiError;
 use crate::json;
 use crate::json_body::JsonBody;
-use crate::routes::v2::own_assets;
+use crate::routes::v2::own_files;
 use crate::state::ApiState;
 use crate::wire::{CostEstimate, CreateGeneration, ErrorBody, EstimateCost, EstimatedCost, UnauthorizedBody};
 
@@ -52,9 +52,9 @@ pub(crate) async fn analyze_cost(
     Reader(org): Reader,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
     let mut fields = body.into_fields();
-    own_assets::name(&state, &org, &mut fields).await?;
+    let own = own_files::name(&state, &org, &mut fields).await?;
+    let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules, own: &own };
     let Judged { request, items } = judge(fields, &rules)?;
     let mode = request.options.as_deref().and_then(sync_mode);
     let price = state.settings.prices.of(&request.model);

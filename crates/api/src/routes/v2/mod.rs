@@ -8,7 +8,7 @@ pub(super) mod errors;
 pub(super) mod generate;
 pub(super) mod generations;
 pub(super) mod models;
-pub(super) mod own_assets;
+pub(super) mod own_files;
 pub(super) mod projects;
 mod range;
 pub(super) mod result;

@@ -26,7 +26,7 @@ async fn a_file_that_can_not_be_used_ends_failed_with_its_code() {
     let mut expected: Vec<Expected> = Vec::new();
     for (field, name, bytes, code, word) in [
         ("video", "truncated.mp4", read(footage.truncated()), "generation_input_video_invalid", "could not be read"),
-        ("video", "only-sound.mp4", read(footage.only_sound()), "generation_video_missing", "no video track"),
+        ("video", "only-sound.mp4", read(footage.only_sound()), "generation_video_missing", "no picture in it"),
         ("video", "long.mp4", read(footage.long_video()), TOO_LONG, "28800 seconds"),
         ("image", "cup.jpg", read(footage.picture("coffee.jpg")), NO_FACE, "No human face"),
         ("image", "cat.jpg", read(footage.picture("chelsea.jpg")), NO_FACE, "No human face"),

@@ -1,5 +1,6 @@
 // What a person does on the pages, from the sign-in to a rotated secret; pictures of every page; axe-core over each.
 // Prints one JSON object. Everything is waited for by what the page shows.
+import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -141,12 +142,71 @@ await page.waitForFunction((id) => document.querySelector("#rows tbody a")?.text
 said.flood = { rate: Math.round(250_000 / (Date.now() - began)), answers, seconds: Math.ceil((Date.now() - began) / 1000) };
 said.flood.kept = await page.evaluate(() => window.isStillThisPage === true && document.querySelectorAll("#rows tbody tr").length === 50);
 
+// A tab that nobody sees asks for nothing; seen again, it asks at once.
+const see = (hidden) => page.evaluate((value) => {
+  Object.defineProperty(document, "hidden", { value, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}, hidden);
+const polled = (request) => request.url().includes("/generations/live");
+await see(true);
+let whileHidden = 0;
+const count = (request) => { if (polled(request)) whileHidden += 1; };
+await page.waitForResponse((response) => polled(response.request()), { timeout: 1_500 }).catch(() => {});
+page.on("request", count);
+await new Promise((done) => setTimeout(done, 3_000));
+page.off("request", count);
+said.whileHidden = whileHidden;
+const again = page.waitForRequest(polled);
+await see(false);
+await again;
+
+// What is not there by itself: a batch with its rows, a generation that has failed, a destination that is down with a backlog.
+const api = async (path, body) => {
+  const answer = await fetch(BASE + path, { method: "POST", headers: { "x-api-key": KEY, "content-type": "application/json" }, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+  return answer.json();
+};
+const rows = Array.from({ length: 60 }, (_, n) => ({ request_id: `customer ${n + 1}`, endpoint: "/v2/generate", payload: create }));
+const batch = (await api("/v2/batch", { rows })).id;
+const failed = (await api("/v2/generate", { ...create, model: "mesh-1", input: create.input.map((one) => ({ ...one, url: "http://127.0.0.1:9/in" })) })).id;
+await page.goto(`${BASE}/generations/${failed}`);
+await until("#status", "FAILED");
+await new Promise((done) => receiver.close(done) && receiver.closeAllConnections());
+for (let n = 0; n < 20; n += 1) await api("/v2/generate", { ...create, webhookUrl: `${hook}?n=${n}`, postsync: { schedule: ["0s", "1h"] } });
+await page.goto(`${BASE}/destinations`);
+await page.getByText("down", { exact: true }).waitFor();
+
 // Every page, in both colours and at both widths.
 const pages = {
   overview: "/", generations: "/generations", new: "/generations/new", generation: generation.slice(BASE.length), deliveries: "/deliveries",
   exhausted: dead.slice(BASE.length), delivered: replayed.slice(BASE.length), webhooks: "/webhooks", endpoint: endpoint.slice(BASE.length),
   destinations: "/destinations", destination: `/destinations/one?of=${encodeURIComponent(new URL(hook).origin)}`, batches: "/batches", keys: "/keys", usage: "/usage", replaying: "/replays/new", replay: replay.slice(BASE.length),
-  missing: "/generations/nothing",
+  missing: "/generations/nothing", verify: "/webhooks/verify",
+  batch: `/batches/${batch}`, failed: `/generations/${failed}`, parked: "/deliveries?status=due", none: "/generations?status=PENDING",
+};
+// A webhook that was parsed and printed again on its way.
+await page.goto(`${BASE}/webhooks`);
+await page.getByRole("button", { name: "Reveal" }).click();
+const signed = createHmac("sha256", await text("#secret-current")).update('1795422077.{"id":"1","status":"COMPLETED"}').digest("hex");
+const signature = `t=1795422077,v1=${signed}`;
+const reprinted = '{"id": "1", "status": "COMPLETED"}';
+
+// Pages that answer a form.
+const acts = {
+  verified: async () => {
+    await page.goto(`${BASE}/webhooks/verify`);
+    await page.getByLabel("Sync-Signature header").fill(signature);
+    await page.getByLabel("Body", { exact: true }).fill(reprinted);
+    await page.getByLabel("How old it may be").fill("none");
+    await page.getByRole("button", { name: "Check" }).click();
+    await until("#verdict", "not verified");
+    said.marked = await page.locator("mark").nth(1).innerText();
+  },
+  revealed: async () => {
+    await page.goto(`${BASE}/webhooks`);
+    await page.getByRole("button", { name: "Reveal" }).click();
+    await page.locator("#secret-current").waitFor();
+  },
 };
 const look = async (view, name, colour, width) => {
   if (SHOTS) await view.screenshot({ path: join(SHOTS, `${name}-${width}-${colour}.png`), fullPage: true });
@@ -166,6 +226,10 @@ for (const width of [1440, 390]) {
     await page.emulateMedia({ colorScheme: colour });
     for (const [name, path] of Object.entries(pages)) {
       await page.goto(BASE + path);
+      await look(page, name, colour, width);
+    }
+    for (const [name, act] of Object.entries(acts)) {
+      await act();
       await look(page, name, colour, width);
     }
   }

@@ -86,7 +86,7 @@ pub(crate) async fn create_batch(
         let validated = BatchValidated { status: "VALIDATED".to_owned() };
         return Ok(json::answer(StatusCode::OK, json::text(&validated)));
     }
-    let turn = has_room(&state, &org, allowance.batch_concurrency as usize).await?;
+    let turn = has_room(&state, &org, allowance.batch_concurrency).await?;
     commit(&state, NewBatch { org, webhook_url, rows: records::taken(rows), caller, named }, turn).await
 }
 
@@ -94,18 +94,18 @@ pub(crate) async fn create_batch(
 type Turn = Option<OwnedMutexGuard<()>>;
 
 /// Whether the organization may have one more batch that has not ended.
-async fn has_room(state: &ApiState, org: &OrgId, limit: usize) -> Result<Turn, ApiError> {
+async fn has_room(state: &ApiState, org: &OrgId, limit: u32) -> Result<Turn, ApiError> {
     if limit == 0 {
         return Ok(None);
     }
     let turn = state.batch_turn.clone().lock_owned().await;
-    let mut running = 0;
+    let (mut running, most) = (0, limit as usize);
     for status in [Status::Pending, Status::JobsCreated, Status::Processing] {
-        let (org, status, left) = (org.clone(), Some(status), limit - running);
+        let (org, status, left) = (org.clone(), Some(status), most - running);
         let query = BatchQuery { org, status, after: None, before: None, limit: left };
         running += state.engine.store().batches(query).await?.len();
-        if running >= limit {
-            return Err(ApiError::too_many_batches());
+        if running >= most {
+            return Err(ApiError::too_many_batches(running, limit));
         }
     }
     Ok(Some(turn))

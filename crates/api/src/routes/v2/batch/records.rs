@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::error::ApiError;
 use crate::json;
-use crate::routes::v2::own_assets;
+use crate::routes::v2::own_files;
 use crate::state::ApiState;
 
 /// What records are judged by.
@@ -50,14 +50,17 @@ impl<'a> Judge<'a> {
         records: impl Iterator<Item = Result<(usize, Value), ApiError>>,
     ) -> Result<Vec<JudgedRow>, ApiError> {
         let settings = &self.state.settings;
-        let rules = Rules { routing: &settings.routing, egress: &settings.rules };
-        let mut rows = Rows::new(&rules, settings.batch_rows);
+        let rules = Rules { routing: &settings.routing, egress: &settings.rules, own: &[] };
+        let mut rows = Rows::new(rules, settings.batch_rows);
         for record in records {
             let (line, mut record) = record?;
-            if let Some(Value::Object(payload)) = record.get_mut("payload") {
-                self.runtime.block_on(own_assets::name(self.state, self.org, payload))?;
-            }
-            rows.push(line, record)?;
+            let own = match record.get_mut("payload") {
+                Some(Value::Object(payload)) => {
+                    self.runtime.block_on(own_files::name(self.state, self.org, payload))?
+                }
+                _ => Vec::new(),
+            };
+            rows.push(line, record, &own)?;
         }
         self.makeable(rows.finish()?)
     }

@@ -23,7 +23,7 @@ use crate::error::ApiError;
 use crate::form::{self, FormRules, Upload};
 use crate::json;
 use crate::json_body;
-use crate::routes::v2::own_assets;
+use crate::routes::v2::own_files;
 use crate::state::ApiState;
 use crate::wire::{CreateGeneration, CreateGenerationForm, ErrorBody, GenerationBody, UnauthorizedBody};
 
@@ -97,8 +97,8 @@ pub(crate) async fn create_generation_by(
         state.takes_work()?;
     }
     let uploads = submit::place(state, &mut fields, uploads)?;
-    own_assets::name(state, &org, &mut fields).await?;
-    let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules };
+    let own = own_files::name(state, &org, &mut fields).await?;
+    let rules = Rules { routing: &state.settings.routing, egress: &state.settings.rules, own: &own };
     let Judged { request, items } = judge(fields, &rules)?;
     let named = assets_fit(state, &org, &items, &uploads).await?;
     // An upload has come all the way, and no SDK can send one twice: it waits on disk. A JSON create can come again.

@@ -2,7 +2,11 @@
 //! No server may have the database open.
 //!
 //! `lists DATABASE COUNT`, with the master key in `POSTSYNC_MASTER_KEY`: so many generations that have ended, one in fifty FAILED, over
-//! twenty days; half of them are the rows of batches of a hundred; and as many assets, of every kind, with everything known of them.
+//! twenty days; half of them are the rows of batches of a hundred; and as many assets, of every kind, with everything known of them. With a
+//! URL on each line of standard input also as many events with a delivery each, to these in turn: one attempt at each is on record.
+mod delivered;
+
+use std::io::Read as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +17,7 @@ use postsync_core::batch::{Batch, BatchChange, Counts, End, Row, State};
 use postsync_core::change::Change;
 use postsync_core::error_code;
 use postsync_core::generation::{self, Ending, Failure as Failed, Generation, NewGeneration, Output, Request};
-use postsync_core::ids::{AssetId, BatchId, GenerationId, MediaId, OrgId};
+use postsync_core::ids::{AssetId, BatchId, GenerationId, IdSequence, MediaId, OrgId};
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::{Applied, Store as _};
 use postsync_store::MasterKey;
@@ -43,7 +47,15 @@ fn main() -> Result<(), Failure> {
     let master = MasterKey::from_base64(&std::env::var("POSTSYNC_MASTER_KEY")?)?;
     let store = Sqlite::open(Path::new(database), &master, Options::default())?;
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
-    let mut maker = Maker { from_ms: now - SPAN_MS, count: count.parse()?, random: 0x9e37_79b9_7f4a_7c15 };
+    let mut urls = String::new();
+    std::io::stdin().read_to_string(&mut urls)?;
+    let mut maker = Maker {
+        from_ms: now - SPAN_MS,
+        count: count.parse()?,
+        random: 0x9e37_79b9_7f4a_7c15,
+        urls: urls.lines().map(str::to_owned).collect(),
+        ids: IdSequence::after(block_on(store.last_id())?),
+    };
     for from in (0..maker.count).step_by(AT_ONCE) {
         let lists: Vec<_> = (from..maker.count.min(from + AT_ONCE)).map(|nth| maker.made(nth)).collect();
         for done in block_on(join_all(lists.into_iter().map(|list| store.apply(list)))) {
@@ -59,6 +71,9 @@ struct Maker {
     from_ms: i64,
     count: usize,
     random: u64,
+    /// Where webhooks go; without any there are none.
+    urls: Vec<String>,
+    ids: IdSequence,
 }
 
 impl Maker {
@@ -72,11 +87,18 @@ impl Maker {
             changes.push(Change::Batch(BatchChange::Add(Box::new(self.batch(nth, row.batch)))));
         }
         let now = self.at(nth);
-        let accepted = Generation { row, ..generation::accept(asked(nth), self.generation_id(nth), now) };
-        let id = accepted.id;
-        changes.push(Change::AddGeneration(Box::new(accepted)));
-        changes.push(Change::EndGeneration { id, tries: 0, at: now.plus_ms(1_000), ending: ending(nth) });
+        let id = self.generation_id(nth);
+        let mut accepted = Generation { row, ..generation::accept(asked(nth), id, now) };
+        if !self.urls.is_empty() {
+            accepted.request.webhook_url = Some(self.urls[nth % self.urls.len()].clone());
+        }
+        let at = now.plus_ms(1_000);
+        changes.push(Change::AddGeneration(Box::new(accepted.clone())));
+        changes.push(Change::EndGeneration { id, tries: 0, at, ending: ending(nth) });
         changes.push(Change::AddAsset(Box::new(self.asset(nth))));
+        if !self.urls.is_empty() {
+            changes.extend(delivered::of(&accepted, nth, at, &mut self.ids));
+        }
         changes
     }
 
