@@ -47,7 +47,10 @@ async fn without_a_url_the_registered_endpoints_are_told_and_a_refusal_is_explai
     let server = Setup::new().start().await;
     let none = trigger(&server, &["generation.failed"]).await;
     let complaint = String::from_utf8_lossy(&none.stderr);
-    assert!(none.status.success() && complaint.contains("No registered endpoint takes generation.failed"), "{none:?}");
+    assert!(
+        none.status.success() && complaint.contains("No registered endpoint and no listener takes generation.failed"),
+        "{none:?}"
+    );
 
     let api = server.api();
     for (path, events) in [("/good", json!(["generation.failed"])), ("/other", json!(["batch.completed"]))] {

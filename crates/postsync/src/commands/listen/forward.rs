@@ -1,4 +1,5 @@
 //! The POST to the application on this machine.
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -26,6 +27,10 @@ impl Forwarder {
         // A redirect is an answer, as it is for a webhook. Where a name has addresses of both kinds, the connection tries both.
         let builder = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(timeout);
         let builder = builder.tls_danger_accept_invalid_certs(insecure);
+        let builder = match to.host_str().filter(|host| is_localhost(host)) {
+            Some(host) => builder.resolve_to_addrs(host, &LOOPBACK),
+            None => builder,
+        };
         let http = builder.build().context("no HTTP client could be made")?;
         let is_askable = http.post(to.clone()).build().is_ok();
         Ok(is_askable.then_some(Self { to, http, timeout }))
@@ -82,6 +87,14 @@ impl Forwarder {
     }
 }
 
+/// Both addresses of this machine, whatever its hosts file says of the name. The port is that of the URL.
+const LOOPBACK: [SocketAddr; 2] =
+    [SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0), SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)];
+
+fn is_localhost(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
+}
+
 fn humanly(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{} s", duration.as_secs())
@@ -119,8 +132,6 @@ fn lines(headers: &HeaderMap) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use axum::Router;
     use axum::routing::post;
     use tokio::net::TcpListener;

@@ -172,7 +172,7 @@ mod tests {
         ] {
             assert_eq!(target(text).map(String::from).as_deref(), Ok(want), "{text}");
         }
-        for bad in ["", "ftp://localhost/x", "http://", "99999999/x:y", "a b"] {
+        for bad in ["", "ftp://localhost/x", "http://", "a b"] {
             assert!(target(bad).is_err(), "{bad}");
         }
     }
