@@ -337,7 +337,7 @@ impl From<KeyError> for ApiError {
         match error {
             KeyError::Reused => Self::of(error_code::IDEMPOTENCY_KEY_REUSED),
             KeyError::Gone => {
-                let message = "The Idempotency-Key was used for a generation that was deleted since.";
+                let message = "The Idempotency-Key was used for something that was deleted since.";
                 Self::new(error_code::IDEMPOTENCY_KEY_REUSED, message)
             }
             KeyError::InUse => Self::key_in_use(),
@@ -404,6 +404,7 @@ impl From<AssetError> for ApiError {
     fn from(error: AssetError) -> Self {
         match error {
             AssetError::Unknown => Self::of(error_code::ASSET_NOT_FOUND),
+            AssetError::KeyUsed => Self::key_in_use(),
             AssetError::Known => Self::of(error_code::ASSET_CONFLICT),
             AssetError::Store(error) => error.into(),
             AssetError::Media(error) => Self::not_taken(error),

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a create that is sent twice makes one generation.
+//! `Idempotency-Key`: a create that is sent twice makes one generation; so for batches and assets.
 //!
 //! Promise: two payloads have the same [`Fingerprint`] where they say the same: JSON by value, a form by the names and the bytes
 //! of its parts. What differs between two sends of one request (the boundary, the order of members and parts, a file's name)
@@ -8,13 +8,13 @@ use std::fmt;
 use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::ids::{GenerationId, OrgId};
+use crate::ids::{MadeId, OrgId};
 use crate::time::Timestamp;
 
 /// The longest key, as documented by Sync.
 pub const KEY_CHARS_MAX: usize = 128;
 
-/// How long a key stands for its generation.
+/// How long a key stands for what it was used for.
 pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What a client names its create by: one of an organization, across its API keys.
@@ -53,6 +53,16 @@ impl Fingerprint {
     pub fn of_json(body: &Map<String, Value>) -> Self {
         let mut hash = Sha256::new_with_prefix(b"json");
         object(&mut hash, body);
+        Self(hash.finalize().into())
+    }
+
+    /// The same payload where it asks for something else than a generation: no two operations have one fingerprint, so that what a key
+    /// was used for is of the kind that is asked for, or the key was used for something else.
+    #[must_use]
+    pub fn of_operation(self, operation_id: &str) -> Self {
+        let mut hash = Sha256::new_with_prefix(b"operation");
+        text(&mut hash, operation_id);
+        hash.update(self.0);
         Self(hash.finalize().into())
     }
 }
@@ -142,14 +152,14 @@ pub struct UsedKey {
     pub key: IdempotencyKey,
     /// What was asked for.
     pub fingerprint: Fingerprint,
-    /// What it became.
-    pub generation: GenerationId,
+    /// The id of what it became: a generation, or what the fingerprint's operation makes.
+    pub made: MadeId,
     /// When.
     pub at: Timestamp,
 }
 
 impl UsedKey {
-    /// Whether it still stands for its generation: afterwards the key may be used for another.
+    /// Whether it still stands for what it made: afterwards the key may be used for another.
     #[must_use]
     pub fn is_kept(&self, now: Timestamp) -> bool {
         now.0.saturating_sub(self.at.0) < KEPT_MS
@@ -159,7 +169,7 @@ impl UsedKey {
 /// What is written down of keys.
 #[derive(Clone, Debug)]
 pub enum IdempotencyChange {
-    /// A create uses a key: in one list with its generation. Fence: the organization has not used it within [`KEPT_MS`].
+    /// A create uses a key: in one list with what it makes. Fence: the organization has not used it within [`KEPT_MS`].
     Use(Box<UsedKey>),
     /// Those go that were used before that time, at most so many. Fence: there is one.
     Forget {
@@ -237,10 +247,25 @@ mod tests {
     }
 
     #[test]
+    fn the_operation_counts() {
+        let of = |operation| json("{}").of_operation(operation);
+        assert_eq!(of("createBatch"), of("createBatch"));
+        for other in [json("{}"), of("createAsset"), of(""), json(r#"{"a":1}"#).of_operation("createBatch")] {
+            assert_ne!(of("createBatch"), other);
+        }
+    }
+
+    #[test]
     fn it_is_kept_for_a_day() {
         let key = IdempotencyKey::parse("k").unwrap();
-        let (org, generation) = (OrgId::new("default"), GenerationId::new(Timestamp(0), [0; 10]));
-        let used = UsedKey { org, key, fingerprint: Fingerprint([0; 32]), generation, at: Timestamp(1_000) };
+        let org = OrgId::new("default");
+        let used = UsedKey {
+            org,
+            key,
+            fingerprint: Fingerprint([0; 32]),
+            made: MadeId::new(Timestamp(0), [0; 10]),
+            at: Timestamp(1_000),
+        };
         for (now, kept) in [(0, true), (1_000, true), (1_000 + KEPT_MS - 1, true), (1_000 + KEPT_MS, false)] {
             assert_eq!(used.is_kept(Timestamp(now)), kept, "{now}");
         }

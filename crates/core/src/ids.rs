@@ -119,6 +119,11 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// What an `Idempotency-Key` was used for: a generation, a batch or an asset.
+    MadeId
+);
+
+uuid_id!(
     /// One stored media file: the name under which the media store keeps its bytes.
     MediaId
 );

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use postsync_core::asset::{Asset, AssetChange, AssetFile, Described};
 use postsync_core::change::Change;
-use postsync_core::ids::{AssetId, OrgId};
+use postsync_core::ids::{AssetId, MadeId, OrgId};
 use postsync_core::retention::first_uploadable;
 
+use crate::keyed::Keyed;
 use crate::ports::{Applied, MediaError, MediaKind, StoreError};
 use crate::world::World;
 
@@ -17,6 +18,9 @@ pub enum AssetError {
     /// There is none of that id in the organization.
     #[error("there is no such asset")]
     Unknown,
+    /// Another create has used the same key meanwhile.
+    #[error("the key was used meanwhile")]
+    KeyUsed,
     /// One of that id is there already.
     #[error("the asset is there already")]
     Known,
@@ -28,17 +32,24 @@ pub enum AssetError {
     Media(#[from] MediaError),
 }
 
-/// With its file, where it has one here: moved from `file` into the media store.
-pub(crate) async fn add(world: &Arc<World>, asset: Asset, file: Option<&Path>) -> Result<Asset, AssetError> {
+/// With its file, where it has one here: moved from `file` into the media store; and with the turn of its `Idempotency-Key`.
+pub(crate) async fn add(
+    world: &Arc<World>,
+    asset: Asset,
+    file: Option<&Path>,
+    keyed: Option<Keyed>,
+) -> Result<Asset, AssetError> {
     if let (AssetFile::Stored(media), Some(file)) = (&asset.file, file) {
         world.ports.media.keep(*media, MediaKind::Upload, file).await?;
     }
-    let change = Change::Asset(AssetChange::Register(Box::new(asset.clone())));
-    let refused = match world.ports.store.apply(vec![change]).await {
+    let used = keyed.iter().map(|keyed| keyed.used_for(MadeId(asset.id.0), asset.created_at));
+    let added = Change::Asset(AssetChange::Register(Box::new(asset.clone())));
+    let refused = match world.ports.store.apply(used.chain([added]).collect()).await {
         Ok(Applied::Done) => {
             world.probes.ring(&asset);
             return Ok(asset);
         }
+        Ok(Applied::Stale) if keyed.is_some() => AssetError::KeyUsed,
         Ok(Applied::Stale) => AssetError::Known,
         Err(error) => error.into(),
     };

@@ -6,23 +6,27 @@ use std::sync::Arc;
 
 use postsync_core::batch::{self, Accepted, Batch, NewBatch, RowEnd};
 use postsync_core::generation::{Generation, Status, Surroundings};
+use postsync_core::ids::MadeId;
 use postsync_core::model::Route;
 
 use crate::backlog::Backlog;
+use crate::keyed::Keyed;
 use crate::ports::{Applied, StoreError};
 use crate::submit::{SubmitError, may_take};
 use crate::world::World;
 
-/// Accepts a batch. Gives it as its client is told of it.
-pub(crate) async fn submit(world: &Arc<World>, new: NewBatch) -> Result<Batch, SubmitError> {
+/// Accepts a batch, with the turn of its `Idempotency-Key`. Gives it as its client is told of it.
+pub(crate) async fn submit(world: &Arc<World>, new: NewBatch, keyed: Option<Keyed>) -> Result<Batch, SubmitError> {
     may_take(world)?;
     if new.rows.iter().any(|(_, request)| backlog_of(world, &request.model).is_none()) {
         return Err(SubmitError::NoGenerator);
     }
     let (id, now) = (world.new_batch_id(), world.now());
     let Accepted { batch, generations, changes } = batch::accept(new, id, now, || world.new_generation_id());
-    match world.ports.store.apply(changes).await? {
+    let used = keyed.iter().map(|keyed| keyed.used_for(MadeId(id.0), now));
+    match world.ports.store.apply(used.chain(changes).collect()).await? {
         Applied::Done => {}
+        Applied::Stale if keyed.is_some() => return Err(SubmitError::KeyUsed),
         Applied::Stale => return Err(StoreError::Failed("a new batch was refused as stale".to_owned()).into()),
     }
     metrics::counter!("postsync_batches_accepted_total").increment(1);

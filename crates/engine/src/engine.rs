@@ -24,7 +24,7 @@ use crate::cancel::CancelError;
 use crate::destinations::DestinationView;
 use crate::feed::Feed;
 use crate::gate::{Place, PlaceError, Wanted};
-use crate::keyed::{Begun, KeyError};
+use crate::keyed::{Begun, KeyError, Keyed};
 use crate::ports::{
     Clock, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender, Spawn, Speech, Store,
     StoreError,
@@ -205,8 +205,34 @@ impl Engine {
         org: &OrgId,
         key: IdempotencyKey,
         fingerprint: Fingerprint,
-    ) -> Result<Begun, KeyError> {
-        keyed::begin(&self.world, org, key, fingerprint).await
+    ) -> Result<Begun<Generation>, KeyError> {
+        keyed::generation(&self.world, org, key, fingerprint).await
+    }
+
+    /// The same of a batch.
+    ///
+    /// # Errors
+    /// See [`KeyError`]; the key is as it was.
+    pub async fn begin_keyed_batch(
+        &self,
+        org: &OrgId,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Begun<Batch>, KeyError> {
+        keyed::batch(&self.world, org, key, fingerprint).await
+    }
+
+    /// The same of an asset.
+    ///
+    /// # Errors
+    /// See [`KeyError`]; the key is as it was.
+    pub async fn begin_keyed_asset(
+        &self,
+        org: &OrgId,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Begun<Asset>, KeyError> {
+        keyed::asset(&self.world, org, key, fingerprint).await
     }
 
     /// Takes an asset in: when this answers, it and its file are on disk. It is looked at some time later.
@@ -214,7 +240,15 @@ impl Engine {
     /// # Errors
     /// Nothing of it is kept then.
     pub async fn add_asset(&self, asset: Asset, file: Option<&Path>) -> Result<Asset, AssetError> {
-        assets::add(&self.world, asset, file).await
+        assets::add(&self.world, asset, file, None).await
+    }
+
+    /// The same of one whose file lies elsewhere, with the turn of its `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// Nothing of it is kept then.
+    pub async fn register_asset(&self, asset: Asset, keyed: Option<Keyed>) -> Result<Asset, AssetError> {
+        assets::add(&self.world, asset, None, keyed).await
     }
 
     /// A turn to speak these: waits for it.
@@ -253,8 +287,8 @@ impl Engine {
     ///
     /// # Errors
     /// Nothing was written then.
-    pub async fn submit_batch(&self, new: NewBatch) -> Result<Batch, SubmitError> {
-        batches::submit(&self.world, new).await
+    pub async fn submit_batch(&self, new: NewBatch, keyed: Option<Keyed>) -> Result<Batch, SubmitError> {
+        batches::submit(&self.world, new, keyed).await
     }
 
     /// The file behind a URL, where that is one of a result that was given out here.

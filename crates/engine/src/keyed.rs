@@ -1,16 +1,18 @@
-//! Creates with an `Idempotency-Key`: who comes first makes the generation, who comes later is shown it.
+//! Creates with an `Idempotency-Key`: who comes first makes the generation, the batch or the asset, who comes later is shown it.
 //!
 //! Promise: of creates with one key that are under way at once, one is worked on and the others wait for their turn, each for a
-//! bounded time. The store decides, not this: a key is used in the commit that makes its generation, and is refused there where
+//! bounded time. The store decides, not this: a key is used in the commit of what it makes, and is refused there where
 //! it was used meanwhile.
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use postsync_core::asset::Asset;
+use postsync_core::batch::Batch;
 use postsync_core::change::Change;
 use postsync_core::generation::Generation;
 use postsync_core::idempotency::{Fingerprint, IdempotencyChange, IdempotencyKey, UsedKey};
-use postsync_core::ids::{GenerationId, OrgId};
+use postsync_core::ids::{AssetId, BatchId, GenerationId, MadeId, OrgId};
 use postsync_core::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -29,8 +31,8 @@ pub enum KeyError {
     /// The key stands for another payload.
     #[error("the key was used for another request")]
     Reused,
-    /// The key stands for a generation that was deleted since.
-    #[error("the key was used for a generation that was deleted")]
+    /// The key stands for something that was deleted since.
+    #[error("the key was used for something that was deleted")]
     Gone,
     /// Another create with this key takes longer than one waits.
     #[error("a create with this key is under way")]
@@ -41,11 +43,11 @@ pub enum KeyError {
 }
 
 /// How a create with a key begins.
-pub enum Begun {
+pub enum Begun<Made> {
     /// It is the first: to be submitted with this.
     First(Keyed),
-    /// It was taken before, and became this generation.
-    Before(Box<Generation>),
+    /// It was taken before, and became this.
+    Before(Box<Made>),
 }
 
 /// The turn of one create with a key. Dropped, it is the next one's.
@@ -57,10 +59,10 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    /// To be written in one list with the generation.
-    pub(crate) fn used_for(&self, generation: GenerationId, at: Timestamp) -> Change {
+    /// To be written in one list with what is made, in front of it: a key that was used meanwhile refuses the list.
+    pub(crate) fn used_for(&self, made: MadeId, at: Timestamp) -> Change {
         let (org, key, fingerprint) = (self.org.clone(), self.key.clone(), self.fingerprint);
-        Change::Idempotency(IdempotencyChange::Use(Box::new(UsedKey { org, key, fingerprint, generation, at })))
+        Change::Idempotency(IdempotencyChange::Use(Box::new(UsedKey { org, key, fingerprint, made, at })))
     }
 }
 
@@ -79,25 +81,65 @@ impl Turns {
     }
 }
 
-pub(crate) async fn begin(
+pub(crate) async fn generation(
     world: &World,
     org: &OrgId,
     key: IdempotencyKey,
     fingerprint: Fingerprint,
-) -> Result<Begun, KeyError> {
+) -> Result<Begun<Generation>, KeyError> {
+    let begun = begin(world, org, key, fingerprint).await?;
+    shown(begun, async |id| world.ports.store.generation(org, GenerationId(id.0)).await).await
+}
+
+pub(crate) async fn batch(
+    world: &World,
+    org: &OrgId,
+    key: IdempotencyKey,
+    fingerprint: Fingerprint,
+) -> Result<Begun<Batch>, KeyError> {
+    let begun = begin(world, org, key, fingerprint).await?;
+    let look = async |id: MadeId| {
+        let found = world.ports.store.batch_of_any(BatchId(id.0)).await?;
+        Ok(found.filter(|batch| batch.org == *org))
+    };
+    shown(begun, look).await
+}
+
+pub(crate) async fn asset(
+    world: &World,
+    org: &OrgId,
+    key: IdempotencyKey,
+    fingerprint: Fingerprint,
+) -> Result<Begun<Asset>, KeyError> {
+    let begun = begin(world, org, key, fingerprint).await?;
+    shown(begun, async |id| world.ports.store.asset(org, AssetId(id.0)).await).await
+}
+
+/// Waits for the turn; gives the id of what an earlier create made.
+async fn begin(
+    world: &World,
+    org: &OrgId,
+    key: IdempotencyKey,
+    fingerprint: Fingerprint,
+) -> Result<Begun<MadeId>, KeyError> {
     let turn = tokio::select! {
         biased;
         turn = world.turns.of(org, &key).acquire_owned() => turn.map_err(|_| KeyError::InUse)?,
         () = world.ports.clock.sleep(TURN_MAX) => return Err(KeyError::InUse),
     };
-    let store = &world.ports.store;
-    match store.used_key(org, &key).await?.filter(|used| used.is_kept(world.now())) {
+    match world.ports.store.used_key(org, &key).await?.filter(|used| used.is_kept(world.now())) {
         None => Ok(Begun::First(Keyed { org: org.clone(), key, fingerprint, _turn: turn })),
         Some(used) if used.fingerprint != fingerprint => Err(KeyError::Reused),
-        Some(used) => store
-            .generation(org, used.generation)
-            .await?
-            .map(|found| Begun::Before(Box::new(found)))
-            .ok_or(KeyError::Gone),
+        Some(used) => Ok(Begun::Before(Box::new(used.made))),
+    }
+}
+
+async fn shown<Made>(
+    begun: Begun<MadeId>,
+    look: impl AsyncFnOnce(MadeId) -> Result<Option<Made>, StoreError>,
+) -> Result<Begun<Made>, KeyError> {
+    match begun {
+        Begun::First(keyed) => Ok(Begun::First(keyed)),
+        Begun::Before(id) => look(*id).await?.map(|made| Begun::Before(Box::new(made))).ok_or(KeyError::Gone),
     }
 }

@@ -116,7 +116,7 @@ pub(crate) async fn speak(world: &Arc<World>, _turn: Turn, org: OrgId, words: &W
 
 async fn in_folder(world: &Arc<World>, org: OrgId, words: &Words, folder: &Path) -> Result<Asset, SpeakError> {
     let (asset, file) = spoken(world, org, words, folder).await.map_err(SpeakError::Failed)?;
-    Ok(assets::add(world, asset, Some(&file)).await?)
+    Ok(assets::add(world, asset, Some(&file), None).await?)
 }
 
 /// The asset that it is to be, and where its file is until that is kept.

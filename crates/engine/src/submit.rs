@@ -5,6 +5,7 @@ use postsync_core::asset::Asset;
 use postsync_core::audit::{self, Caller, Named};
 use postsync_core::change::Change;
 use postsync_core::generation::{self, Generation, NewGeneration};
+use postsync_core::ids::MadeId;
 use postsync_core::model::Route;
 use postsync_core::retention::accepted_at;
 use postsync_core::space::Shortage;
@@ -68,7 +69,8 @@ pub(crate) async fn submit(world: &Arc<World>, submission: Submission) -> Result
     // Its id tells the time, too: both are to say the same.
     let accepted = generation::accept(new, id, accepted_at(id));
     // First of the list: a key that was used meanwhile refuses it before anything else of it is written.
-    let mut changes: Vec<Change> = keyed.iter().map(|keyed| keyed.used_for(accepted.id, accepted.created_at)).collect();
+    let mut changes: Vec<Change> =
+        keyed.iter().map(|keyed| keyed.used_for(MadeId(accepted.id.0), accepted.created_at)).collect();
     changes.extend(uploads.iter().cloned().map(|asset| Change::AddAsset(Box::new(asset))));
     uploads.iter().for_each(|asset| named.add(asset));
     changes.extend(audit::accepted(&accepted, caller, &named));

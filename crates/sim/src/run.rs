@@ -372,7 +372,7 @@ impl Run {
         let new = NewBatch { org: OrgId::new(&org), webhook_url, rows, caller, named };
         let witness = self.stage.witness.clone();
         self.stage.spawner().spawn(Box::pin(async move {
-            if let Ok(batch) = engine.submit_batch(new).await {
+            if let Ok(batch) = engine.submit_batch(new, None).await {
                 witness.tell(&Fact::BatchAcknowledged(&batch));
             }
         }));

@@ -20,7 +20,7 @@ fn submit(play: &mut Play, models: &[&str], webhook: Option<&str>) -> Batch {
     let (caller, named) = (Caller::default(), Named::default());
     let new = NewBatch { org: OrgId::new(ORG), webhook_url: Some(BATCH_URL.to_owned()), rows, caller, named };
     let engine = play.engine();
-    let answer = play.stage.run(60_000, async move { engine.submit_batch(new).await });
+    let answer = play.stage.run(60_000, async move { engine.submit_batch(new, None).await });
     answer.expect("an answer").expect("an accepted batch")
 }
 

@@ -95,7 +95,7 @@ fn a_day_later_the_key_is_free_and_its_row_goes() {
         let key = IdempotencyKey::parse("k").unwrap();
         play.stage.store.inner().used_key(&OrgId::new(ORG), &key).now_or_never().unwrap().unwrap()
     };
-    assert_eq!(row(&play).map(|used| used.generation), Some(second));
+    assert_eq!(row(&play).map(|used| used.made.0), Some(second.0));
     // The clock of what goes moves on slowly; a day and some rounds are enough.
     play.stage.advance(KEPT_MS + 3_600_000);
     assert_eq!(row(&play), None);

@@ -132,7 +132,7 @@ CREATE TABLE idempotency_keys (
     org         TEXT NOT NULL,
     key         TEXT NOT NULL,
     fingerprint BLOB NOT NULL,          -- SHA-256 of what was asked for
-    generation  BLOB NOT NULL,
+    made        BLOB NOT NULL,          -- the id of what it became
     used_at     INTEGER NOT NULL,
     PRIMARY KEY (org, key)
 ) STRICT, WITHOUT ROWID;

@@ -1,6 +1,7 @@
 //! Keys that creates have used.
 use postsync_core::change::Change;
 use postsync_core::idempotency::{Fingerprint, IdempotencyChange, IdempotencyKey, KEPT_MS, UsedKey};
+use postsync_core::ids::MadeId;
 use postsync_core::time::Timestamp;
 use postsync_engine::ports::Store;
 
@@ -11,7 +12,7 @@ fn used(key: &str, whose: &str, number: u128, at: Timestamp) -> UsedKey {
         org: org(whose),
         key: IdempotencyKey::parse(key).unwrap(),
         fingerprint: Fingerprint([7; 32]),
-        generation: gen_id(number),
+        made: MadeId(gen_id(number).0),
         at,
     }
 }

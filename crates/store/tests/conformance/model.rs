@@ -8,7 +8,7 @@ use postsync_core::feed::Seq;
 use postsync_core::generation::Status;
 use postsync_core::hold::HoldChange;
 use postsync_core::idempotency::{Fingerprint, IdempotencyChange, IdempotencyKey, KEPT_MS, UsedKey};
-use postsync_core::ids::{ConsumerName, DeliveryId, EndpointId, KeyId, OrgId, SecretId};
+use postsync_core::ids::{ConsumerName, DeliveryId, EndpointId, KeyId, MadeId, OrgId, SecretId};
 use postsync_core::parking::Lane;
 use postsync_core::rotation::{Places, SecretOwner, Signing};
 use postsync_core::time::Timestamp;
@@ -95,7 +95,13 @@ fn change() -> impl Strategy<Value = Change> {
 
 fn use_key(whose: &str, key: &str, at: Timestamp) -> Change {
     let (org, key, fingerprint) = (org(whose), IdempotencyKey::parse(key).unwrap(), Fingerprint([1; 32]));
-    Change::Idempotency(IdempotencyChange::Use(Box::new(UsedKey { org, key, fingerprint, generation: gen_id(1), at })))
+    Change::Idempotency(IdempotencyChange::Use(Box::new(UsedKey {
+        org,
+        key,
+        fingerprint,
+        made: MadeId(gen_id(1).0),
+        at,
+    })))
 }
 
 /// Few, so that they meet: the places of one list are often what the next one says it has found.

@@ -5,6 +5,7 @@ mod costs;
 mod errors;
 mod generate;
 mod generations;
+mod keyed;
 mod models;
 mod projects;
 mod result;

@@ -7,10 +7,9 @@ use super::Unit;
 use crate::refusal::Refusal;
 
 /// One that was used a day ago is free again, also where its row is still there.
-const USE: &str =
-    "INSERT INTO idempotency_keys (org, key, fingerprint, generation, used_at) VALUES (?1, ?2, ?3, ?4, ?5)
+const USE: &str = "INSERT INTO idempotency_keys (org, key, fingerprint, made, used_at) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (org, key) DO UPDATE
-    SET fingerprint = excluded.fingerprint, generation = excluded.generation, used_at = excluded.used_at
+    SET fingerprint = excluded.fingerprint, made = excluded.made, used_at = excluded.used_at
     WHERE used_at <= excluded.used_at - ?6";
 
 const FORGET: &str = "DELETE FROM idempotency_keys WHERE (org, key) IN (
@@ -35,7 +34,7 @@ impl Unit<'_> {
                 used.org.as_str(),
                 used.key.as_str(),
                 used.fingerprint.0,
-                used.generation.0.as_bytes(),
+                used.made.0.as_bytes(),
                 used.at.0,
                 KEPT_MS
             ],

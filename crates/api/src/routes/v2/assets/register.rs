@@ -1,12 +1,14 @@
 //! `POST /v2/assets`: a URL becomes an asset. It is not opened here: some time later it is fetched once, to be looked at.
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use postsync_core::asset::{Asset, AssetKind, Described};
 use postsync_core::create;
 use postsync_core::error_code;
+use postsync_core::idempotency::Fingerprint;
 use postsync_core::ids::OrgId;
 use postsync_core::limits::ASSET_NAME_CHARS_MAX;
+use postsync_engine::{Begun, Keyed};
 use serde_json::{Map, Value};
 
 use super::{answer, read};
@@ -14,6 +16,7 @@ use crate::asset_urls;
 use crate::auth::Creator;
 use crate::error::ApiError;
 use crate::json_body::JsonBody;
+use crate::routes::v2::generate::keyed;
 use crate::state::ApiState;
 use crate::wire::{AssetBody, ErrorBody, RegisterAsset, UnauthorizedBody};
 
@@ -25,14 +28,25 @@ use crate::wire::{AssetBody, ErrorBody, RegisterAsset, UnauthorizedBody};
     path = "/v2/assets",
     operation_id = "createAsset",
     tag = "assets",
+    params((
+        "Idempotency-Key" = Option<String>,
+        Header,
+        description = "1 to 128 characters of A-Z a-z 0-9 . _ ~ -: the same request sent again within 24 hours makes no second asset",
+    )),
     request_body = RegisterAsset,
     responses(
-        (status = 201, description = "The asset", body = AssetBody),
+        (
+            status = 201,
+            description = "The asset, new or made by an earlier request with the same Idempotency-Key",
+            body = AssetBody,
+            headers(("Idempotency-Replayed" = String, description = "true where that is so")),
+        ),
         (status = 400, description = "Something is wrong with the body; the message names the member", body = ErrorBody),
         (status = 401, description = "No key, or one that does not work", body = UnauthorizedBody),
         (status = 403, description = "The key lacks the scope generate", body = ErrorBody),
         (status = 404, description = "The url is that of an upload whose bytes have not come", body = ErrorBody),
         (status = 408, description = "The JSON body stopped coming", body = ErrorBody),
+        (status = 409, description = "The Idempotency-Key was used for another request, or its first request is under way", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "Not JSON", body = ErrorBody),
     )
@@ -40,9 +54,21 @@ use crate::wire::{AssetBody, ErrorBody, RegisterAsset, UnauthorizedBody};
 pub(crate) async fn create_asset(
     State(state): State<ApiState>,
     Creator(org): Creator,
+    headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
+    let key = keyed::key(&headers)?;
     let fields = body.into_fields();
+    let keyed = match key {
+        None => None,
+        Some(key) => {
+            let fingerprint = Fingerprint::of_json(&fields).of_operation(OPERATION);
+            match state.engine.begin_keyed_asset(&org, key, fingerprint).await? {
+                Begun::First(keyed) => Some(keyed),
+                Begun::Before(asset) => return Ok(keyed::again(answer(&state, StatusCode::CREATED, &asset))),
+            }
+        }
+    };
     let url = read::needed(&fields, "url")?;
     let said = Described { name: read::name(&fields, "name")?, visibility: read::visibility(&fields)? };
     let asset = match asset_urls::own_asset(&state, url) {
@@ -52,15 +78,18 @@ pub(crate) async fn create_asset(
             }
             described => described?,
         },
-        None => add(&state, elsewhere(&state, org, url, &fields, said)?).await?,
+        None => add(&state, elsewhere(&state, org, url, &fields, said)?, keyed).await?,
     };
     Ok(answer(&state, StatusCode::CREATED, &asset))
 }
 
+/// What the fingerprint of an asset is told from others by.
+const OPERATION: &str = "createAsset";
+
 /// In a task of its own: a client that hangs up now must not leave an asset on disk that nobody is told to look at.
-async fn add(state: &ApiState, asset: Asset) -> Result<Asset, ApiError> {
+async fn add(state: &ApiState, asset: Asset, keyed: Option<Keyed>) -> Result<Asset, ApiError> {
     let engine = state.engine.clone();
-    let added = async move { engine.add_asset(asset, None).await };
+    let added = async move { engine.register_asset(asset, keyed).await };
     let added = tokio::spawn(tracing::Instrument::in_current_span(added)).await;
     Ok(added.map_err(|_| ApiError::of(error_code::INTERNAL_ERROR))??)
 }

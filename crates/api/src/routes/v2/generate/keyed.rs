@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on a create: read, and answered where it was used before.
+//! `Idempotency-Key` on a create, also of a batch or an asset: read, and answered where it was used before.
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use postsync_core::error_code;
@@ -15,11 +15,20 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(in crate::routes::v2) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// How a create begins.
-pub(super) enum Beginning {
+pub(in crate::routes::v2) enum Beginning<Made> {
     /// It is to be judged and submitted; with its turn, where it has a key.
     First(Option<Keyed>),
     /// It was taken before.
-    Before(Box<Generation>),
+    Before(Box<Made>),
+}
+
+impl<Made> From<Begun<Made>> for Beginning<Made> {
+    fn from(begun: Begun<Made>) -> Self {
+        match begun {
+            Begun::First(keyed) => Self::First(Some(keyed)),
+            Begun::Before(made) => Self::Before(made),
+        }
+    }
 }
 
 /// The key of a request, if it has one: exactly one header.
@@ -39,17 +48,18 @@ pub(super) async fn begin(
     org: &OrgId,
     key: Option<IdempotencyKey>,
     fingerprint: Option<Fingerprint>,
-) -> Result<Beginning, ApiError> {
+) -> Result<Beginning<Generation>, ApiError> {
     let (Some(key), Some(fingerprint)) = (key, fingerprint) else { return Ok(Beginning::First(None)) };
-    match state.engine.begin_keyed(org, key, fingerprint).await? {
-        Begun::First(keyed) => Ok(Beginning::First(Some(keyed))),
-        Begun::Before(generation) => Ok(Beginning::Before(generation)),
-    }
+    Ok(state.engine.begin_keyed(org, key, fingerprint).await?.into())
 }
 
 /// The generation as it is now.
 pub(super) fn replayed(generation: &Generation) -> Response {
-    let mut response = json::answer(StatusCode::CREATED, wire(generation));
+    again(json::answer(StatusCode::CREATED, wire(generation)))
+}
+
+/// The answer to a create that was taken before.
+pub(in crate::routes::v2) fn again(mut response: Response) -> Response {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }
