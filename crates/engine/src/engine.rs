@@ -8,7 +8,6 @@ use postsync_core::access::{ApiKey, Scopes};
 use postsync_core::asset::{Asset, Described};
 use postsync_core::batch::{Batch, NewBatch};
 use postsync_core::generation::{Generation, NewGeneration};
-use postsync_core::idempotency::{Fingerprint, IdempotencyKey};
 use postsync_core::ids::{AssetId, GenerationId, KeyId, MediaId, OrgId};
 use postsync_core::model::Route;
 use postsync_core::plan::{Allowance, Plans};
@@ -24,7 +23,7 @@ use crate::cancel::CancelError;
 use crate::destinations::DestinationView;
 use crate::feed::Feed;
 use crate::gate::{Place, PlaceError, Wanted};
-use crate::keyed::{Begun, KeyError, Keyed};
+use crate::keyed::Keyed;
 use crate::ports::{
     Clock, Entropy, Fetch, Generator, MediaError, MediaStore, ProbeLane, Prober, Sender, Spawn, Speech, Store,
     StoreError,
@@ -37,8 +36,8 @@ use crate::submit::{Submission, SubmitError};
 use crate::watch::{Watch, WatchError};
 use crate::world::{World, locked};
 use crate::{
-    access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, keyed, own_results, probe,
-    remove, replay, retention, space, speech, speech_jobs, submit, sweep, watch,
+    access, assets, batches, cancel, destinations, dispatch, endpoints, gate, generate, probe, remove, replay,
+    retention, space, speech, speech_jobs, submit, sweep, watch,
 };
 
 /// After the grace, for outcomes of what was cut to reach the disk.
@@ -196,45 +195,6 @@ impl Engine {
         access::revoke_key(&self.world, org, id).await
     }
 
-    /// Begins a create with an `Idempotency-Key`: the first one is to be submitted, each later one is shown what that became.
-    ///
-    /// # Errors
-    /// [`KeyError`]; nothing was written then.
-    pub async fn begin_keyed(
-        &self,
-        org: &OrgId,
-        key: IdempotencyKey,
-        fingerprint: Fingerprint,
-    ) -> Result<Begun<Generation>, KeyError> {
-        keyed::generation(&self.world, org, key, fingerprint).await
-    }
-
-    /// The same of a batch.
-    ///
-    /// # Errors
-    /// See [`KeyError`]; the key is as it was.
-    pub async fn begin_keyed_batch(
-        &self,
-        org: &OrgId,
-        key: IdempotencyKey,
-        fingerprint: Fingerprint,
-    ) -> Result<Begun<Batch>, KeyError> {
-        keyed::batch(&self.world, org, key, fingerprint).await
-    }
-
-    /// The same of an asset.
-    ///
-    /// # Errors
-    /// See [`KeyError`]; the key is as it was.
-    pub async fn begin_keyed_asset(
-        &self,
-        org: &OrgId,
-        key: IdempotencyKey,
-        fingerprint: Fingerprint,
-    ) -> Result<Begun<Asset>, KeyError> {
-        keyed::asset(&self.world, org, key, fingerprint).await
-    }
-
     /// Takes an asset in: when this answers, it and its file are on disk. It is looked at some time later.
     ///
     /// # Errors
@@ -289,14 +249,6 @@ impl Engine {
     /// Nothing was written then.
     pub async fn submit_batch(&self, new: NewBatch, keyed: Option<Keyed>) -> Result<Batch, SubmitError> {
         batches::submit(&self.world, new, keyed).await
-    }
-
-    /// The file behind a URL, where that is one of a result that was given out here.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn own_result(&self, url: &str) -> Result<Option<MediaId>, StoreError> {
-        own_results::find(&self.world, url).await
     }
 
     /// Whether a generator makes that model here.

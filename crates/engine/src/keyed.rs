@@ -16,6 +16,7 @@ use postsync_core::ids::{AssetId, BatchId, GenerationId, MadeId, OrgId};
 use postsync_core::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::engine::Engine;
 use crate::ports::StoreError;
 use crate::world::{World, locked};
 
@@ -81,38 +82,52 @@ impl Turns {
     }
 }
 
-pub(crate) async fn generation(
-    world: &World,
-    org: &OrgId,
-    key: IdempotencyKey,
-    fingerprint: Fingerprint,
-) -> Result<Begun<Generation>, KeyError> {
-    let begun = begin(world, org, key, fingerprint).await?;
-    shown(begun, async |id| world.ports.store.generation(org, GenerationId(id.0)).await).await
-}
+impl Engine {
+    /// Begins a create with an `Idempotency-Key`: the first one is to be submitted, each later one is shown what that became.
+    ///
+    /// # Errors
+    /// [`KeyError`]; nothing was written then.
+    pub async fn begin_keyed(
+        &self,
+        org: &OrgId,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Begun<Generation>, KeyError> {
+        let begun = begin(&self.world, org, key, fingerprint).await?;
+        shown(begun, async |id| self.store().generation(org, GenerationId(id.0)).await).await
+    }
 
-pub(crate) async fn batch(
-    world: &World,
-    org: &OrgId,
-    key: IdempotencyKey,
-    fingerprint: Fingerprint,
-) -> Result<Begun<Batch>, KeyError> {
-    let begun = begin(world, org, key, fingerprint).await?;
-    let look = async |id: MadeId| {
-        let found = world.ports.store.batch_of_any(BatchId(id.0)).await?;
-        Ok(found.filter(|batch| batch.org == *org))
-    };
-    shown(begun, look).await
-}
+    /// The same of a batch.
+    ///
+    /// # Errors
+    /// See [`KeyError`]; the key is as it was.
+    pub async fn begin_keyed_batch(
+        &self,
+        org: &OrgId,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Begun<Batch>, KeyError> {
+        let begun = begin(&self.world, org, key, fingerprint).await?;
+        let look = async |id: MadeId| {
+            let found = self.store().batch_of_any(BatchId(id.0)).await?;
+            Ok(found.filter(|batch| batch.org == *org))
+        };
+        shown(begun, look).await
+    }
 
-pub(crate) async fn asset(
-    world: &World,
-    org: &OrgId,
-    key: IdempotencyKey,
-    fingerprint: Fingerprint,
-) -> Result<Begun<Asset>, KeyError> {
-    let begun = begin(world, org, key, fingerprint).await?;
-    shown(begun, async |id| world.ports.store.asset(org, AssetId(id.0)).await).await
+    /// The same of an asset.
+    ///
+    /// # Errors
+    /// See [`KeyError`]; the key is as it was.
+    pub async fn begin_keyed_asset(
+        &self,
+        org: &OrgId,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+    ) -> Result<Begun<Asset>, KeyError> {
+        let begun = begin(&self.world, org, key, fingerprint).await?;
+        shown(begun, async |id| self.store().asset(org, AssetId(id.0)).await).await
+    }
 }
 
 /// Waits for the turn; gives the id of what an earlier create made.

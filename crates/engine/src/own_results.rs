@@ -3,8 +3,19 @@
 use postsync_core::generation::{Ending, State, result_named};
 use postsync_core::ids::MediaId;
 
+use crate::engine::Engine;
 use crate::ports::StoreError;
 use crate::world::World;
+
+impl Engine {
+    /// The file behind a URL, where that is one of a result that was given out here.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn own_result(&self, url: &str) -> Result<Option<MediaId>, StoreError> {
+        find(&self.world, url).await
+    }
+}
 
 /// The file behind a result URL, where that is one that we gave out, whole and as it was. Who has the URL may read the video.
 pub(crate) async fn find(world: &World, url: &str) -> Result<Option<MediaId>, StoreError> {
