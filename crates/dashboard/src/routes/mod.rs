@@ -10,6 +10,7 @@ mod generation;
 mod generations;
 mod home;
 mod keys;
+mod listeners;
 mod replays;
 mod signin;
 mod usage;
@@ -54,6 +55,7 @@ pub fn router(state: Dashboard) -> Router {
         .route("/replays/{id}/live", get(replays::live))
         .route("/webhooks", get(webhooks::page))
         .route("/webhooks/secret", post(webhooks::secret))
+        .route("/webhooks/listeners/live", get(listeners::live))
         .route("/webhooks/verify", get(verify::page).post(verify::check))
         .route("/webhooks/endpoints", post(endpoints::create))
         .route("/webhooks/endpoints/{id}", get(endpoints::page).post(endpoints::act))

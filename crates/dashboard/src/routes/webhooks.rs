@@ -8,16 +8,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use postsync_core::access::Scope;
-use postsync_core::endpoint::Endpoint;
+use postsync_core::endpoint::{Endpoint, EventFilter};
 use postsync_core::event::EventType;
 use postsync_core::ids::OrgId;
 use postsync_core::rotation::{SecretOwner, Signing, Step};
 use postsync_core::target::without_query;
 use postsync_engine::StepError;
 
+use super::listeners;
 use super::replays::sentence;
 use crate::form::Sent;
 use crate::frame::{self, Frame, go_to};
+use crate::live::Html;
 use crate::problem::Problem;
 use crate::query::Fields;
 use crate::shown;
@@ -52,6 +54,7 @@ struct Page {
     frame: Frame,
     secrets: Option<Secrets>,
     endpoints: Vec<Row>,
+    listeners: Html,
     kinds: &'static [EventType],
     url: String,
     description: String,
@@ -83,6 +86,7 @@ pub(crate) async fn show(
             frame,
             secrets,
             endpoints,
+            listeners: listeners::text(state, viewer).await?,
             kinds: EventType::ALL,
             url: given.text("url").to_owned(),
             description: given.text("description").to_owned(),
@@ -113,7 +117,12 @@ pub(crate) fn state_badge(endpoint: &Endpoint) -> &'static str {
 }
 
 pub(crate) fn events(endpoint: &Endpoint) -> String {
-    match endpoint.events.named() {
+    taken(&endpoint.events)
+}
+
+/// The events that a filter lets through, in words.
+pub(super) fn taken(events: &EventFilter) -> String {
+    match events.named() {
         None => "all of generations and batches".to_owned(),
         Some(kinds) => kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "),
     }

@@ -173,6 +173,7 @@ async fn no_query_and_no_path_breaks_a_page() {
         "/usage",
         "/webhooks",
         "/webhooks/verify",
+        "/webhooks/listeners/live",
         "/replays/new",
         "/",
         "/signin",

@@ -8,6 +8,7 @@ mod generations;
 #[path = "../../../api/tests/routes/harness/mod.rs"]
 mod harness;
 mod hostile;
+mod listeners;
 mod lists;
 mod scopes;
 mod signin;
