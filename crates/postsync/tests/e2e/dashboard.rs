@@ -41,6 +41,7 @@ async fn a_person_makes_watches_mends_and_rotates() {
     let mut program = Command::new("node");
     program.arg(folder.join("dashboard.mjs"));
     program.env("BASE", format!("http://{}", server.address)).env("KEY", KEY).env("BROWSER", &chromium);
+    program.env("POSTSYNC", env!("CARGO_BIN_EXE_postsync"));
     program.env("PICTURE", samples.join("astronaut.png")).env("SPEECH", samples.join("arctic_a0009.wav"));
     // POSTSYNC_SHOTS=FOLDER keeps the pictures of every page, to be looked at.
     program.env("SHOTS", std::env::var("POSTSYNC_SHOTS").unwrap_or_default()).env("no_proxy", "*");
@@ -68,6 +69,7 @@ async fn a_person_makes_watches_mends_and_rotates() {
     assert_eq!(flood["kept"], true, "{flood}");
     // One answer in 0.9 s, however much happens in it; the clock of a busy machine may give it one more or less.
     assert!(flood["answers"].as_u64() <= flood["seconds"].as_u64().map(|seconds| seconds * 10 / 9 + 2), "{flood}");
+    assert_eq!(said["listener"], "laptop");
     assert_eq!(said["marked"], " ", "the first byte that differs");
     assert_eq!(said["whileHidden"], 0, "a tab that nobody sees rests");
     for none in ["complaints", "elsewhere", "dialogs", "violations", "wide"] {

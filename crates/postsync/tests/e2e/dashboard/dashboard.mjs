@@ -1,5 +1,6 @@
 // What a person does on the pages, from the sign-in to a rotated secret; pictures of every page; axe-core over each.
 // Prints one JSON object. Everything is waited for by what the page shows.
+import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
@@ -7,7 +8,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const { BASE, KEY, PICTURE, SPEECH, SHOTS, BROWSER } = process.env;
+const { BASE, KEY, PICTURE, SPEECH, SHOTS, BROWSER, POSTSYNC } = process.env;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE = 120_000;
 const said = { complaints: [], elsewhere: [], dialogs: [], violations: [], wide: [], shots: 0 };
@@ -220,6 +221,16 @@ const look = async (view, name, colour, width) => {
     }
   }
 };
+
+// Nobody listens; then somebody does, to the receiver that is gone, and holds what it can't hand on.
+await page.goto(`${BASE}/webhooks`);
+await look(page, "nobody-listens", "light", 1440);
+const listener = spawn(POSTSYNC, ["listen", "--forward-to", hook, "--name", "laptop"], { env: { ...process.env, POSTSYNC_SERVER: BASE, POSTSYNC_API_KEY: KEY }, stdio: "ignore" });
+await page.getByText("connected", { exact: true }).waitFor();
+await api("/v2/generate", create);
+await page.getByText(/^holds evt_/).waitFor();
+said.listener = await text("#listeners .long.mono");
+
 for (const width of [1440, 390]) {
   await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
   for (const colour of ["light", "dark"]) {
@@ -252,5 +263,5 @@ await bare.getByRole("button", { name: "Sign in" }).click();
 said.withoutScripts = (await bare.locator("nav a").allInnerTexts()).length;
 
 await browser.close();
-receiver.close();
+listener.kill();
 console.log(JSON.stringify(said));
