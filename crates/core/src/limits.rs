@@ -139,7 +139,13 @@ pub const CONSUMER_NAME_CHARS_MAX: usize = 64;
 pub const LISTENERS_MAX: usize = 100;
 
 /// A listener that was not seen for so long makes room for a new one.
-pub const LISTENER_IDLE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+pub const LISTENER_IDLE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// So often it is put on record that one is there that has nothing to say.
+pub const LISTENER_SEEN_AGAIN_MS: i64 = 60 * 60 * 1000;
+
+/// The highest number of a try that is kept of a listener: what it says is its own count.
+pub const LISTENER_ATTEMPTS_MAX: u32 = 10_000;
 
 /// Listeners that are connected at once, in all and of one organization.
 pub const LISTENERS_CONNECTED_MAX: usize = 1_024;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postsync_core::feed::cursor;
-use postsync_core::listener::LocalAnswer;
+use postsync_core::listener::{LocalAnswer, Passed};
 use postsync_engine::{ListenerView, Signed};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,6 +80,8 @@ pub enum ToListener {
         is_new: bool,
         /// Where it begins.
         cursor: String,
+        /// What was under way to the same session comes again under the same ids. Otherwise all of it comes anew: forget what waits.
+        goes_on: bool,
     },
     /// An event for the application: POST `body` with these headers. The next ones come before it is answered; they are to be handed
     /// on in this order.
@@ -102,6 +104,11 @@ pub enum ToListener {
     /// The answer to that delivery is on record.
     Acknowledged {
         /// `dlv_...`
+        delivery: String,
+    },
+    /// Nothing is under way under that id: it was answered before, or comes again under another one.
+    Unknown {
+        /// As it was named.
         delivery: String,
     },
     /// So many events are not kept any more, and were never sent.
@@ -174,14 +181,14 @@ impl FromListener {
 
 impl ToListener {
     /// An event that is signed.
-    pub(crate) fn event(signed: &Signed, again: bool) -> Self {
+    pub(crate) fn event(signed: &Signed) -> Self {
         let Signed { outgoing, request } = signed;
         Self::Event {
             delivery: outgoing.delivery.to_string(),
             event: outgoing.event.id.to_string(),
             kind: outgoing.event.kind.as_str().to_owned(),
             attempt: outgoing.attempt,
-            again,
+            again: outgoing.place == Passed::Again,
             headers: request.headers.clone(),
             // Bodies are JSON of our own printing, and so UTF-8.
             body: String::from_utf8_lossy(&outgoing.event.body).into_owned(),

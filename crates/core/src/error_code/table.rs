@@ -256,7 +256,7 @@ codes! {
         "Use a name that has committed before; one that has been idle for 90 days makes room by itself.";
     LISTENER_LIMIT_REACHED = "listener_limit_reached", 409,
         "The organization has as many listeners as it may.",
-        "Use a name that has listened before; one that was not seen for 30 days makes room by itself.";
+        "Use a name that has listened before; one that was not seen for 7 days makes room by itself.";
     LISTENER_TAKEN_OVER = "listener_taken_over", 409,
         "Another listener has taken over this name.",
         "Leave it the name, or begin anew without resume, which takes it back.";

@@ -215,8 +215,10 @@ async fn failures(state: &Dashboard, viewer: &Viewer, asked: &Asked, error: Send
 }
 
 /// Whether it may be made anew, and by whom.
-pub(crate) fn may_replay(viewer: &Viewer, state: Standing) -> bool {
-    viewer.may(Scope::Generate) && matches!(state, Standing::Delivered(_) | Standing::Exhausted(..))
+pub(crate) fn may_replay(viewer: &Viewer, of: Origin, state: Standing) -> bool {
+    viewer.may(Scope::Generate)
+        && of != Origin::Listener
+        && matches!(state, Standing::Delivered(_) | Standing::Exhausted(..))
 }
 
 /// What made it, for people.

@@ -191,7 +191,7 @@ fn current(viewer: &Viewer, record: &DeliveryRecord, number: Option<u32>) -> Res
     let (body_shown, body_cut) = shown::cut(&body, BODY_BYTES_MAX);
     let part = Part::of(&Current {
         csrf: viewer.session.csrf.clone(),
-        may_replay: may_replay(viewer, delivery.state),
+        may_replay: may_replay(viewer, delivery.origin, delivery.state),
         status,
         badge,
         reason,

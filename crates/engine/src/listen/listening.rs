@@ -66,6 +66,7 @@ pub struct Listening {
     /// Read, and not sent.
     ready: VecDeque<Outgoing>,
     is_new: bool,
+    goes_on: bool,
     told: VecDeque<ListenTold>,
 }
 
@@ -76,7 +77,12 @@ impl Listening {
         let chair = seated.chair.clone();
         // What the one before has answered is on disk before its cursor is read.
         let mut outgoing = chair.outgoing.lock().await;
-        if !seated.goes_on || ask.since.is_some() {
+        // Or another one has come meanwhile: what is under way is that one's by now.
+        if !seated.is_still_there() {
+            return Err(ListenError::TakenOver);
+        }
+        let goes_on = seated.goes_on && ask.since.is_none();
+        if !goes_on {
             outgoing.clear();
         }
         let now = world.now();
@@ -84,7 +90,7 @@ impl Listening {
         let is_new = known.is_none();
         let span = span(world, org).await?;
         let seq = match (ask.since, &known) {
-            (Some(since), _) => place_at(world, org, since).await?,
+            (Some(since), _) => place_at(world, org, span, since).await?,
             (None, Some(known)) => known.seq,
             (None, None) => span.last,
         };
@@ -108,7 +114,7 @@ impl Listening {
         let again = outgoing.iter().map(|of| of.delivery).collect();
         drop(outgoing);
         let (world, ready) = (world.clone(), VecDeque::new());
-        Ok(Self { world, listener, seated, _seat, at, again, ready, is_new, told })
+        Ok(Self { world, listener, seated, _seat, at, again, ready, is_new, goes_on, told })
     }
 
     /// Whether its name was never seen before.
@@ -117,7 +123,13 @@ impl Listening {
         self.is_new
     }
 
-    /// As it stood when it came.
+    /// Whether what was under way to the same run of its program comes again under the same ids.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// As it stood when it came; its place as far as it has answered.
     #[must_use]
     pub fn listener(&self) -> &Listener {
         &self.listener
@@ -144,10 +156,24 @@ impl Listening {
                 _ = world.stopping.cancelled() => return Ok(ListenTold::Over),
                 _ = self.seated.leave.cancelled() => return Ok(ListenTold::TakenOver),
                 () = rung(bell.as_mut()) => {}
-                () = &mut time_is_over => return Ok(ListenTold::Nothing),
+                () = &mut time_is_over => {
+                    self.is_seen().await?;
+                    return Ok(ListenTold::Nothing);
+                }
                 () = world.ports.clock.sleep(LOOK_AGAIN) => {}
             }
         }
+    }
+
+    /// Puts on record now and then that it is there: one that is not seen for long makes room for others.
+    async fn is_seen(&mut self) -> Result<(), ListenError> {
+        let now = self.world.now();
+        if now.0.saturating_sub(self.listener.seen_at.0) < limits::LISTENER_SEEN_AGAIN_MS {
+            return Ok(());
+        }
+        self.pass(vec![self.listener.passes(Passed::Again, None, now)]).await?;
+        self.listener.seen_at = now;
+        Ok(())
     }
 
     /// What can be told now.
@@ -198,8 +224,7 @@ impl Listening {
 
     async fn has_room(&self) -> bool {
         let outgoing = self.seated.chair.outgoing.lock().await;
-        let bytes: usize = outgoing.iter().map(|of| of.event.body.len()).sum();
-        outgoing.len() < limits::LISTENER_AHEAD_MAX && bytes < limits::LISTENER_AHEAD_BYTES_MAX
+        outgoing.len() < limits::LISTENER_AHEAD_MAX && bytes_of(&outgoing) < limits::LISTENER_AHEAD_BYTES_MAX
     }
 
     /// Reads what waits: its queue first, for that is what somebody is looking at now.
@@ -213,11 +238,14 @@ impl Listening {
             bytes_max: limits::LISTENER_AHEAD_BYTES_MAX,
         };
         let page = store.feed(query).await?;
-        let (is_idle, under_way): (bool, Vec<EventId>) = {
-            let outgoing = self.seated.chair.outgoing.lock().await;
-            let queued = outgoing.iter().filter(|of| matches!(of.place, Passed::Queued(_)));
-            (outgoing.is_empty(), queued.map(|of| of.event.id).collect())
-        };
+        // Held until all is written: whoever takes over has another filter, and another place.
+        let chair = self.seated.chair.clone();
+        let outgoing = chair.outgoing.lock().await;
+        if !self.seated.is_still_there() {
+            return Ok(());
+        }
+        let queued = outgoing.iter().filter(|of| matches!(of.place, Passed::Queued(_)));
+        let under_way: Vec<EventId> = queued.map(|of| of.event.id).collect();
         let mut gone = Vec::new();
         for (id, event) in queue.into_iter().filter(|(id, _)| !under_way.contains(id)) {
             match event {
@@ -232,12 +260,13 @@ impl Listening {
             let last = page.events.last().map(|fed| fed.seq);
             let takes = page.events.into_iter().filter(|fed| self.listener.events.takes(fed.event.kind));
             let taken: Vec<Outgoing> = takes.map(|fed| self.outgoing(fed.event, Passed::Place(fed.seq))).collect();
-            let is_passed_over = is_idle && taken.is_empty() && self.ready.is_empty();
             self.ready.extend(taken);
             self.at = last.unwrap_or(self.at);
-            if let Some(last) = last.filter(|_| is_passed_over) {
-                gone.push(self.listener.passes(Passed::Place(last), None, self.world.now()));
-            }
+        }
+        // Nothing is under way: what lies between is what it does not take.
+        if outgoing.is_empty() && self.ready.is_empty() && self.at > self.listener.seq {
+            gone.push(self.listener.passes(Passed::Place(self.at), None, self.world.now()));
+            self.listener.seq = self.at;
         }
         if !gone.is_empty() {
             self.pass(gone).await?;
@@ -266,14 +295,16 @@ impl Listening {
             return Err(ListenError::TakenOver);
         }
         let Some(place) = outgoing.iter().position(|of| of.delivery == delivery) else { return Ok(false) };
-        let is_out_of_turn = outgoing.iter().take(place).any(|of| of.place != Passed::Again);
-        if is_out_of_turn && outgoing[place].place != Passed::Again {
+        // Only the feed has an order.
+        let has_a_place = |of: &Outgoing| matches!(of.place, Passed::Place(_));
+        if has_a_place(&outgoing[place]) && outgoing.iter().take(place).any(has_a_place) {
             return Err(ListenError::OutOfOrder("an answer came before that of an event in front of it"));
         }
         let mut of = outgoing[place].clone();
-        if of.attempt != attempt.max(1) {
+        let attempt = attempt.clamp(1, limits::LISTENER_ATTEMPTS_MAX);
+        if of.attempt != attempt {
             // What was signed for another one is not what the application got.
-            (of.attempt, of.sent) = (attempt.max(1), Sent::default());
+            (of.attempt, of.sent) = (attempt, Sent::default());
         }
         let now = self.world.now();
         let (place_of, answered) = (of.place, Answered { status: said.status(), at: now });
@@ -285,6 +316,9 @@ impl Listening {
             self.pass(vec![self.listener.passes(place_of, Some(answered), now)]).await?;
         }
         outgoing.remove(place);
+        if let Passed::Place(seq) = place_of {
+            self.listener.seq = self.listener.seq.max(seq);
+        }
         self.seated.hold(|_| None);
         Ok(true)
     }
@@ -317,7 +351,7 @@ impl Listening {
         let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
         let mut outgoing = self.seated.chair.outgoing.lock().await;
         let Some(of) = outgoing.iter_mut().find(|of| of.delivery == delivery) else { return Ok(None) };
-        of.attempt = attempt.unwrap_or(of.attempt).max(1);
+        of.attempt = attempt.unwrap_or(of.attempt).clamp(1, limits::LISTENER_ATTEMPTS_MAX);
         Ok(Some(sign(&self.world, &self.listener, of, &secrets)))
     }
 
@@ -331,7 +365,9 @@ impl Listening {
         let Some(event) = found.filter(|event| event.org == self.listener.org) else { return Ok(None) };
         let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
         let mut outgoing = self.seated.chair.outgoing.lock().await;
-        if outgoing.len() >= 2 * limits::LISTENER_AHEAD_MAX || !self.seated.is_still_there() {
+        let has_room = outgoing.len() < 2 * limits::LISTENER_AHEAD_MAX
+            && bytes_of(&outgoing) < 2 * limits::LISTENER_AHEAD_BYTES_MAX;
+        if !has_room || !self.seated.is_still_there() {
             return Ok(None);
         }
         let mut of = self.outgoing(event, Passed::Again);
@@ -345,6 +381,10 @@ impl Listening {
 fn sign(world: &World, listener: &Listener, of: &mut Outgoing, secrets: &Signing) -> Signed {
     of.sign(secrets, world.now());
     Signed { request: listener.request(of), outgoing: of.clone() }
+}
+
+fn bytes_of(outgoing: &VecDeque<Outgoing>) -> usize {
+    outgoing.iter().map(|of| of.event.body.len()).sum()
 }
 
 /// Where reading goes on; what lies between is told.

@@ -13,7 +13,7 @@ mod listening;
 use postsync_core::change::Change;
 use postsync_core::endpoint::EventFilter;
 use postsync_core::event::EventType;
-use postsync_core::feed::Seq;
+use postsync_core::feed::{Seq, Span};
 use postsync_core::ids::{EventId, ListenerName, OrgId};
 use postsync_core::listener::{Listener, ListenerChange};
 use postsync_core::time::Timestamp;
@@ -121,8 +121,7 @@ async fn seat(world: &World, listener: &Listener) -> Result<(), ListenError> {
 
 /// The place behind which lies what has happened since then, found by halves: places rise with time, but for a clock that was put
 /// back.
-async fn place_at(world: &World, org: &OrgId, since: Timestamp) -> Result<Seq, ListenError> {
-    let span = span(world, org).await?;
+async fn place_at(world: &World, org: &OrgId, span: Span, since: Timestamp) -> Result<Seq, ListenError> {
     let (mut low, mut high) = (span.begin().0, span.last.0);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
+use http::StatusCode;
 use postsync_core::endpoint::EventFilter;
 use postsync_core::event::EventType;
 use postsync_core::feed::cursor;
@@ -99,10 +100,16 @@ fn forward_to(query: &Query) -> Result<String, ApiError> {
     let wrong = |message| ApiError::invalid("forwardTo", message);
     let text =
         query.one("forwardTo")?.ok_or_else(|| wrong("forwardTo is missing: where does the listener hand on to?"))?;
-    let fits = text.len() <= LISTENER_URL_CHARS_MAX;
-    let url =
-        url::Url::parse(text).ok().filter(|url| fits && matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.map(String::from).ok_or_else(|| wrong("forwardTo is no URL such as http://localhost:3000/webhook"))
+    let url = url::Url::parse(text).ok().filter(|url| {
+        let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+        text.len() <= LISTENER_URL_CHARS_MAX && is_http
+    });
+    let url = url.ok_or_else(|| wrong("forwardTo is no URL such as http://localhost:3000/webhook"))?;
+    // It is shown to every key that reads.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("forwardTo has a user or a password in it: leave it out, it is the listener's own affair"));
+    }
+    Ok(url.into())
 }
 
 fn events(text: &str) -> Result<EventFilter, ApiError> {
@@ -174,6 +181,7 @@ impl Connection {
             name: listener.name.to_string(),
             is_new: self.listening.is_new(),
             cursor: cursor(&self.caller.org, listener.seq),
+            goes_on: self.listening.goes_on(),
         };
         send(socket, &welcome).await?;
         loop {
@@ -194,13 +202,18 @@ impl Connection {
     }
 
     async fn may_stay(&self) -> Result<(), End> {
-        let stays = self.caller.may_stay(&self.state).await;
-        stays.map_err(|_| End::Ours(KEY_REVOKED, "the key does not work any more"))
+        self.caller.may_stay(&self.state).await.map_err(|error| match error.status() {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                End::Ours(KEY_REVOKED, "the key does not work any more")
+            }
+            // Nobody can say right now.
+            _ => End::Ours(close_code::ERROR, "the server could not go on; come again"),
+        })
     }
 
     async fn tell(&mut self, socket: &mut WebSocket, told: ListenTold) -> Result<(), End> {
         match told {
-            ListenTold::Event(signed) => send(socket, &ToListener::event(&signed, false)).await,
+            ListenTold::Event(signed) => send(socket, &ToListener::event(&signed)).await,
             ListenTold::Gap(lost) => send(socket, &ToListener::Gap { lost }).await,
             ListenTold::Restored => send(socket, &ToListener::Restored).await,
             ListenTold::Nothing if self.unheard >= PINGS_UNHEARD_MAX => Err(End::Gone),
@@ -228,8 +241,11 @@ impl Connection {
                 let answer = FromListener::answer(status, took_us, &headers, &body, truncated).ok_or_else(nonsense)?;
                 let id = delivery.parse().map_err(|_| nonsense())?;
                 let kept = self.listening.answered(id, attempt, answer).await;
-                kept.map_err(|error| self.broken(&error))?;
-                send(socket, &ToListener::Acknowledged { delivery }).await
+                let message = match kept.map_err(|error| self.broken(&error))? {
+                    true => ToListener::Acknowledged { delivery },
+                    false => ToListener::Unknown { delivery },
+                };
+                send(socket, &message).await
             }
             FromListener::Failed { delivery, attempt, error } => {
                 self.listening.failed(delivery.parse().map_err(|_| nonsense())?, attempt, &error).await;
@@ -239,15 +255,14 @@ impl Connection {
                 let id = delivery.parse().map_err(|_| nonsense())?;
                 let signed = self.listening.sign_again(id, Some(attempt)).await.map_err(|error| self.broken(&error))?;
                 match signed {
-                    Some(signed) => send(socket, &ToListener::event(&signed, false)).await,
-                    // It was answered, or is of another time: whatever waits for it may go on.
-                    None => send(socket, &ToListener::Acknowledged { delivery }).await,
+                    Some(signed) => send(socket, &ToListener::event(&signed)).await,
+                    None => send(socket, &ToListener::Unknown { delivery }).await,
                 }
             }
             FromListener::Resend { event } => {
                 let id = event.parse().map_err(|_| nonsense())?;
                 match self.listening.resend(id).await.map_err(|error| self.broken(&error))? {
-                    Some(signed) => send(socket, &ToListener::event(&signed, true)).await,
+                    Some(signed) => send(socket, &ToListener::event(&signed)).await,
                     None => send(socket, &ToListener::NotKept { event }).await,
                 }
             }
