@@ -52,8 +52,9 @@ impl Server {
     /// What is wrong and what to do about it.
     pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
         // Before anything is made: a start that fails leaves no folder, and no first key, which is shown once, that nobody noted.
-        let listener =
-            http::listen(settings.listen).with_context(|| format!("the address {} can't be used", settings.listen))?;
+        let listener = http::listen(settings.listen).with_context(|| {
+            format!("the address {} can't be used; listen, or POSTSYNC_LISTEN, names another", settings.listen)
+        })?;
         let address = listener.local_addr()?;
         let mut opened = data::open_or_make(settings).await?;
         let owner = opened.store.own()?;

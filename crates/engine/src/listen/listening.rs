@@ -90,7 +90,11 @@ impl Listening {
         let is_new = known.is_none();
         let span = span(world, org).await?;
         let seq = match (ask.since, &known) {
-            (Some(since), _) => place_at(world, org, span, since).await?,
+            // It goes back to hear more, and never forth past what waits.
+            (Some(since), known) => {
+                let asked = place_at(world, org, span, since).await?;
+                known.as_ref().map_or(asked, |known| asked.min(known.seq))
+            }
             (None, Some(known)) => known.seq,
             (None, None) => span.last,
         };

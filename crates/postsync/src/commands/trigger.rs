@@ -77,7 +77,7 @@ pub(crate) fn run(args: &TriggerArgs) -> anyhow::Result<ExitCode> {
         let listeners = made["listeners"].as_array().map(Vec::as_slice).unwrap_or_default();
         if !args.json {
             for name in listeners.iter().filter_map(Value::as_str) {
-                say!("to the listener {name}, where it shows what it came to")?;
+                say!("also to the listener {name}: at once, or when it listens again")?;
             }
         }
         if ended.is_empty() && listeners.is_empty() {

@@ -61,6 +61,29 @@ impl Listening {
     }
 }
 
+/// The same on a terminal, as `script` makes one.
+struct Terminal(Listening);
+
+impl Terminal {
+    fn start(server: &Server, arguments: &[&str]) -> Self {
+        let program = format!("{} listen {}", env!("CARGO_BIN_EXE_postsync"), arguments.join(" "));
+        let mut command = Command::new("script");
+        command.args(["-qec", &program, "/dev/null"]).stdin(Stdio::piped()).kill_on_drop(true);
+        command.env("POSTSYNC_SERVER", format!("http://{}", server.address)).env("POSTSYNC_API_KEY", KEY);
+        Self(Listening::of(command))
+    }
+
+    async fn prints(&self, text: &str) {
+        self.0.lines.first("it is printed", |line| line.contains(text)).await;
+    }
+
+    async fn press(&mut self, key: &str) {
+        let keys = self.0.child.stdin.as_mut().unwrap();
+        keys.write_all(key.as_bytes()).await.unwrap();
+        keys.flush().await.unwrap();
+    }
+}
+
 /// Passes connections on to the server, and cuts each after a while.
 async fn cutter(to: SocketAddr, cuts: Arc<AtomicBool>) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -247,7 +270,7 @@ async fn made_up_events_come_and_only_the_kinds_that_were_asked_for() {
         command.env("POSTSYNC_SERVER", format!("http://{}", server.address)).env("POSTSYNC_API_KEY", KEY);
         let output = command.output().await.unwrap();
         let told = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(told.contains("to the listener "), event != "generation.completed", "{told}");
+        assert_eq!(told.contains("also to the listener "), event != "generation.completed", "{told}");
     }
     let got = receiver.requests.count("both come", 2).await;
     let kinds: Vec<&str> = got.iter().map(|request| request.header("Postsync-Event")).collect();
@@ -275,25 +298,52 @@ async fn what_has_happened_can_be_had_again_and_the_last_one_with_a_key() {
     assert!(quiet.notes.all()[0].contains("what happens from now on"));
     drop(quiet);
 
-    // On a terminal, as `script` makes one.
-    let program = format!("{} listen --forward-to {to} --name new --replay-since 1h", env!("CARGO_BIN_EXE_postsync"));
-    let mut command = Command::new("script");
-    command.args(["-qec", &program, "/dev/null"]).stdin(Stdio::piped()).kill_on_drop(true);
-    command.env("POSTSYNC_SERVER", format!("http://{}", server.address)).env("POSTSYNC_API_KEY", KEY);
-    let mut terminal = Listening::of(command);
+    let mut terminal = Terminal::start(&server, &["--forward-to", &to, "--name", "new", "--replay-since", "1h"]);
     let got = receiver.requests.count("all come again", 30).await;
     assert_eq!(ids(&got), feed(&api).await);
-    terminal.lines.first("the last one is printed", |line| line.contains(got[29].header("Webhook-Id"))).await;
-    let keys = terminal.child.stdin.as_mut().unwrap();
-    keys.write_all(b"r").await.unwrap();
-    keys.flush().await.unwrap();
+    terminal.prints(got[29].header("Webhook-Id")).await;
+    terminal.press("r").await;
     let again = receiver.requests.count("the last one comes again", 31).await[30].clone();
     assert_eq!(again.header("Webhook-Id"), got[29].header("Webhook-Id"));
     assert_ne!(again.header("Postsync-Delivery"), got[29].header("Postsync-Delivery"));
     is_signed(&again);
-    terminal.lines.first("that it came again is told", |line| line.contains(" again")).await;
-    terminal.child.stdin.as_mut().unwrap().write_all(b"q").await.unwrap();
-    assert_eq!(terminal.ended().await.0, Some(0));
+    terminal.prints(" again").await;
+    terminal.press("q").await;
+    assert_eq!(terminal.0.ended().await.0, Some(0));
+
+    // Who goes back a little does not pass over what waits.
+    make(&api, 2).await;
+    let arguments = ["--forward-to", &to, "--name", "new", "--replay-since", "1ms"];
+    let _later = Listening::start(&server, server.address, &arguments).await;
+    let all = receiver.requests.count("what waits comes", 33).await;
+    assert_eq!(ids(&all[31..]), feed(&api).await[30..]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_again_is_held_as_all_else_and_goes_on() {
+    let is_away = Arc::new(AtomicBool::new(false));
+    let away = is_away.clone();
+    let reply = move |_: &Request| if away.load(Ordering::Relaxed) { Reply::Cut } else { Reply::Status(200) };
+    let receiver = Receiver::start(None, reply).await;
+    let server = Setup::new().start().await;
+    let (api, to) = (server.api(), receiver.url("/webhook"));
+    let mut terminal = Terminal::start(&server, &["--forward-to", &to, "--name", "new"]);
+    terminal.prints("Listening as ").await;
+    make(&api, 1).await;
+    terminal.prints("  200 in ").await;
+    is_away.store(true, Ordering::Relaxed);
+    terminal.press("r").await;
+    terminal.prints("is held and tried again").await;
+    make(&api, 2).await;
+    is_away.store(false, Ordering::Relaxed);
+    let first = receiver.requests.all()[0].header("Webhook-Id").to_owned();
+    poll("the others come behind it", async || (listener(&api).await["behind"] == 0).then_some(())).await;
+    let got = ids(&receiver.requests.all());
+    let (held, others) = got.split_at(got.len() - 2);
+    assert!(held.len() > 2 && held.iter().all(|id| *id == first), "{got:?}");
+    assert_eq!(others, &feed(&api).await[1..]);
+    terminal.press("q").await;
+    assert_eq!(terminal.0.ended().await.0, Some(0));
 }
 
 #[tokio::test]

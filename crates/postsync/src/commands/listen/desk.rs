@@ -64,66 +64,77 @@ pub(super) struct Desk {
     /// It is with the application now. What comes of it again meanwhile only changes what it is called.
     out: Option<Item>,
     unheard: VecDeque<Unheard>,
-    /// The first one was tried so often, and could not be handed on.
-    tries: u32,
-    /// The server was asked to sign the first one.
-    is_asked: bool,
+    /// The event that could not be handed on, and how often it was tried.
+    held: Option<(String, u32)>,
+    /// The delivery that the server was asked to sign.
+    asked: Option<String>,
     /// The last event that was answered.
     last: Option<String>,
 }
 
 impl Desk {
+    /// The server is there. `goes_on`: it remembers what is under way. Otherwise all that has no answer comes anew, in its order.
+    pub(super) fn welcome(&mut self, goes_on: bool) {
+        self.asked = None;
+        if !goes_on {
+            self.waiting.clear();
+        }
+    }
+
     /// An event has come. Where it was answered before, that answer, to be said once more.
     pub(super) fn came(&mut self, item: Item) -> Option<(Item, Answer)> {
-        if item.again {
-            // Ahead of what waits; behind what the application has, and not between the tries of one that is held.
-            let place = usize::from(self.tries > 0).min(self.waiting.len());
-            if !self.waiting.iter().any(|other| other.delivery == item.delivery) {
-                self.waiting.insert(place, item);
-            }
-            return None;
-        }
-        if let Some(unheard) =
-            self.unheard.iter_mut().find(|unheard| unheard.item.event == item.event && !unheard.item.again)
-        {
+        let is_same = |other: &Item| {
+            let is_the_event = !item.again && !other.again && other.event == item.event;
+            other.delivery == item.delivery || is_the_event
+        };
+        if let Some(unheard) = self.unheard.iter_mut().find(|unheard| is_same(&unheard.item)) {
             unheard.item.delivery = item.delivery;
             return Some((unheard.item.clone(), unheard.answer.clone()));
         }
-        if let Some(out) = self.out.as_mut().filter(|out| out.event == item.event && !out.again) {
+        if let Some(out) = self.out.as_mut().filter(|out| is_same(out)) {
             out.delivery = item.delivery;
             return None;
         }
-        match self.waiting.iter().position(|other| other.event == item.event && !other.again) {
-            Some(place) => {
-                if place == 0 {
-                    self.is_asked = false;
-                }
-                self.waiting[place] = item;
+        if let Some(place) = self.waiting.iter().position(is_same) {
+            if self.asked.as_ref() == Some(&self.waiting[place].delivery) {
+                self.asked = None;
             }
-            None => self.waiting.push_back(item),
+            self.waiting[place] = item;
+        } else if item.again {
+            // Ahead of what waits, and not between the tries of one that is held.
+            let is_tried = |first: &Item| self.tries_of(first) > 0 || self.asked.as_ref() == Some(&first.delivery);
+            let place = usize::from(self.waiting.front().is_some_and(is_tried));
+            self.waiting.insert(place, item);
+        } else {
+            self.waiting.push_back(item);
         }
         None
     }
 
     /// The connection was cut: nobody will answer what was asked.
     pub(super) fn cut(&mut self) {
-        self.is_asked = false;
+        self.asked = None;
+    }
+
+    fn tries_of(&self, item: &Item) -> u32 {
+        self.held.as_ref().filter(|(event, _)| *event == item.event).map_or(0, |(_, tries)| *tries)
     }
 
     /// What to do now. `is_connected`: the server can be asked.
     pub(super) fn next(&mut self, now: Instant, is_connected: bool) -> Next {
-        if self.out.is_some() || self.is_asked {
+        if self.out.is_some() || self.asked.is_some() {
             return Next::Wait;
         }
         let Some(first) = self.waiting.front() else { return Next::Wait };
         let is_stale = now.saturating_duration_since(first.signed_at) > FRESH;
-        let attempt = self.tries + 1;
+        let attempt = self.tries_of(first) + 1;
         if is_stale || first.attempt != attempt {
             if !is_connected {
                 return Next::Wait;
             }
-            self.is_asked = true;
-            return Next::Sign { delivery: first.delivery.clone(), attempt };
+            let delivery = first.delivery.clone();
+            self.asked = Some(delivery.clone());
+            return Next::Sign { delivery, attempt };
         }
         self.out = self.waiting.pop_front();
         self.out.clone().map_or(Next::Wait, Next::Hand)
@@ -132,7 +143,7 @@ impl Desk {
     /// The application has answered. What is to be told to the server.
     pub(super) fn answered(&mut self, answer: Answer) -> Option<(Item, Answer)> {
         let item = self.out.take()?;
-        self.tries = 0;
+        self.held = None;
         self.last = Some(item.event.clone());
         if self.unheard.len() >= ANSWERS_MAX {
             self.unheard.pop_front();
@@ -144,23 +155,38 @@ impl Desk {
     /// The application could not be asked. It is the first one again, and to be signed anew for its next try.
     pub(super) fn failed(&mut self) -> Option<Item> {
         let item = self.out.take()?;
-        self.tries += 1;
+        self.held = Some((item.event.clone(), self.tries_of(&item) + 1));
         self.waiting.push_front(item.clone());
         Some(item)
     }
 
-    /// The server has the answer, or wants none.
+    /// The server has the answer.
     pub(super) fn acknowledged(&mut self, delivery: &str) {
         self.unheard.retain(|unheard| unheard.item.delivery != delivery);
-        if self.is_asked && self.waiting.front().is_some_and(|first| first.delivery == delivery) {
-            self.waiting.pop_front();
-            (self.is_asked, self.tries) = (false, 0);
+    }
+
+    /// The server knows nothing of it: it was answered under the same name elsewhere. An answer is kept all the same, for the event may
+    /// come again under another id.
+    pub(super) fn unknown(&mut self, delivery: &str) {
+        if self.asked.as_deref() == Some(delivery) {
+            self.asked = None;
+            self.waiting.retain(|item| item.delivery != delivery);
         }
     }
 
     /// What `r` sends again.
     pub(super) fn last(&self) -> Option<&str> {
         self.last.as_deref()
+    }
+
+    /// Whether the application has one.
+    pub(super) fn is_out(&self) -> bool {
+        self.out.is_some()
+    }
+
+    /// Answers of which the server has not said that it has them.
+    pub(super) fn unheard(&self) -> usize {
+        self.unheard.len()
     }
 
     /// How many wait, the one that is with the application among them.
@@ -209,6 +235,7 @@ mod tests {
                 assert_eq!(desk.came(item(&format!("{event}-{round}"), event, 1, now)), None);
             }
             desk.cut();
+            desk.welcome(true);
         }
         assert_eq!(handed(&mut desk, now), "e1");
         assert_eq!(desk.next(now, true), Next::Wait, "one at a time");
@@ -255,8 +282,8 @@ mod tests {
         desk.came(item("d1", "e1", 1, now));
         let later = now + FRESH + Duration::from_secs(1);
         assert_eq!(desk.next(later, true), Next::Sign { delivery: "d1".to_owned(), attempt: 1 });
-        // The server knows it no more: somebody else has answered it.
-        desk.acknowledged("d1");
+        // Somebody else has answered it.
+        desk.unknown("d1");
         assert_eq!((desk.next(later, true), desk.waiting()), (Next::Wait, 0));
     }
 
@@ -274,5 +301,51 @@ mod tests {
         assert_eq!(handed(&mut desk, now), "e1");
         assert_eq!(desk.answered(answer(200)).unwrap().0.delivery, "d9");
         assert_eq!(handed(&mut desk, now), "e2");
+    }
+
+    #[test]
+    fn what_was_asked_for_again_can_be_held_too() {
+        let (mut desk, now) = (Desk::default(), Instant::now());
+        desk.came(item("d1", "e1", 1, now));
+        handed(&mut desk, now);
+        desk.answered(answer(200));
+        desk.acknowledged("d1");
+        let again = |attempt| Item { again: true, ..item("d9", "e1", attempt, now) };
+        desk.came(again(1));
+        desk.came(item("d2", "e2", 1, now));
+        for tries in 1..4 {
+            assert_eq!(handed(&mut desk, now), "e1");
+            desk.failed();
+            assert_eq!(desk.next(now, true), Next::Sign { delivery: "d9".to_owned(), attempt: tries + 1 });
+            desk.came(again(tries + 1));
+        }
+        assert_eq!(handed(&mut desk, now), "e1");
+        desk.answered(answer(200));
+        assert_eq!(desk.came(again(4)).map(|(item, _)| item.delivery).as_deref(), Some("d9"), "once, also over a cut");
+        assert_eq!(handed(&mut desk, now), "e2");
+    }
+
+    #[test]
+    fn a_server_that_has_forgotten_says_anew_what_comes_and_in_which_order() {
+        let (mut desk, now) = (Desk::default(), Instant::now());
+        for event in ["e1", "e2", "e3"] {
+            desk.came(item(&format!("old-{event}"), event, 1, now));
+        }
+        handed(&mut desk, now);
+        desk.answered(answer(200));
+        assert_eq!(handed(&mut desk, now), "e2");
+        desk.failed();
+        desk.cut();
+        desk.welcome(false);
+        assert_eq!(desk.next(now, true), Next::Wait, "nothing of old");
+        desk.came(item("q1", "made up", 1, now));
+        assert!(desk.came(item("new-e1", "e1", 1, now)).is_some(), "it was answered");
+        desk.came(item("new-e2", "e2", 1, now));
+        assert_eq!(handed(&mut desk, now), "made up");
+        desk.answered(answer(200));
+        assert_eq!(handed(&mut desk, now), "e2");
+        // What was said of an old id changes nothing.
+        desk.unknown("old-e1");
+        assert!(desk.came(item("newer-e1", "e1", 1, now)).is_some());
     }
 }

@@ -16,6 +16,9 @@ const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The server pings every 15 seconds: who has said nothing for so long is not there any more.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
+/// For one message to be taken.
+const SAY_MAX: Duration = Duration::from_secs(10);
+
 /// Close codes that end a listener for good.
 const TAKEN_OVER: u16 = 4001;
 const KEY_REVOKED: u16 = 4003;
@@ -98,12 +101,14 @@ impl Line {
 
     pub(super) async fn say(&mut self, message: &FromListener) -> Result<(), Cut> {
         let text = serde_json::to_string(message).map_err(|error| Cut::Broken(error.to_string()))?;
-        self.socket.send(Message::text(text)).await.map_err(|error| Cut::Broken(error.to_string()))
+        let said = tokio::time::timeout(SAY_MAX, self.socket.send(Message::text(text))).await;
+        let late = || Cut::Broken("the server takes nothing any more".to_owned());
+        said.map_err(|_| late())?.map_err(|error| Cut::Broken(error.to_string()))
     }
 
     /// Says goodbye, if the server still hears it.
     pub(super) async fn close(&mut self) {
-        let _ = self.socket.close(None).await;
+        let _ = tokio::time::timeout(SAY_MAX, self.socket.close(None)).await;
     }
 }
 

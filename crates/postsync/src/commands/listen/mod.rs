@@ -93,7 +93,7 @@ pub(crate) fn run(args: &ListenArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_USAGE));
         };
         let events = (!args.events.is_empty()).then(|| args.events.join(","));
-        let ask = line::Ask { name, to: forwarder.to().to_string(), events, since: args.replay_since.clone() };
+        let ask = line::Ask { name, to: told(forwarder.to()), events, since: args.replay_since.clone() };
         run::listen(client, forwarder, ask, report::Report::new(args.json)).await
     })
 }
@@ -109,6 +109,11 @@ fn target(text: &str) -> Result<Url, String> {
     } else {
         format!("http://{text}")
     };
+    // A number that is no port would be read as an address.
+    let is_a_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if text.split(['/', '?', ':']).next().is_some_and(is_a_number) && !whole.contains("localhost") {
+        return Err(wrong());
+    }
     let url = Url::parse(&whole).map_err(|_| wrong())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wrong());
@@ -146,9 +151,18 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn default_name(to: &Url) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let port = to.port_or_known_default().unwrap_or_default();
-    let text = format!("{host}:{}:{port}{}", to.host_str().unwrap_or_default(), to.path());
+    let query = to.query().map_or_else(String::new, |query| format!("-{query}"));
+    let text = format!("{host}:{}:{port}{}{query}", to.host_str().unwrap_or_default(), to.path());
     let plain = |c: char| if listener_name(c.encode_utf8(&mut [0; 4])).is_some() { c } else { '-' };
     text.chars().map(plain).take(LISTENER_NAME_CHARS_MAX).collect()
+}
+
+/// The target, as the server and a terminal are told of it: a password in it is nobody else's.
+fn told(to: &Url) -> String {
+    let mut told = to.clone();
+    // Only a URL without a host refuses, and that was no target.
+    let _ = (told.set_username(""), told.set_password(None));
+    told.into()
 }
 
 /// What ends a listener for good.
@@ -172,7 +186,7 @@ mod tests {
         ] {
             assert_eq!(target(text).map(String::from).as_deref(), Ok(want), "{text}");
         }
-        for bad in ["", "ftp://localhost/x", "http://", "a b"] {
+        for bad in ["", "ftp://localhost/x", "http://", "a b", "70000", "70000/x"] {
             assert!(target(bad).is_err(), "{bad}");
         }
     }
@@ -185,5 +199,7 @@ mod tests {
         }
         let of = |to: &str| default_name(&to.parse().unwrap());
         assert_ne!(of("http://localhost:3000/"), of("http://localhost:3001/"));
+        assert_ne!(of("http://localhost:3000/?a=1"), of("http://localhost:3000/?a=2"));
+        assert_eq!(told(&"http://user:secret@localhost:3000/x".parse().unwrap()), "http://localhost:3000/x");
     }
 }

@@ -26,6 +26,9 @@ const HELD_FIRST: Duration = Duration::from_millis(500);
 const AWAY_MAX: Duration = Duration::from_secs(5);
 const AWAY_FIRST: Duration = Duration::from_millis(20);
 
+/// How long the end waits for what is under way; a second Ctrl-C does not.
+const END_MAX: Duration = Duration::from_secs(3);
+
 /// What was asked of the application has come to this.
 type Handed = Result<Answer, String>;
 
@@ -38,7 +41,12 @@ struct Run {
     session: String,
     desk: Desk,
     line: Option<Line>,
+    /// The server has said what it remembers: before that nothing is said to it.
+    is_welcome: bool,
     was_connected: bool,
+    connected_at: Instant,
+    /// It is to end, by then at the latest.
+    ends_at: Option<Instant>,
     /// How long to wait before the next try to connect, and before the next of an event that is held.
     away: Duration,
     held: Duration,
@@ -68,7 +76,10 @@ pub(super) async fn listen(client: Client, forwarder: Forwarder, ask: Ask, repor
         session,
         desk: Desk::default(),
         line: None,
+        is_welcome: false,
         was_connected: false,
+        connected_at: Instant::now(),
+        ends_at: None,
         away: AWAY_FIRST,
         held: HELD_FIRST,
         held_until: None,
@@ -83,17 +94,27 @@ pub(super) async fn listen(client: Client, forwarder: Forwarder, ask: Ask, repor
             Some(handed) = handed.recv() => Happens::Handed(handed),
             key = keyboard.key() => Happens::Key(key),
             () = until(run.held_until) => Happens::TryAgain,
+            () = until(run.ends_at) => Happens::Signal,
             _ = signals.came() => Happens::Signal,
         };
         match happens {
-            Happens::Signal | Happens::Key(b'q') => return Ok(run.end().await),
+            Happens::Signal | Happens::Key(b'q') if run.ends_at.is_some() => return Ok(run.end().await),
+            // What the application has is waited for, and that the server has its answer.
+            Happens::Signal | Happens::Key(b'q') => run.ends_at = Some(Instant::now() + END_MAX),
             Happens::Key(b'r') => run.resend().await,
             Happens::Key(_) => run.report.note("r sends the last event again, q ends."),
             Happens::TryAgain => run.held_until = None,
             Happens::Handed(handed) => run.handed(handed).await?,
-            Happens::Opened(Ok(line)) => (opening, run.line) = (None, Some(line)),
+            Happens::Opened(Ok(line)) => {
+                (opening, run.line) = (None, Some(line));
+                run.connected_at = Instant::now();
+            }
             Happens::Opened(Err(Failure::Passing(why))) => {
                 run.report.cut(&format!("{why:#}"));
+                opening = Some(run.opening(run.away));
+            }
+            Happens::Opened(Err(failure)) if run.was_connected && is_the_servers(&failure) => {
+                run.report.cut(&format!("{failure:#}"));
                 opening = Some(run.opening(run.away));
             }
             Happens::Opened(Err(Failure::Lasting(why))) => return Err(why),
@@ -102,6 +123,9 @@ pub(super) async fn listen(client: Client, forwarder: Forwarder, ask: Ask, repor
         }
         if run.line.is_none() && opening.is_none() {
             opening = Some(run.opening(run.away));
+        }
+        if run.ends_at.is_some() && run.is_through() {
+            return Ok(run.end().await);
         }
         run.go_on().await;
     }
@@ -144,16 +168,19 @@ impl Run {
 
     async fn heard(&mut self, said: ToListener, has_keyboard: bool) {
         match said {
-            ToListener::Welcome { name, is_new, .. } => {
-                self.away = AWAY_FIRST;
+            ToListener::Welcome { name, is_new, goes_on, .. } => {
+                self.is_welcome = true;
+                self.desk.welcome(goes_on);
                 if std::mem::replace(&mut self.was_connected, true) {
                     return self.report.back();
                 }
-                let begins =
-                    if is_new && self.ask.since.is_none() { "what happens from now on" } else { "what waits for it" };
+                let begins = match &self.ask.since {
+                    Some(since) => format!("what has happened since {since}, or before that waits for it"),
+                    None if is_new => "what happens from now on".to_owned(),
+                    None => "what waits for it".to_owned(),
+                };
                 let keys = if has_keyboard { " r sends the last event again, q ends." } else { "" };
-                self.report
-                    .note(&format!("Listening as {name}, to {}, beginning with {begins}.{keys}", self.forwarder.to()));
+                self.report.note(&format!("Listening as {name}, to {}, beginning with {begins}.{keys}", self.ask.to));
             }
             event @ ToListener::Event { .. } => {
                 let reply = Item::of(event, Instant::now()).and_then(|item| self.desk.came(item));
@@ -161,7 +188,11 @@ impl Run {
                     self.say(&told(&item, &answer)).await;
                 }
             }
-            ToListener::Acknowledged { delivery } => self.desk.acknowledged(&delivery),
+            ToListener::Acknowledged { delivery } => {
+                self.away = AWAY_FIRST;
+                self.desk.acknowledged(&delivery);
+            }
+            ToListener::Unknown { delivery } => self.desk.unknown(&delivery),
             ToListener::Gap { lost } => self.report.note(&format!(
                 "{lost} events happened so long ago that the server keeps them no more: they were never handed on."
             )),
@@ -175,8 +206,7 @@ impl Run {
     }
 
     fn cut(&mut self, cut: Cut) -> anyhow::Result<()> {
-        self.line = None;
-        self.desk.cut();
+        self.is_cut();
         match cut {
             Cut::Broken(why) => {
                 self.report.cut(&why);
@@ -191,10 +221,10 @@ impl Run {
 
     /// Does what can be done now.
     async fn go_on(&mut self) {
-        if self.held_until.is_some() {
+        if self.held_until.is_some() || self.ends_at.is_some() {
             return;
         }
-        match self.desk.next(Instant::now(), self.line.is_some()) {
+        match self.desk.next(Instant::now(), self.is_welcome) {
             Next::Wait => {}
             Next::Sign { delivery, attempt } => self.say(&FromListener::Sign { delivery, attempt }).await,
             Next::Hand(item) => {
@@ -228,33 +258,59 @@ impl Run {
 
     /// Where it can't be said it comes up again: the server sends anew what it has no answer to.
     async fn say(&mut self, message: &FromListener) {
-        let Some(line) = &mut self.line else { return };
+        let Some(line) = self.line.as_mut().filter(|_| self.is_welcome) else { return };
         if let Err(Cut::Broken(why)) = line.say(message).await {
-            self.line = None;
-            self.desk.cut();
+            self.is_cut();
             self.report.cut(&why);
         }
     }
 
     async fn resend(&mut self) {
         match self.desk.last().map(str::to_owned) {
-            None => self.report.note("Nothing was handed on yet: there is nothing to send again."),
+            None => self.report.note("Nothing was answered since this was started: there is nothing to send again."),
             Some(_) if self.line.is_none() => self.report.note("There is no connection to the server now."),
             Some(event) => self.say(&FromListener::Resend { event }).await,
         }
+    }
+
+    fn is_cut(&mut self) {
+        (self.line, self.is_welcome) = (None, false);
+        self.desk.cut();
+        if self.connected_at.elapsed() > AWAY_MAX {
+            self.away = AWAY_FIRST;
+        }
+    }
+
+    /// Nothing is with the application, and the server has all answers, or can't be told.
+    fn is_through(&self) -> bool {
+        !self.desk.is_out() && (self.desk.unheard() == 0 || !self.is_welcome)
     }
 
     async fn end(mut self) -> ExitCode {
         if let Some(line) = &mut self.line {
             line.close().await;
         }
-        let waits = self.desk.waiting();
+        let (waits, unheard) = (self.desk.waiting(), self.desk.unheard());
         if waits > 0 {
-            self.report
-                .note(&format!("Ended with {waits} events that were not answered; they come again under this name."));
+            let text =
+                format!("Ended with {} waiting: what was not answered comes again under this name.", events(waits));
+            self.report.note(&text);
+        }
+        if unheard > 0 {
+            let text = format!("The server was not told of the answers to {}: they come again.", events(unheard));
+            self.report.note(&text);
         }
         ExitCode::SUCCESS
     }
+}
+
+fn events(count: usize) -> String {
+    if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
+}
+
+/// It has answered, and will have another answer when it is well again.
+fn is_the_servers(failure: &Failure) -> bool {
+    failure.refusal().is_some_and(|refusal| refusal.status.is_server_error())
 }
 
 fn told(item: &Item, answer: &Answer) -> FromListener {
