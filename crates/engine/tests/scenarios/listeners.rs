@@ -181,7 +181,9 @@ fn it_begins_where_it_is_told_to() {
     let of_all = Ask { since: Some(postsync_core::time::Timestamp(0)), ..ask("one") };
     assert_eq!(seq(&event(first_told(&mut play, of_all))), 1);
     let later = Ask { since: Some(play.engine().now().plus(Duration::from_secs(9))), ..ask("one") };
-    assert_eq!(first_told(&mut play, later), ListenTold::Nothing);
+    assert_eq!(seq(&event(first_told(&mut play, later.clone()))), 1, "what waits is not passed over");
+    let of_another = Ask { name: ListenerName::new("new"), ..later };
+    assert_eq!(first_told(&mut play, of_another), ListenTold::Nothing);
 }
 
 #[test]
