@@ -167,6 +167,9 @@ pub const LISTENER_AHEAD_MAX: usize = 32;
 /// And as many bytes of bodies, where that is less: the one that comes to it still goes.
 pub const LISTENER_AHEAD_BYTES_MAX: usize = 256 * 1024;
 
+/// Events that a connected listener may have sent again within a minute.
+pub const LISTENER_RESENDS_PER_MINUTE_MAX: u32 = 60;
+
 /// What is kept of a local answer's headers, and of its body.
 pub const LISTENER_ANSWER_HEAD_BYTES_MAX: usize = 8 * 1024;
 /// See [`LISTENER_ANSWER_HEAD_BYTES_MAX`].

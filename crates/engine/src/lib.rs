@@ -70,5 +70,6 @@ pub use settings::{Bounds, Settings};
 pub use speech::{SpeakError, Turn};
 pub use speech_jobs::SpeechJobError;
 pub use submit::{Submission, SubmitError};
+pub use tally::Farewell;
 pub use voices::VoiceError;
 pub use watch::{Watch, WatchError, Watched};

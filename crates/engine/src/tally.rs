@@ -16,6 +16,17 @@ struct Inner {
 /// One piece of work under way; counted until it is dropped.
 pub(crate) struct Entry(Tally);
 
+/// A connection that says goodbye before the process ends; a stop waits for it as for work, within the same grace.
+pub struct Farewell {
+    _entry: Entry,
+}
+
+impl Farewell {
+    pub(crate) fn new(tally: &Tally) -> Self {
+        Self { _entry: tally.enter() }
+    }
+}
+
 impl Tally {
     pub(crate) fn enter(&self) -> Entry {
         self.0.count.fetch_add(1, Ordering::SeqCst);

@@ -35,10 +35,12 @@ class Receiver(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", "0"))
-        if self.path.split("?")[0] != "/webhook" or length > BODY_BYTES_MAX:
+        if length > BODY_BYTES_MAX:
             self.close_connection = True
-            return self.answer(413 if length > BODY_BYTES_MAX else 404)
+            return self.answer(413)
         body = self.rfile.read(length)
+        if self.path.split("?")[0] != "/webhook":
+            return self.answer(404)
         if not verify(body, self.headers.get("Sync-Signature", "")):
             self.answer(400)
             return say({"verified": False})

@@ -8,12 +8,13 @@ use postsync_core::event::Event;
 use postsync_core::feed::{Misplaced, Seq, Span};
 use postsync_core::ids::{DeliveryId, EventId, OrgId};
 use postsync_core::limits;
-use postsync_core::listener::{Answered, Listener, LocalAnswer, Outgoing, Passed};
+use postsync_core::listener::{Listener, Outgoing, Passed};
 use postsync_core::rotation::{SecretOwner, Signing};
 use postsync_core::rule;
 use postsync_core::sent::{Sent, SentRequest};
+use postsync_core::time::Timestamp;
 
-use super::chairs::{Holding, Seated};
+use super::chairs::Seated;
 use super::{Ask, ListenError, place_at, seat};
 use crate::feed::{FeedError, rung, span};
 use crate::ports::{Applied, FeedFrom, FeedQuery};
@@ -23,9 +24,6 @@ use crate::world::World;
 
 /// Between two looks of one whom nobody has told of anything: what another process has committed is seen by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-
-/// Characters of what a listener says of its application, as far as that is kept.
-const ERROR_CHARS_MAX: usize = 300;
 
 /// An event, signed for the moment in which it goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +53,9 @@ pub enum ListenTold {
 
 /// A listener that is connected.
 pub struct Listening {
-    world: Arc<World>,
-    listener: Listener,
-    seated: Seated,
+    pub(super) world: Arc<World>,
+    pub(super) listener: Listener,
+    pub(super) seated: Seated,
     _seat: Seat,
     /// Read up to there.
     at: Seq,
@@ -65,6 +63,8 @@ pub struct Listening {
     again: VecDeque<DeliveryId>,
     /// Read, and not sent.
     ready: VecDeque<Outgoing>,
+    /// How many were asked for again since then.
+    pub(super) resent: (Timestamp, u32),
     is_new: bool,
     goes_on: bool,
     told: VecDeque<ListenTold>,
@@ -118,7 +118,7 @@ impl Listening {
         let again = outgoing.iter().map(|of| of.delivery).collect();
         drop(outgoing);
         let (world, ready) = (world.clone(), VecDeque::new());
-        Ok(Self { world, listener, seated, _seat, at, again, ready, is_new, goes_on, told })
+        Ok(Self { world, listener, seated, _seat, at, again, ready, resent: (now, 0), is_new, goes_on, told })
     }
 
     /// Whether its name was never seen before.
@@ -278,116 +278,26 @@ impl Listening {
         Ok(())
     }
 
-    fn outgoing(&self, event: Event, place: Passed) -> Outgoing {
+    pub(super) fn outgoing(&self, event: Event, place: Passed) -> Outgoing {
         Outgoing { delivery: self.world.new_delivery_id(), event, place, attempt: 1, sent: Sent::default() }
     }
 
-    /// Puts on record what its application has answered, and moves its cursor with it. Whether it was the answer to something that is
-    /// under way: what was answered before is not kept twice.
-    ///
-    /// # Errors
-    /// See [`ListenError`]; nothing has moved then.
-    pub async fn answered(
-        &mut self,
-        delivery: DeliveryId,
-        attempt: u32,
-        said: LocalAnswer,
-    ) -> Result<bool, ListenError> {
-        let chair = self.seated.chair.clone();
-        let mut outgoing = chair.outgoing.lock().await;
-        if !self.seated.is_still_there() {
-            return Err(ListenError::TakenOver);
-        }
-        let Some(place) = outgoing.iter().position(|of| of.delivery == delivery) else { return Ok(false) };
-        // Only the feed has an order.
-        let has_a_place = |of: &Outgoing| matches!(of.place, Passed::Place(_));
-        if has_a_place(&outgoing[place]) && outgoing.iter().take(place).any(has_a_place) {
-            return Err(ListenError::OutOfOrder("an answer came before that of an event in front of it"));
-        }
-        let mut of = outgoing[place].clone();
-        let attempt = attempt.clamp(1, limits::LISTENER_ATTEMPTS_MAX);
-        if of.attempt != attempt {
-            // What was signed for another one is not what the application got.
-            (of.attempt, of.sent) = (attempt, Sent::default());
-        }
-        let now = self.world.now();
-        let (place_of, answered) = (of.place, Answered { status: said.status(), at: now });
-        let recorded = self.listener.on_record(&of, said, now);
-        if self.world.ports.store.event_of_any(of.event.id).await?.is_some() {
-            self.pass(recorded).await?;
-        } else {
-            // Its retention was over before the answer came: there is nothing left to keep it with.
-            self.pass(vec![self.listener.passes(place_of, Some(answered), now)]).await?;
-        }
-        outgoing.remove(place);
-        if let Passed::Place(seq) = place_of {
-            self.listener.seq = self.listener.seq.max(seq);
-        }
-        self.seated.hold(|_| None);
-        Ok(true)
-    }
-
-    async fn pass(&self, changes: Vec<Change>) -> Result<(), ListenError> {
+    pub(super) async fn pass(&self, changes: Vec<Change>) -> Result<(), ListenError> {
         match self.world.ports.store.apply(changes).await? {
             Applied::Done => Ok(()),
             // Its row made room for another one's.
             Applied::Stale => Err(ListenError::TooMany),
         }
     }
-
-    /// The application could not be asked for this one.
-    pub async fn failed(&mut self, delivery: DeliveryId, tries: u32, error: &str) {
-        let outgoing = self.seated.chair.outgoing.lock().await;
-        let Some(event) = outgoing.iter().find(|of| of.delivery == delivery).map(|of| of.event.id) else { return };
-        let (now, error) = (self.world.now(), error.chars().take(ERROR_CHARS_MAX).collect());
-        self.seated.hold(|before| {
-            let since = before.filter(|held| held.event == event).map_or(now, |held| held.since);
-            Some(Holding { event, since, tries, error })
-        });
-    }
-
-    /// Signs one that has gone out for now: a signature holds for minutes. `attempt`: the number of the try that it is for, where that
-    /// is another one than before. `None`: nothing of that name is under way.
-    ///
-    /// # Errors
-    /// See [`ListenError`].
-    pub async fn sign_again(&self, delivery: DeliveryId, attempt: Option<u32>) -> Result<Option<Signed>, ListenError> {
-        let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
-        let mut outgoing = self.seated.chair.outgoing.lock().await;
-        let Some(of) = outgoing.iter_mut().find(|of| of.delivery == delivery) else { return Ok(None) };
-        of.attempt = attempt.unwrap_or(of.attempt).clamp(1, limits::LISTENER_ATTEMPTS_MAX);
-        Ok(Some(sign(&self.world, &self.listener, of, &secrets)))
-    }
-
-    /// An event of its organization goes out to it once more, ahead of all others. `None`: it is not kept, or as much is under way as
-    /// may be.
-    ///
-    /// # Errors
-    /// See [`ListenError`].
-    pub async fn resend(&mut self, event: EventId) -> Result<Option<Signed>, ListenError> {
-        let found = self.world.ports.store.event_of_any(event).await?;
-        let Some(event) = found.filter(|event| event.org == self.listener.org) else { return Ok(None) };
-        let secrets = secrets::signing(&self.world, &SecretOwner::org(&self.listener.org)).await?;
-        let mut outgoing = self.seated.chair.outgoing.lock().await;
-        let has_room = outgoing.len() < 2 * limits::LISTENER_AHEAD_MAX
-            && bytes_of(&outgoing) < 2 * limits::LISTENER_AHEAD_BYTES_MAX;
-        if !has_room || !self.seated.is_still_there() {
-            return Ok(None);
-        }
-        let mut of = self.outgoing(event, Passed::Again);
-        let signed = sign(&self.world, &self.listener, &mut of, &secrets);
-        outgoing.push_back(of);
-        Ok(Some(signed))
-    }
 }
 
 /// Signs it with what the organization signs with now.
-fn sign(world: &World, listener: &Listener, of: &mut Outgoing, secrets: &Signing) -> Signed {
+pub(super) fn sign(world: &World, listener: &Listener, of: &mut Outgoing, secrets: &Signing) -> Signed {
     of.sign(secrets, world.now());
     Signed { request: listener.request(of), outgoing: of.clone() }
 }
 
-fn bytes_of(outgoing: &VecDeque<Outgoing>) -> usize {
+pub(super) fn bytes_of(outgoing: &VecDeque<Outgoing>) -> usize {
     outgoing.iter().map(|of| of.event.body.len()).sum()
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: the socket, and the application. How it fails: what the store can't do ends the connection, and the next one
 //! goes on from what is on disk.
+mod answers;
 mod chairs;
 mod listening;
 
@@ -25,6 +26,7 @@ pub use listening::{ListenTold, Listening, Signed};
 use crate::engine::Engine;
 use crate::feed::{FeedError, span};
 use crate::ports::{Applied, FeedFrom, FeedQuery, StoreError};
+use crate::tally::Farewell;
 use crate::world::World;
 
 /// Who wants to listen.
@@ -87,6 +89,17 @@ impl Engine {
     /// See [`ListenError`].
     pub async fn listen(&self, org: &OrgId, ask: Ask) -> Result<Listening, ListenError> {
         Listening::begin(&self.world, org, ask).await
+    }
+
+    /// A stop waits for whoever holds this: to tell a listener, and no longer.
+    #[must_use]
+    pub fn farewell(&self) -> Farewell {
+        Farewell::new(&self.world.under_way)
+    }
+
+    /// Resolves when the server begins to stop.
+    pub async fn stopping(&self) {
+        let _ = self.world.stopping.cancelled().await;
     }
 
     /// An organization's listeners, in the order of their names.

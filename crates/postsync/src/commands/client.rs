@@ -229,6 +229,9 @@ fn sentence(status: StatusCode, text: &str) -> String {
     if status == StatusCode::UNAUTHORIZED {
         return format!("{}: it does not know the key in {KEY}", status.as_u16());
     }
+    if message.is_empty() {
+        return format!("{}, and nothing else: is it a postsync server?", status.as_u16());
+    }
     let message = if suggestion.is_empty() { message } else { out::sentence(&message) };
     format!("{}: {message} {suggestion}", status.as_u16()).trim_end().to_owned()
 }
@@ -245,7 +248,7 @@ mod tests {
             sentence(StatusCode::BAD_REQUEST, &body.replace("nothing.", "nothing")),
             "400: filter says nothing. Say something."
         );
-        assert_eq!(sentence(StatusCode::BAD_GATEWAY, "<html>"), "502:");
+        assert_eq!(sentence(StatusCode::BAD_GATEWAY, "<html>"), "502, and nothing else: is it a postsync server?");
         assert!(sentence(StatusCode::UNAUTHORIZED, "{}").contains(KEY));
     }
 

@@ -11,7 +11,8 @@ use super::keys::{KEYS, variable};
 pub(super) const CONFIG_VARIABLE: &str = "POSTSYNC_CONFIG";
 
 /// Variables with our prefix that are no settings.
-const OTHER_VARIABLES: [&str; 3] = [CONFIG_VARIABLE, "POSTSYNC_WEBHOOK_SECRET", MASTER_KEY_NEW_VARIABLE];
+const OTHER_VARIABLES: [&str; 5] =
+    [CONFIG_VARIABLE, "POSTSYNC_WEBHOOK_SECRET", MASTER_KEY_NEW_VARIABLE, "POSTSYNC_API_KEY", "POSTSYNC_SERVER"];
 
 /// The master key to which `postsync secret rekey` changes.
 pub(crate) const MASTER_KEY_NEW_VARIABLE: &str = "POSTSYNC_MASTER_KEY_NEW";

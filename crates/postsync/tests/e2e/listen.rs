@@ -213,6 +213,9 @@ async fn a_server_that_dies_and_an_application_that_is_away_change_nothing() {
     );
     assert!(listening.notes.all().iter().any(|line| line.contains("is held and tried again")));
 
+    // A stop is told, a death is not; from both it goes on.
+    let server = server.stop().await.start().await;
+    listening.notes.first("the stop is told", |line| line.contains("the server stops")).await;
     let server = server.kill().await.start().await;
     let receiver = Receiver::at(port, |request| Reply::Status(if request.attempt() > 1 { 503 } else { 200 })).await;
     gets_the_feed(&api, &receiver, 20).await;

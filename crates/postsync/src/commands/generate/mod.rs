@@ -66,7 +66,7 @@ pub(crate) struct GenerateArgs {
     /// Whose voice says it: an id of GET /v2/voices.
     #[arg(long, value_name = "ID", requires = "text")]
     voice: Option<String>,
-    /// The mp4 to write [default: VIDEO's name with -synced.mp4, in this folder].
+    /// The mp4 to write [default: VIDEO's name with -synced.mp4, in this folder; with --resume ID.mp4].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace the output where it exists.

@@ -83,7 +83,11 @@ impl Forwarder {
         let is_refused = cause
             .downcast_ref::<std::io::Error>()
             .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
-        if is_refused { format!("nothing listens on {host}") } else { format!("{host} does not answer: {cause}") }
+        if is_refused {
+            format!("nothing listens on {host}")
+        } else {
+            format!("{host} does not answer: {}", plain(&cause.to_string()))
+        }
     }
 }
 
@@ -93,6 +97,17 @@ const LOOPBACK: [SocketAddr; 2] =
 
 fn is_localhost(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
+}
+
+/// What TLS says, for whoever does not know its words.
+fn plain(cause: &str) -> String {
+    if cause.contains("invalid peer certificate") {
+        return format!("its certificate is none that is trusted here ({cause}); --insecure takes any");
+    }
+    if cause.contains("InvalidContentType") {
+        return "it does not speak https; is it http://?".to_owned();
+    }
+    cause.to_owned()
 }
 
 fn humanly(duration: Duration) -> String {

@@ -35,7 +35,7 @@ it wait, and it is tried again.
 The server keeps the place under a name (this machine and the target, or --name). What happens while nobody listens comes when somebody does \
 again, in order; a new name begins with what happens from now on. The same name again takes over at once.
 
-On a terminal: r sends the last event again, q ends. The key in POSTSYNC_API_KEY needs the scope read, for --print-secret admin.
+On a terminal: r sends the last event again, or tries the one that is held at once; q ends. The key in POSTSYNC_API_KEY needs the scope read, for --print-secret admin.
 
 Examples:
   postsync listen --forward-to http://localhost:3000/webhook

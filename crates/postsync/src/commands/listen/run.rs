@@ -101,6 +101,8 @@ pub(super) async fn listen(client: Client, forwarder: Forwarder, ask: Ask, repor
             Happens::Signal | Happens::Key(b'q') if run.ends_at.is_some() => return Ok(run.end().await),
             // What the application has is waited for, and that the server has its answer.
             Happens::Signal | Happens::Key(b'q') => run.ends_at = Some(Instant::now() + END_MAX),
+            // Whoever presses it while an event is held wants that one, and now.
+            Happens::Key(b'r') if run.held_until.is_some() => run.held_until = None,
             Happens::Key(b'r') => run.resend().await,
             Happens::Key(_) => run.report.note("r sends the last event again, q ends."),
             Happens::TryAgain => run.held_until = None,

@@ -32,6 +32,9 @@ const PING_AFTER: Duration = Duration::from_secs(15);
 /// So many pings may stay unanswered.
 const PINGS_UNHEARD_MAX: u32 = 2;
 
+/// For a listener to take the word that it is over.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
 /// Close codes of our own, from the range that is left to applications.
 const TAKEN_OVER: u16 = 4001;
 const KEY_REVOKED: u16 = 4003;
@@ -167,11 +170,17 @@ enum End {
 
 impl Connection {
     async fn run(mut self, mut socket: WebSocket) {
-        let Err(end) = self.serve(&mut socket).await;
+        let (engine, _farewell) = (self.state.engine.clone(), self.state.engine.farewell());
+        let end = tokio::select! {
+            biased;
+            Err(end) = self.serve(&mut socket) => end,
+            // Who takes nothing, not even that the server stops.
+            () = async { engine.stopping().await; tokio::time::sleep(GOODBYE_MAX).await } => End::Gone,
+        };
         if let End::Ours(code, reason) = end {
             let frame = CloseFrame { code, reason: reason.into() };
             // Whether it still hears that is its own affair.
-            let _ = socket.send(Message::Close(Some(frame))).await;
+            let _ = tokio::time::timeout(GOODBYE_MAX, socket.send(Message::Close(Some(frame)))).await;
         }
     }
 
