@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::run::Home;
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "",
     "serve",
     "demo",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 29] = [
     "generate",
     "lipsync",
     "verify",
+    "listen",
     "trigger",
     "replay",
     "config",

@@ -1,8 +1,8 @@
 //! `postsync listen`: an organization's webhooks on this machine, without a tunnel.
 //!
 //! One connection goes out, a WebSocket; over it the server sends events that it has signed, and hears what the application has
-//! answered. What is under way stands on the [`desk`], which knows no socket; [`line`] is the connection, [`forward`] the POST to the
-//! application, and [`run`] turns them.
+//! answered. What is under way stands on the [`desk`], which knows no socket; [`mod@line`] is the connection, [`forward`] the POST to the
+//! application, and [`mod@run`] turns them.
 mod desk;
 mod forward;
 mod keyboard;
