@@ -340,7 +340,8 @@ async fn what_is_sent_again_is_held_as_all_else_and_goes_on() {
     make(&api, 2).await;
     is_away.store(false, Ordering::Relaxed);
     let first = receiver.requests.all()[0].header("Webhook-Id").to_owned();
-    poll("the others come behind it", async || (listener(&api).await["behind"] == 0).then_some(())).await;
+    poll("the others happen", async || (feed(&api).await.len() == 3).then_some(())).await;
+    poll("and come behind it", async || (listener(&api).await["behind"] == 0).then_some(())).await;
     let got = ids(&receiver.requests.all());
     let (held, others) = got.split_at(got.len() - 2);
     assert!(held.len() > 2 && held.iter().all(|id| *id == first), "{got:?}");
