@@ -39,7 +39,7 @@ enum Command {
     Bench(bench::Args),
     /// Write the generated documents anew: docs/STATES.md, docs/ERRORS.md, docs/CONFIGURATION.md
     Docs,
-    /// Build the archive of a release, with its checksum: target/dist/postsync-<version>-<target>.tar.gz
+    /// Build the archive of a release, with its checksum: target/dist/postsync-VERSION-TARGET.tar.gz
     Dist(dist::Args),
 }
 

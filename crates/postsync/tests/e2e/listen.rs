@@ -265,7 +265,7 @@ async fn made_up_events_come_and_only_the_kinds_that_were_asked_for() {
     let receiver = Receiver::friendly().await;
     let server = Setup::new().start().await;
     let to = receiver.url("/webhook");
-    let arguments = ["--forward-to", &to, "--events", "generation.failed,batch.completed", "--json"];
+    let arguments = ["--forward-to", &to, "--events", "generation.failed", "batch.completed", "--json"];
     let listening = Listening::start(&server, server.address, &arguments).await;
     make(&server.api(), 5).await;
     for event in ["generation.completed", "generation.failed", "batch.completed"] {

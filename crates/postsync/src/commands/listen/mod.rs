@@ -55,7 +55,7 @@ pub(crate) struct ListenArgs {
     #[arg(long, value_name = "NAME", value_parser = name)]
     name: Option<String>,
     /// Only these, with commas between them [default: all that are about generations and batches].
-    #[arg(long, value_name = "EVENT", value_delimiter = ',', value_parser = event)]
+    #[arg(long, value_name = "EVENT", value_delimiter = ',', num_args = 1.., value_parser = event)]
     events: Vec<String>,
     /// Begin with what has happened since: 1h, 2d, or a time such as 2026-11-24T08:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = since)]
