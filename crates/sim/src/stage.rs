@@ -50,7 +50,7 @@ pub const SLOW_WORKS_MAX: usize = 2;
 const INSTANT_WORKS_MAX: usize = 8;
 
 /// Polls without time passing: more than any real burst takes, so the engine is turning in a circle.
-const POLLS_IN_PLACE_MAX: usize = 2_000_000;
+const POLLS_IN_PLACE_MAX: usize = 200_000;
 
 /// Rows read at once.
 const PAGE: usize = 1_000;

@@ -96,7 +96,11 @@ impl Checker for PausesHold {
             Fact::Paused { ms } => {
                 self.paused_ms.values_mut().for_each(|since_ms| *since_ms = since_ms.saturating_add(*ms))
             }
-            Fact::WallStepped { .. } => self.paused_at.clear(),
+            // What was decided before can't be told by its time any more: it has as long again to come.
+            Fact::WallStepped { .. } => {
+                self.paused_at.clear();
+                self.paused_ms.values_mut().for_each(|since_ms| *since_ms = (*since_ms).max(at.mono_ms));
+            }
             Fact::RulesSet { endpoint, rules } if rules.is_paused => {
                 if let Entry::Vacant(entry) = self.paused_ms.entry((*endpoint).clone()) {
                     entry.insert(at.mono_ms);
