@@ -16,6 +16,11 @@ const PARAMETERS_MAX: usize = 2_000;
 /// The parameters in their order, decoded.
 pub(crate) struct Query(Vec<(String, String)>);
 
+/// A time in a query: a plus that nobody has encoded arrives as a space.
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse_rfc3339(&text.replace(' ', "+"))
+}
+
 impl<S: Sync> FromRequestParts<S> for Query {
     type Rejection = Infallible;
 
@@ -73,9 +78,7 @@ impl Query {
 
     pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.one(name)? else { return Ok(None) };
-        // A plus that nobody has encoded arrives as a space.
-        let time = Timestamp::parse_rfc3339(&text.replace(' ', "+"));
-        time.map(Some).ok_or_else(|| {
+        time(text).map(Some).ok_or_else(|| {
             let message = format!("{name} must be a time like 2026-11-24T08:00:00Z, in the years 1970 to 2247");
             ApiError::invalid(name, message)
         })

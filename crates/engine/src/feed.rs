@@ -19,7 +19,7 @@ use crate::waiters::{Wait, Waiters};
 use crate::world::World;
 
 /// Between two looks of a reader that nobody has told of anything: what another process has committed is seen by then.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Between two reads of a stream that has caught up: under load it takes what has gathered, instead of reading once for each
 /// event.

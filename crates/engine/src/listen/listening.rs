@@ -16,14 +16,11 @@ use postsync_core::time::Timestamp;
 
 use super::chairs::Seated;
 use super::{Ask, ListenError, place_at, seat};
-use crate::feed::{FeedError, rung, span};
+use crate::feed::{FeedError, LOOK_AGAIN, rung, span};
 use crate::ports::{Applied, FeedFrom, FeedQuery};
 use crate::seats::Seat;
 use crate::secrets;
 use crate::world::World;
-
-/// Between two looks of one whom nobody has told of anything: what another process has committed is seen by then.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// An event, signed for the moment in which it goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,12 +265,16 @@ impl Listening {
             self.at = last.unwrap_or(self.at);
         }
         // Nothing is under way: what lies between is what it does not take.
-        if outgoing.is_empty() && self.ready.is_empty() && self.at > self.listener.seq {
+        let passes_over = outgoing.is_empty() && self.ready.is_empty() && self.at > self.listener.seq;
+        if passes_over {
             gone.push(self.listener.passes(Passed::Place(self.at), None, self.world.now()));
-            self.listener.seq = self.at;
         }
         if !gone.is_empty() {
             self.pass(gone).await?;
+        }
+        // Not before: whoever drops this on its way passes over it once more.
+        if passes_over {
+            self.listener.seq = self.at;
         }
         Ok(())
     }

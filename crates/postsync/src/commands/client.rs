@@ -174,12 +174,9 @@ impl Client {
         Err(if passes(status) { Failure::Passing(said) } else { Failure::Lasting(said) })
     }
 
-    /// The cause itself: what lies between says the URL again, and in which layer of ours it was seen.
+    /// Who does not answer, and why.
     pub(super) fn silent(&self, error: &reqwest::Error) -> anyhow::Error {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
+        let cause = cause(error);
         let base = &self.base;
         match error.url().filter(|url| url.origin() != base.origin()) {
             Some(url) => anyhow::anyhow!(
@@ -191,6 +188,15 @@ impl Client {
             ),
         }
     }
+}
+
+/// What an error comes from in the end: what lies between says the URL again, and in which layer of ours it was seen.
+pub(super) fn cause(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause
 }
 
 fn long(method: Method, url: Url) -> anyhow::Result<RequestBuilder> {

@@ -9,6 +9,7 @@ use reqwest::redirect;
 use url::Url;
 
 use super::desk::{Answer, Item};
+use crate::commands::client::cause;
 
 /// Hands events on.
 #[derive(Clone)]
@@ -76,10 +77,7 @@ impl Forwarder {
         if error.is_timeout() {
             return format!("{host} has not answered within {}", humanly(self.timeout));
         }
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
+        let cause = cause(error);
         let is_refused = cause
             .downcast_ref::<std::io::Error>()
             .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);

@@ -13,7 +13,7 @@ mod run;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use postsync_core::event::EventType;
 use postsync_core::limits::LISTENER_NAME_CHARS_MAX;
@@ -163,11 +163,6 @@ fn told(to: &Url) -> String {
     // Only a URL without a host refuses, and that was no target.
     let _ = (told.set_username(""), told.set_password(None));
     told.into()
-}
-
-/// What ends a listener for good.
-fn ended<T>(why: impl std::fmt::Display) -> anyhow::Result<T> {
-    bail!("{why}")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postsync_api::wire::{FromListener, ToListener};
@@ -10,7 +11,6 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::desk::{Answer, Desk, Item, Next};
-use super::ended;
 use super::forward::Forwarder;
 use super::keyboard::Keyboard;
 use super::line::{Ask, Cut, Line};
@@ -214,10 +214,10 @@ impl Run {
                 self.report.cut(&why);
                 Ok(())
             }
-            Cut::TakenOver => ended(
-                "another listener has come under the same name and has taken over; --name gives this one a name of its own",
+            Cut::TakenOver => bail!(
+                "another listener has come under the same name and has taken over; --name gives this one a name of its own"
             ),
-            Cut::KeyRevoked => ended("the key does not work any more"),
+            Cut::KeyRevoked => bail!("the key does not work any more"),
         }
     }
 

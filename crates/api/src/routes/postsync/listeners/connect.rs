@@ -22,7 +22,7 @@ use postsync_engine::{Ask, FeedError, ListenError, ListenTold, Listening};
 use crate::auth::Staying;
 use crate::error::ApiError;
 use crate::json;
-use crate::query::Query;
+use crate::query::{self, Query};
 use crate::state::ApiState;
 use crate::wire::{ErrorBody, FromListener, ToListener, UnauthorizedBody};
 
@@ -134,8 +134,7 @@ fn since(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     if let Some(back) = parse_duration(text) {
         return Ok(Timestamp(now.0.saturating_sub(i64::try_from(back.as_millis()).unwrap_or(i64::MAX)).max(0)));
     }
-    // A plus that nobody has encoded arrives as a space.
-    Timestamp::parse_rfc3339(&text.replace(' ', "+")).ok_or_else(|| {
+    query::time(text).ok_or_else(|| {
         ApiError::invalid("replaySince", "replaySince must be a time like 2026-11-24T08:00:00Z, or a duration like 1h")
     })
 }
